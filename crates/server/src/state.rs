@@ -181,7 +181,7 @@ impl State {
             founders: Founders::new(),
             ban_expiries: BanExpiries::new(),
             silences: Silences::new(),
-            recent_messages: RecentMessages::new(&loaded.said),
+            recent_messages: RecentMessages::new(&loaded.recent_messages),
             lobby: None,
             left: VecDeque::new(),
             pending: PendingMessages::new(loaded.pending),

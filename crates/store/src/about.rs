@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use crate::schema;
 use crate::sum::{self, Summer};
 
-/// A value, if it was ever set. One that is damaged is an error: there is nothing to go on with.
+/// A value, if it was ever set. A damaged one is an error: nothing works without it.
 pub(crate) fn get<T: FromSql>(connection: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
     if !schema::has_sums(connection)? {
         let find = "SELECT value FROM about WHERE key = ?1";

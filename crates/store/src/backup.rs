@@ -17,26 +17,26 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{Failure, Progress, Stage, check, mark, open, private, schema, seal};
 
-/// Pages copied at once (512 KiB), between which the copy stands back for [`STEP_PAUSE`].
+/// Pages copied at once (512 KiB); after each step the copy pauses for [`STEP_PAUSE`].
 const STEP_PAGES: i32 = 64;
-/// So that the server has its turn at the disk; a gigabyte still takes some seconds.
+/// So that the server gets its turn at the disk; a gigabyte still takes only seconds.
 const STEP_PAUSE: Duration = Duration::from_millis(1);
-/// Steps (32 MiB) after which the copy is flushed to disk, so that no great flush at the end
-/// stands in the way of the server's small ones.
+/// Steps (32 MiB) between flushes of the copy, so that no large flush at the end delays the
+/// server's small ones.
 const FLUSH_STEPS: u32 = 64;
 const COPIED_AT_ONCE: usize = 1 << 20;
-/// The files beside the database that a backup has within.
+/// The table of the files that a backup contains besides the database.
 pub(crate) const EXTRAS: &str =
     "CREATE TABLE files(name TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT";
 
-/// Copies the store in a data folder into `file`, also while a server uses it; everything committed
-/// before the call is in it. The files of the folder named by `extras` are in it as far as they
-/// exist. The copy is whole, checked and flushed before it has its name, and ends with a hash over all
-/// of it.
+/// Copies the store of a data folder into `file`, even while a server uses it; it contains
+/// everything committed before the call, and those of the `extras` files in the folder that exist.
+/// The copy is complete, verified and flushed before it gets its name, and ends with a hash of its
+/// contents.
 ///
 /// # Errors
 /// When `file` exists, the database is newer than this program or damaged, something cannot be read
-/// or written, or `progress` was told to stop. Then there is no `file`.
+/// or written, or the task was stopped through `progress`. Then there is no `file`.
 pub fn backup(
     folder: &Path,
     file: &Path,
@@ -54,20 +54,20 @@ pub fn backup(
         .and_then(|()| add_extras(&partial, folder, extras))
         .and_then(|()| {
             check_copy(&partial, progress).map_err(|error| match error {
-                // What is wrong with a fresh copy is wrong with the original.
+                // A fault in a fresh copy is a fault of the original.
                 Failure::BadCopy { problem, .. } => Failure::Corrupt { path: database, problem },
                 other => other,
             })
         })
         .and_then(|()| finish(&partial, &copy, file, progress));
     if made.is_err() {
-        // What is left of it would only be in the way; if it cannot be removed, the next one uses it.
+        // The partial file is useless; if it cannot be removed, the next backup reuses it.
         let _ = fs::remove_file(&partial);
     }
     made
 }
 
-/// Gives a copy its hash and its name, flushed to disk.
+/// Adds the hash to a copy and gives it its name, flushed to disk.
 pub(crate) fn finish(
     partial: &Path,
     copy: &File,
@@ -79,12 +79,11 @@ pub(crate) fn finish(
     give_name(partial, file)
 }
 
-/// Lays a backup into a data folder that has no database, and beside it those of the files that
-/// `extras` names.
+/// Restores a backup into a data folder without a database, with those of its `extras` files.
 ///
 /// # Errors
 /// When the folder has a database or is in use, the backup is damaged, newer than this program or
-/// none of ours, something cannot be read or written, or `progress` was told to stop. Then the
+/// not a Parlor backup, something cannot be read or written, or the task was stopped. Then the
 /// folder has no database.
 pub fn restore(
     file: &Path,
@@ -102,7 +101,7 @@ pub fn restore(
     let _lock = open::lock_folder(folder)?;
     let database = folder.join(open::DATABASE);
     for suffix in ["", "-wal", "-journal"] {
-        // A log that was left alone would be taken for the new database's.
+        // A leftover log would be taken for the new database's.
         if with_suffix(&database, suffix).exists() {
             return Err(Failure::Occupied { path: folder.to_owned() });
         }
@@ -112,7 +111,7 @@ pub fn restore(
         .and_then(|copy| lay_extras(&partial, &copy, folder, extras))
         .and_then(|()| {
             own_like_folder(folder, &partial);
-            // What it says is of the database that was here before.
+            // It describes the previous database.
             mark::forget(folder)?;
             give_name(&partial, &database)
         });
@@ -123,7 +122,7 @@ pub fn restore(
     laid
 }
 
-/// Copies a backup, without its hash.
+/// Copies a backup without its hash.
 fn lay(
     file: &Path,
     sealed: Option<u64>,
@@ -161,20 +160,20 @@ fn lay_extras(partial: &Path, copy: &File, folder: &Path, extras: &[&str]) -> Re
     copy.sync_all().map_err(not_written(partial))
 }
 
-/// The administrator restores for the user whose folder it is. That one may put a link there: what it
-/// leads to stays whose it is.
+/// An administrator restores for the user who owns the folder. That user may have placed a link
+/// there: the file it points to keeps its owner.
 pub(crate) fn own_like_folder(folder: &Path, path: &Path) {
     #[cfg(unix)]
     if let (Ok(folder), Ok(file)) = (folder.metadata(), path.symlink_metadata()) {
         use std::os::unix::fs::{MetadataExt, lchown};
         if (folder.uid(), folder.gid()) != (file.uid(), file.gid()) {
-            // Nobody else can, and then the file is whose it has to be.
+            // Only an administrator can; otherwise the file has the right owner already.
             let _ = lchown(path, Some(folder.uid()), Some(folder.gid()));
         }
     }
 }
 
-/// Writes a file that only its owner may read; one that is there already must say the same.
+/// Writes a file that only its owner may read; an existing one must have the same contents.
 pub(crate) fn put_extra(path: &Path, content: &[u8]) -> Result<(), Failure> {
     let mut found = Vec::new();
     let there = private::open(path, OpenOptions::new().read(true));
@@ -189,7 +188,7 @@ pub(crate) fn put_extra(path: &Path, content: &[u8]) -> Result<(), Failure> {
     give_name(&partial, path)
 }
 
-/// Copies all pages as they are now.
+/// Copies all pages as of now.
 fn copy_pages(
     source: &Connection,
     database: &Path,
@@ -197,7 +196,7 @@ fn copy_pages(
     copy: &File,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    // The read transaction begins with the first question.
+    // The read transaction begins with the first query.
     source.execute_batch("BEGIN")?;
     schema::version(source).map_err(|error| open::damaged_or(database, error))?;
     let mut target = open_alone(partial).map_err(not_copied(partial))?;
@@ -220,7 +219,7 @@ fn copy_pages(
         match result {
             StepResult::Done => break,
             StepResult::More => {}
-            // Both ends are ours alone, so this is no time to wait for.
+            // Both ends are exclusively ours, so waiting would not help.
             other => {
                 let problem = format!("a step of it was not made: {other:?}");
                 return Err(Failure::BadCopy { path: partial.to_owned(), problem });
@@ -232,7 +231,7 @@ fn copy_pages(
         thread::sleep(STEP_PAUSE);
     }
     drop(copied);
-    // It is to be one file that needs no other beside it.
+    // The result must be a single file.
     target
         .pragma_update(None, "journal_mode", "delete")
         .and_then(|()| target.close().map_err(|(_, error)| error))
@@ -240,8 +239,8 @@ fn copy_pages(
     Ok(source.execute_batch("COMMIT")?)
 }
 
-/// Moves into the database what the server could not while the copy was made, so that it need not
-/// do all of that at once within a commit. What this cannot do, the server does.
+/// Checkpoints what the server could not during the copy, so that it need not do all of that within
+/// one commit. Whatever fails here is left to the server.
 fn tidy_log(source: Connection) {
     let _ = source.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     let _ = source.close();
@@ -268,7 +267,7 @@ pub(crate) fn add_extras(partial: &Path, folder: &Path, extras: &[&str]) -> Resu
     add().map_err(not_copied(partial))
 }
 
-/// Takes the files out of a copy, without a trace.
+/// Removes the extra files from a copy, without a trace.
 fn take_extras(copy: &Path, extras: &[&str]) -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
     let target = open_alone(copy)?;
     if !has_files(&target)? {
@@ -293,7 +292,7 @@ fn unusable(path: &Path, problem: impl Into<String>) -> Failure {
 fn refuse_newer_copy(path: &Path) -> Result<(), Failure> {
     match path.metadata() {
         Err(source) => return Err(Failure::Io { path: path.to_owned(), source }),
-        // A pipe could keep us waiting without end.
+        // A pipe could block forever.
         Ok(found) if !found.is_file() => return Err(unusable(path, "it is not a regular file")),
         Ok(_) => {}
     }
@@ -303,11 +302,11 @@ fn refuse_newer_copy(path: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Reads all of a copy.
+/// Verifies a whole copy.
 fn check_copy(path: &Path, progress: &Arc<Progress>) -> Result<(), Failure> {
     let problems = || {
         let mut connection = open::untouched(path)?;
-        // Before anything of it is asked: a view in a table's place could answer without end.
+        // Before any query: a view in place of a table could run forever.
         if let Some(problem) = schema::foreign(&connection)? {
             return Ok(vec![problem]);
         }
@@ -327,7 +326,7 @@ fn check_copy(path: &Path, progress: &Arc<Progress>) -> Result<(), Failure> {
     }
 }
 
-/// Whether a copy is one that `backup` has made since it gives them a hash.
+/// Whether a copy was made by a version that adds a hash.
 fn needs_seal(path: &Path) -> Result<bool, Failure> {
     let found = || {
         let connection = open::untouched(path)?;
@@ -341,7 +340,7 @@ fn has_files(copy: &Connection) -> rusqlite::Result<bool> {
     Ok(copy.query_row(table, [], |_| Ok(())).optional()?.is_some())
 }
 
-/// A database with a log beside it is not all in one file.
+/// A database with a log beside it is not complete in one file.
 fn refuse_log_beside(file: &Path) -> Result<(), Failure> {
     match with_suffix(file, "-wal").metadata() {
         Ok(log) if log.len() > 0 => Err(Failure::BadCopy {
@@ -361,7 +360,7 @@ pub(crate) fn refuse_existing(file: &Path) -> Result<(), Failure> {
     }
 }
 
-/// A connection for us alone, with nothing to fall back on: who is broken off starts from nothing.
+/// An exclusive connection without a journal: an interrupted copy is started over.
 pub(crate) fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.pragma_update(None, "locking_mode", "exclusive")?;
@@ -370,10 +369,10 @@ pub(crate) fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// An empty file that only its owner may read and that nobody else writes.
+/// An empty file that only its owner may read and that nobody else is writing.
 pub(crate) fn open_partial(path: &Path) -> Result<File, Failure> {
     private::check_target_folder(path)?;
-    // What an attempt that was broken off has left is locked by nobody.
+    // A file left by an interrupted attempt is not locked by anybody.
     let left = private::open(path, OpenOptions::new().read(true));
     if let Ok(left) = &left {
         lock(left, path)?;
@@ -399,20 +398,20 @@ fn lock(file: &File, path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Gives a finished file its name, unless somebody else has it by now, and flushes that.
+/// Gives a finished file its name, unless that exists by now, and flushes the folder.
 pub(crate) fn give_name(partial: &Path, path: &Path) -> Result<(), Failure> {
     match fs::hard_link(partial, path) {
         Ok(()) => fs::remove_file(partial).map_err(not_written(path))?,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             return Err(Failure::Exists { path: path.to_owned() });
         }
-        // A file system without such links.
+        // The file system has no hard links.
         Err(_) => fs::rename(partial, path).map_err(not_written(path))?,
     }
     File::open(folder_of(path)).and_then(|folder| folder.sync_all()).map_err(not_written(path))
 }
 
-/// The folder that a file is in.
+/// The folder of a file.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -440,13 +439,13 @@ mod tests {
     use std::os::unix::fs::{MetadataExt, chown, symlink};
 
     #[test]
-    fn what_a_link_in_the_folder_leads_to_is_not_given_away() {
+    fn the_target_of_a_link_in_the_folder_keeps_its_owner() {
         let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (precious, link) = (elsewhere.path().join("precious"), folder.path().join("lock"));
         fs::write(&precious, "precious").unwrap();
         symlink(&precious, &link).unwrap();
         let owner = precious.metadata().unwrap().uid();
-        // Only an administrator can; whoever runs this otherwise sees that nothing changes.
+        // Only an administrator can change owners; for others nothing changes.
         let given = chown(folder.path(), Some(12345), None).is_ok();
         own_like_folder(folder.path(), &link);
         assert_eq!(precious.metadata().unwrap().uid(), owner);

@@ -6,11 +6,11 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::departure::{Departed, NOBODY};
-use crate::place::Places;
 use crate::row::Rows;
 use crate::search::{self, Removed};
 use crate::sum::{self, Summer};
 use crate::tail::Entry;
+use crate::time_search::TimeSearch;
 use crate::{
     Account, AccountId, Audit, Conversation, Damage, Event, EventId, EventKind, Fingerprint,
     Member, Outcome, RESEND_MS, Refused, Resend, Room, RoomId, Subject, Write, about, audit,
@@ -38,7 +38,7 @@ impl Marks {
     pub(crate) fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let newest = "SELECT max(id) FROM events";
         let newest: Option<i64> = connection.query_row(newest, [], |row| row.get(0))?;
-        // A damaged event tells no time.
+        // The time of a damaged event is unknown.
         let sums = schema::has_sums(connection)?;
         let mut statement = connection.prepare("SELECT * FROM events ORDER BY id DESC")?;
         let mut rows = statement.query([])?;
@@ -140,7 +140,7 @@ impl<'t> Batch<'t> {
     pub(crate) fn apply(&mut self, write: &Write) -> rusqlite::Result<Outcome> {
         match write {
             Write::Event { event, resend, pending_for, mentions } => {
-                return self.said(event, resend.as_ref(), *pending_for, mentions);
+                return self.event_with_mentions(event, resend.as_ref(), *pending_for, mentions);
             }
             Write::Account(account) => self.account(account)?,
             Write::Room(room) => self.room(room)?,
@@ -201,7 +201,7 @@ impl<'t> Batch<'t> {
     }
 
     /// Stores an event and whom it mentions.
-    fn said(
+    fn event_with_mentions(
         &mut self,
         event: &Event,
         resend: Option<&Resend>,
@@ -230,7 +230,7 @@ impl<'t> Batch<'t> {
         conversation: Conversation,
         time: i64,
     ) -> rusqlite::Result<()> {
-        let event = Places::read(self.rows(&NOBODY), i64::MAX)?.up_to(time)?;
+        let event = TimeSearch::read(self.rows(&NOBODY), i64::MAX)?.up_to(time)?;
         let marker = "INSERT INTO read_markers(account, conversation, time, event, sum)
             VALUES (?1, ?2, ?3, ?4, checksum('read_markers', ?1, ?2, ?3, ?4)) ON CONFLICT DO
             UPDATE SET time = excluded.time, event = excluded.event, sum = excluded.sum";

@@ -9,17 +9,17 @@ use crate::sum::{self, EVENTS, Summer, TABLES, Table};
 use crate::tail::Entry;
 use crate::{Damage, Failure, Progress, Stage, about, index, open, row, schema, start};
 
-/// Up to this size the whole file is looked at when it is opened; it takes a fifth of a second.
+/// Up to this size the whole file is checked when it is opened, which takes a fifth of a second.
 const QUICK_CHECK_BYTES: u64 = 64 * 1024 * 1024;
-/// Up to this size every row is compared with its checksum, too.
+/// Up to this size every row's checksum is verified as well.
 const QUICK_SUMS_BYTES: u64 = 16 * 1024 * 1024;
-/// How many damaged rows of a table are looked for.
+/// The maximum number of damaged rows listed per table.
 const DAMAGED_NAMED: usize = 100;
-/// Steps of SQLite's machine (some milliseconds) between two looks whether to stop.
+/// Virtual machine steps (some milliseconds) between two checks whether to stop.
 const STEPS_BETWEEN_LOOKS: i32 = 100_000;
 
-/// Each reads the end of one b-tree. The newest events are what a crash would have hurt, so more of
-/// them.
+/// Each reads the end of one b-tree. A crash would most likely damage the newest events, so more of
+/// those.
 const PROBES: [&str; 24] = [
     "SELECT sum(length(text) + length(nick)) FROM (SELECT * FROM events ORDER BY id DESC LIMIT 100)",
     "SELECT count(*) FROM (SELECT * FROM history LIMIT 1)",
@@ -50,7 +50,7 @@ const PROBES: [&str; 24] = [
     "SELECT count(*) FROM (SELECT * FROM departed LIMIT 1)",
 ];
 
-/// What SQLite cannot know to be wrong: a sentence, and a question that counts what breaks it.
+/// Rules that SQLite cannot check: a sentence, and a query that counts violations.
 const RULES: [(&str, &str); 19] = [
     (
         "events are earlier than the event before them, and no step of the clock is noted",
@@ -64,7 +64,7 @@ const RULES: [(&str, &str); 19] = [
         "SELECT count(*) FROM events WHERE kind = 10 AND (text <> '' OR tags <> '')",
     ),
     (
-        // It may be too old to be kept.
+        // It may have expired.
         "events take back a message that is still there",
         "SELECT count(*) FROM events AS redaction WHERE kind = 11 AND EXISTS
             (SELECT 1 FROM events WHERE id = redaction.about AND kind <> 10)",
@@ -140,9 +140,9 @@ const RULES: [(&str, &str); 19] = [
     ),
 ];
 
-/// What an opening can afford: under 64 MiB SQLite's quick check, under 16 MiB every row's checksum; above
-/// it, and in any case, the end of every table and index and the newest events are read. It takes well
-/// under a second at any size. A row that is damaged is noted; the start goes on.
+/// The checks at startup: under 64 MiB SQLite's quick check, under 16 MiB every row's checksum; in
+/// any case the end of every table and index and the newest events. They take well under a second
+/// at any size. A damaged row is reported, and the start continues.
 pub(crate) fn quick(connection: &Connection, path: &Path, damage: &Damage) -> Result<(), Failure> {
     let found = quick_problem(connection, path, damage);
     match found.map_err(|error| open::damaged_or(path, error))? {
@@ -159,9 +159,9 @@ fn quick_problem(
     if let Some(problem) = tables_problem(connection)? {
         return Ok(Some(problem));
     }
-    // SQLite says only here that it would not write this file.
+    // SQLite reports only here that it cannot write to this file.
     connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
-    // Without a size to go by, the thorough way is the safe one.
+    // If the size is unknown, the thorough way is the safe one.
     let small = path.metadata().map_or(true, |file| file.len() < QUICK_CHECK_BYTES);
     if small {
         let answer: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -183,16 +183,16 @@ fn quick_problem(
     Ok(None)
 }
 
-/// The tables themselves are in a table, which has no checksums.
+/// The table of tables has no checksums.
 fn tables_problem(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let written: Option<i64> = about::get(connection, "schema")?;
     let same = written == Some(schema::tables(connection)?);
     Ok((!same).then(|| "the description of its tables is damaged".to_owned()))
 }
 
-/// The names of the rows of a table that are not as they were written, some hundred at most.
+/// The keys of damaged rows of a table, up to a hundred.
 fn damaged_rows(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<String>> {
-    // In Rust: for each row a call out of SQLite would cost more than the sum.
+    // In Rust: calling out of SQLite for each row would cost more than the checksum.
     let question = format!("SELECT {}, sum FROM {}", table.columns, table.name);
     let mut statement = connection.prepare(&question)?;
     let mut rows = statement.query([])?;
@@ -207,9 +207,8 @@ fn damaged_rows(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<
     Ok(names)
 }
 
-/// Reads the whole database in a data folder and says what is wrong with it, a sentence for each
-/// problem; none is a healthy database. It changes nothing that is stored, and takes seconds for
-/// each gigabyte.
+/// Checks the whole database of a data folder; returns a sentence for each problem, and none for a
+/// healthy database. It changes nothing, and takes seconds per gigabyte.
 ///
 /// # Errors
 /// When there is no database, it is in use or newer than this program, or the disk cannot be read.
@@ -217,7 +216,7 @@ pub fn check(folder: &Path) -> Result<Vec<String>, Failure> {
     check_watched(folder, &Arc::default())
 }
 
-/// The same, and `progress` tells how far it is.
+/// The same, reporting its `progress`.
 ///
 /// # Errors
 /// As above; and [`Failure::Stopped`].
@@ -227,7 +226,7 @@ pub fn check_watched(folder: &Path, progress: &Arc<Progress>) -> Result<Vec<Stri
         return Err(Failure::Io { path, source });
     }
     let _lock = open::lock_folder(folder)?;
-    let before = start::Before::look(folder, &path, false);
+    let before = start::Precheck::look(folder, &path, false);
     let found = before.and_then(|before| {
         let mut connection = open::alone(&path)?;
         let missing =
@@ -254,8 +253,8 @@ fn problems(connection: &mut Connection, progress: &Arc<Progress>) -> Result<Vec
     all_problems(connection, true, progress)
 }
 
-/// What is wrong with a copy. Of an older version SQLite's own rules are checked: ours are of this
-/// one.
+/// Problems of a copy. For an older version only SQLite's own rules are checked: ours are for the
+/// present one.
 pub(crate) fn problems_of_copy(
     connection: &mut Connection,
     progress: &Arc<Progress>,
@@ -288,7 +287,7 @@ fn all_problems(
     Ok(problems)
 }
 
-/// What SQLite itself finds.
+/// Problems found by SQLite itself.
 fn structure_problems(
     connection: &mut Connection,
     progress: &Arc<Progress>,
@@ -307,7 +306,7 @@ fn structure_problems(
     Ok(problems)
 }
 
-/// Every event, as a reader would read it.
+/// Verifies every event as a reader would.
 fn event_problems(connection: &Connection, progress: &Progress) -> Result<Vec<String>, Failure> {
     let bytes = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
     let bytes: u64 = connection.query_row(bytes, [], |row| row.get::<_, i64>(0))?.cast_unsigned();
@@ -334,7 +333,7 @@ fn event_problems(connection: &Connection, progress: &Progress) -> Result<Vec<St
     Ok(Vec::from_iter(told("events", &damaged)))
 }
 
-/// Which rows are damaged: the first ones by name.
+/// A sentence about damaged rows, with the first ones by key.
 fn told(of: &str, names: &[String]) -> Option<String> {
     let more = match names.len() {
         0 => return None,
@@ -350,7 +349,8 @@ fn told(of: &str, names: &[String]) -> Option<String> {
     ))
 }
 
-/// Is every event once in the history of its conversation, as far as that is complete?
+/// Checks that every event is exactly once in its conversation's history, as far as that is
+/// complete.
 fn history_problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let columns = index::COLUMNS;
     let mut blocks = connection

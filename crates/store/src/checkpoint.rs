@@ -1,50 +1,51 @@
 //! Checkpoints of the write-ahead log.
 //!
-//! SQLite would run them by itself, during a commit, and would not report failures.
+//! SQLite could run them by itself, within a commit, but would not report failures.
 
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-/// Pages of the log (4 MiB) after which it is moved into the database: few, for it delays the
-/// commit it follows. After one that could not move all of it, as many more.
+/// Pages of the log (4 MiB) after which a checkpoint runs: few, because it delays the commit it
+/// follows. After an incomplete one, as many more.
 const PAGES: i64 = 500;
-/// Commits after which the log is looked at, however little it grows.
+/// Commits after which the log is inspected, however little it has grown.
 const LOOK_COMMITS: u32 = 32;
-/// Part of the log that waits for longer than this is worth a line in the server's log: it is tried
-/// once a minute at least.
+/// If something waits in the log for longer than this, it is worth a line in the server's log: a
+/// checkpoint is attempted at least once a minute.
 const LATE: Duration = Duration::from_secs(90);
-/// Between two lines about the same.
+/// Between two log lines about the same problem.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// How a checkpoint is made.
+/// The mode of a checkpoint.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum How {
-    /// As far as nobody is in the way.
+pub(crate) enum CheckpointMode {
+    /// As much as possible without waiting for anybody.
     Passive,
-    /// All of it, waiting for those who are.
+    /// Everything, waiting for readers.
     Full,
-    /// All of it, and the log is empty afterwards.
+    /// Everything, and the log is truncated.
     Truncate,
 }
 
-/// What the writer knows of the log.
+/// What the writer knows about the log.
 #[derive(Debug)]
 pub(crate) struct Log {
-    /// Pages of the log at which it is tried again.
+    /// The number of pages for the next attempt.
     due: i64,
-    /// Pages of the log when it was last looked at.
+    /// The number of pages at the last inspection.
     seen: i64,
-    /// Commits since then, and how many there are to be before the next look.
+    /// Commits since then, and the number of commits until the next one.
     commits: (u32, u32),
-    /// Since when something waits in the log.
+    /// Since when something has been waiting in the log.
     waits: Option<Instant>,
-    /// When it was last said that this does not go well; none if it does.
+    /// When a problem was last reported; none if there is none.
     told: Option<Instant>,
 }
 
-/// Commits after which the log is looked at again, so that it does not grow far beyond what is due:
-/// half of those that the ones since the last look let expect. A look costs a twentieth of a commit of one message.
+/// Commits until the next inspection of the log, so that it does not grow far beyond the limit:
+/// half of what the recent growth suggests. An inspection costs a twentieth of the commit of one
+/// message.
 fn commits_until(pages_left: i64, grown: i64, commits: u32) -> u32 {
     let each = (grown / i64::from(commits.max(1))).max(1);
     u32::try_from(pages_left / each / 2).unwrap_or(0).min(LOOK_COMMITS)
@@ -55,12 +56,12 @@ impl Log {
         Self { due: PAGES, seen: 0, commits: (0, 0), waits: Some(Instant::now()), told: None }
     }
 
-    /// How long something has waited in the log.
+    /// How long something has been waiting in the log.
     pub(crate) fn waits(&self) -> Option<Duration> {
         self.waits.map(|since| since.elapsed())
     }
 
-    /// After a commit: whether it is time for a checkpoint.
+    /// After a commit: whether a checkpoint is due.
     pub(crate) fn grown(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
         if self.waits.is_none() {
             self.waits = Some(Instant::now());
@@ -69,7 +70,7 @@ impl Log {
         if self.commits.0 < self.commits.1 {
             return Ok(false);
         }
-        // It does nothing but tell the numbers of pages, which another program may have changed.
+        // It does nothing except return page counts, which another program may have changed.
         let look = "PRAGMA wal_checkpoint(NOOP)";
         let pages: i64 = connection.prepare_cached(look)?.query_row([], |row| row.get(1))?;
         if pages < PAGES {
@@ -80,12 +81,12 @@ impl Log {
         Ok(pages >= self.due)
     }
 
-    /// Moves the log into the database. True if nothing is left in it that the database lacks.
-    pub(crate) fn checkpoint(&mut self, connection: &Connection, how: How) -> bool {
-        let sql = match how {
-            How::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
-            How::Full => "PRAGMA wal_checkpoint(FULL)",
-            How::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
+    /// Runs a checkpoint. True if nothing is left in the log that the database lacks.
+    pub(crate) fn checkpoint(&mut self, connection: &Connection, mode: CheckpointMode) -> bool {
+        let sql = match mode {
+            CheckpointMode::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
+            CheckpointMode::Full => "PRAGMA wal_checkpoint(FULL)",
+            CheckpointMode::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
         };
         let done = connection.prepare_cached(sql).and_then(|mut statement| {
             statement.query_row([], |row| {
@@ -101,7 +102,7 @@ impl Log {
         complete
     }
 
-    /// Says what is wrong, once a minute at most, and when it is over.
+    /// Reports a problem, at most once a minute, and its end.
     fn tell(&mut self, done: rusqlite::Result<(bool, i64, i64)>, complete: bool) {
         if complete {
             if self.told.take().is_some() {
@@ -118,7 +119,7 @@ impl Log {
                 %error,
                 "The write-ahead log cannot be moved into the database and grows; check the disk"
             ),
-            // Readers are in the way for an instant only.
+            // Readers block it only for an instant.
             Ok(_) if waits < LATE => return,
             Ok((_, pages, moved)) => tracing::warn!(
                 pages,
@@ -137,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_log_is_looked_at_before_it_is_long() {
+    fn the_log_is_inspected_before_it_grows_long() {
         assert_eq!(commits_until(500, 2, 1), LOOK_COMMITS, "small commits");
         assert_eq!(commits_until(500, 1600, 16), 2, "large ones: half of five");
         assert_eq!(commits_until(40, 2, 1), 10, "soon due");

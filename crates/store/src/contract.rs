@@ -1,4 +1,4 @@
-//! What a store promises. `tests/contract.rs` holds both implementations to it.
+//! The contract of a store. `tests/contract` holds both implementations to it.
 
 use std::time::Duration;
 
@@ -8,55 +8,55 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// How many events that were taken back, or are of a kind that is not asked for, a reader looks past
-/// for one question, and so where a question's cost ends. A page, or half of it in [`crate::Select::Around`], that has more of them
-/// in its way is shorter than asked for although there is more; a conversation whose newest messages
-/// are so many of them is no target.
+/// The maximum number of redacted events, or events of unwanted kinds, that one query skips: the
+/// bound of its cost. A page, or half of it for [`crate::Select::Around`], with more of them in its
+/// way is shorter than requested although there is more; a conversation whose newest messages are
+/// that many of them is not a target.
 pub const REDACTED_PASSED: usize = 4096;
 
-/// The most messages of a conversation that are counted as unread, and the most mentions.
+/// The maximum number of unread messages counted per conversation, and of mentions.
 pub const UNREAD_MOST: usize = 1000;
-/// Once one answer has counted so many messages, of each further conversation it counts
-/// [`UNREAD_FEW`] at most.
+/// After counting this many messages, one answer counts at most [`UNREAD_FEW`] in each further
+/// conversation.
 pub const UNREAD_TOTAL: usize = 50_000;
 /// See [`UNREAD_TOTAL`].
 pub const UNREAD_FEW: usize = 100;
 
-/// The writing side. The journal thread owns it and is the only writer.
+/// The write side. The journal's thread owns it and is the only writer.
 pub trait Store: Send {
-    /// Everything the hub starts from.
+    /// Loads everything the hub starts from.
     ///
     /// # Errors
-    /// When the store cannot be read, or what it cannot do without is damaged.
+    /// When the store cannot be read, or something indispensable is damaged.
     fn load(&mut self) -> Result<Loaded, Failure>;
 
-    /// Stores all writes as one transaction, which is on disk when this returns. Outcomes are one
-    /// per write, in order; later writes see the earlier ones.
+    /// Stores all writes as one transaction, which is on disk when this returns. There is one
+    /// outcome per write, in order; later writes see earlier ones.
     ///
     /// # Errors
-    /// When it cannot be stored: then nothing of it is, and the store can be used again. Only of
-    /// [`Failure::Uncertain`] nobody knows: then nobody must be told anything, and the process ends.
+    /// When it cannot be stored: then nothing is, and the store remains usable. Only after
+    /// [`Failure::Uncertain`] the result is unknown: then nobody may be told anything, and the
+    /// process must end.
     ///
     /// # Panics
     /// When an event's id is not above all stored ones, it is an [`crate::EventKind::Redacted`] or
-    /// [`crate::EventKind::Damaged`], a [`Write::Redact`] has an event of another kind or about
-    /// none, or an event's mentions or a [`Write::Record`] are out of their bounds: a bug of the
+    /// [`crate::EventKind::Damaged`], a [`Write::Redact`] has an event of another kind or without a
+    /// target, or an event's mentions or a [`Write::Record`] exceed their limits: a bug of the
     /// caller.
     fn commit(&mut self, writes: &mut dyn Iterator<Item = &Write>)
     -> Result<Vec<Outcome>, Failure>;
 
-    /// What was found damaged, by this and all its readers.
+    /// Damage found by this store and all its readers.
     fn damage(&self) -> Arc<Damage>;
 
-    /// A new reader, for another thread. It sees what is committed at the time of each question.
+    /// Creates a reader for another thread. It sees what is committed at the time of each query.
     ///
     /// # Errors
     /// When another connection to the store cannot be opened.
     fn reader(&self) -> Result<Box<dyn Reader>, Failure>;
 
-    /// What writes the index of words that searches use, if the store has one. It is for a thread of
-    /// its own, which is told of every commit from now on. Searches find the same without it, but
-    /// slowly.
+    /// The writer of the search index, if the store has one. It belongs on a thread of its own, and
+    /// is notified of every commit from now on. Without it, searches find the same, but slowly.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -64,45 +64,45 @@ pub trait Store: Send {
         Ok(None)
     }
 
-    /// Tells what writes the index of words that no further commits come.
+    /// Tells the writer of the search index that there will be no more commits.
     fn end_commits(&mut self) {}
 
-    /// How the store is, besides what each commit says of it.
+    /// The store's condition, besides what each commit reports.
     fn condition(&mut self) -> Condition {
         Condition::default()
     }
 
-    /// Forgets resend ids that are older than [`crate::RESEND_MS`] at `now` (by the clock of
-    /// [`crate::Resend::at`]), a bounded number of them, and moves what waits to its place. Call it
-    /// about once a minute.
+    /// Drops resend ids older than [`crate::RESEND_MS`] at `now` (by the clock of
+    /// [`crate::Resend::at`]), a bounded number of them, and runs a checkpoint. To be called about
+    /// once a minute.
     ///
     /// # Errors
-    /// When the store cannot be written; nothing is lost, the next call does it.
+    /// When the store cannot be written; nothing is lost, the next call retries.
     fn maintain(&mut self, now: i64) -> Result<(), Failure>;
 
-    /// Removes some of what is not kept any longer: of each conversation its oldest events, up to the
-    /// first that stays, with what waits of them; and gives free space back. A step takes some
-    /// milliseconds. Returns whether there is more to do now.
+    /// Removes some expired events: the oldest of each conversation, up to the first that stays,
+    /// with their pending entries; and gives free space back. A step takes some milliseconds.
+    /// Returns whether there is more to do now.
     ///
-    /// Nothing younger than [`crate::RESEND_MS`] goes, and the newest event of all stays. Of a room
-    /// that has ended all goes 30 days after its last event. Goes on with what
-    /// [`Write::DeleteAccount`] has begun, and removes the oldest entries of the audit log: of those
-    /// that are more than [`crate::AUDIT_KEPT`] the ones older than [`crate::AUDIT_DAYS`], and all that
-    /// are more than [`crate::AUDIT_MOST`].
+    /// Nothing younger than [`crate::RESEND_MS`] is removed, nor the newest event of all. Events of
+    /// an ended room are removed 30 days after the last one. Also continues what
+    /// [`Write::DeleteAccount`] has begun, and removes the oldest entries of the audit log: those
+    /// beyond [`crate::AUDIT_KEPT`] that are older than [`crate::AUDIT_DAYS`], and all beyond
+    /// [`crate::AUDIT_MOST`].
     ///
     /// # Errors
-    /// When the store cannot be written; nothing is lost, another call does it.
+    /// When the store cannot be written; nothing is lost, another call retries.
     fn forget(&mut self, keep: &Keep) -> Result<bool, Failure>;
 
-    /// Ends the use of the store, with everything committed in its place: one file, if no reader is
-    /// left and no other program has it open.
+    /// Closes the store with everything in the database file, if no reader is left and no other
+    /// program has it open.
     ///
     /// # Errors
-    /// When that cannot be written; what was committed is safe all the same.
+    /// When that fails; everything committed is safe anyway.
     fn close(self: Box<Self>) -> Result<(), Failure>;
 }
 
-/// How a store is.
+/// The condition of a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
     /// Bytes of the write-ahead log.
@@ -113,66 +113,65 @@ pub struct Condition {
     pub gone: bool,
 }
 
-/// Whose unread messages are asked for, and where.
+/// A query for unread messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unreads {
-    /// Who has not read them. What they said themselves does not count.
+    /// The reader. Their own messages do not count.
     pub account: AccountId,
-    /// The only conversation asked about; none: all of them.
+    /// The only conversation to count; none: all.
     pub only: Option<Conversation>,
-    /// Others with whom direct conversations do not count. In rooms their messages do.
+    /// Ignored accounts: direct conversations with them do not count; in rooms their messages do.
     pub ignored: Vec<AccountId>,
-    /// The rooms, and for each the event behind which it may be read.
+    /// The rooms, each with the event after which it may be read.
     pub rooms: Vec<(RoomId, EventId)>,
     /// Where the account has no read marker, it has read up to this event.
     pub unmarked: EventId,
 }
 
 impl Unreads {
-    /// Whether a conversation is asked about.
+    /// Whether a conversation is included.
     pub(crate) fn asks(&self, conversation: Conversation) -> bool {
         self.only.is_none_or(|only| only == conversation)
     }
 }
 
-/// How many messages somebody has not read in one conversation.
+/// The unread messages of one conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unread {
     /// The conversation.
     pub conversation: Conversation,
-    /// How many messages and notices, as far as they are counted; see [`UNREAD_MOST`]. What was taken
-    /// back does not count.
+    /// The number of messages and notices, up to [`UNREAD_MOST`]. Redacted ones do not count.
     pub messages: usize,
-    /// Whether so many were counted that there may be more.
+    /// Whether there may be more.
     pub more: bool,
-    /// How many of them, or of those that were not counted, mention the account or everybody; no more than
-    /// were counted.
+    /// The number of those, or of messages not counted, that mention the account or everybody; at
+    /// most `messages`.
     pub mentions: usize,
     /// The first of them.
     pub first: EventId,
 }
 
-/// Some of what is an account's.
+/// A part of an account's events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exported {
     /// The events, oldest first.
     pub events: Vec<Event>,
-    /// Where the next question goes on; none: there is nothing more.
+    /// Where the next query continues; none: at the end.
     pub next: Option<EventId>,
 }
 
-/// A reading side. Each of a few reader threads owns one.
+/// A read side. Each reader thread owns one.
 pub trait Reader: Send {
-    /// A page of history, oldest first. What was taken back is left out, and the page filled up with
-    /// what comes next, within [`REDACTED_PASSED`]. What is damaged is in its place as an event of
-    /// [`crate::EventKind::Damaged`], and what the store finds in a history that it is not of is left
-    /// out; both are noted in [`Store::damage`].
+    /// A page of history, oldest first. Redacted events are left out, and the page filled up with
+    /// further ones, within [`REDACTED_PASSED`]. A damaged event is represented by one of kind
+    /// [`crate::EventKind::Damaged`], and an event indexed in the wrong conversation is left out;
+    /// both are reported in [`Store::damage`].
     ///
     /// # Errors
     /// When the store cannot be read.
     fn page(&mut self, query: &Query) -> Result<Vec<Event>, Failure>;
 
-    /// The events waiting for `account`, none above `up_to`, oldest first, `limit` at most; only of
+    /// The events pending for `account`, up to `up_to`, oldest first, `limit` at most; only from
     /// its own direct conversations.
     ///
     /// # Errors
@@ -184,12 +183,12 @@ pub trait Reader: Send {
         limit: usize,
     ) -> Result<Vec<Event>, Failure>;
 
-    /// The conversations (the rooms given and the direct ones of `account`) whose latest message
-    /// lies strictly between two times (see [`crate::Point::Time`]), with its time, in milliseconds since the Unix epoch.
-    /// What was taken back is no message; see [`REDACTED_PASSED`].
-    /// In the order of those messages; `limit` at most, counted from `first`: if it is the later one,
-    /// the newest ones. Those next to the last that is counted with the same time come along, so that
-    /// who goes on from there misses none.
+    /// The conversations (the given rooms and the direct ones of `account`) whose newest message
+    /// lies strictly between two times (see [`crate::Point::Time`]), with its time in milliseconds
+    /// since the Unix epoch. Redacted messages do not count; see [`REDACTED_PASSED`]. Ordered by
+    /// those messages; at most `limit`, counted from `first`: if it is the later one, the newest.
+    /// Further ones with the same time as the last are included, so that whoever continues from
+    /// there misses none.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -202,31 +201,29 @@ pub trait Reader: Send {
         limit: usize,
     ) -> Result<Vec<(Conversation, i64)>, Failure>;
 
-    /// What `of.account` has not read, of each conversation that has any: of the rooms given and of
-    /// its direct ones, by conversation. What counts is said to be read, or not, by read markers; see
-    /// [`Unreads`].
+    /// The unread messages of `of.account` in each conversation that has any: the given rooms and
+    /// its direct ones, ordered by conversation. Read markers decide what is read; see [`Unreads`].
     ///
     /// # Errors
     /// When the store cannot be read.
     fn unread(&mut self, of: &Unreads) -> Result<Vec<Unread>, Failure>;
 
     /// The newest entries of the audit log with numbers below `before`, oldest first, `limit` at
-    /// most. Numbers begin at 1 and rise by one.
+    /// most. Numbers start at 1 and are consecutive.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn audit(&mut self, before: u64, limit: usize) -> Result<Vec<(u64, Audit)>, Failure>;
 
-    /// Some of the events that are an account's: those that it is the author of, and those of its
-    /// direct conversations. Looks at some thousand events above `after`; what was taken back, and
-    /// what is damaged, is left out.
+    /// Part of an account's events: those that it wrote, and those of its direct conversations.
+    /// Examines some thousand events after `after`; redacted and damaged ones are left out.
     ///
     /// # Errors
     /// When the store cannot be read.
     fn export(&mut self, account: AccountId, after: EventId) -> Result<Exported, Failure>;
 
-    /// The newest messages, or the oldest, that a search wants and that `may_read` lets pass, in
-    /// the time that it has; see [`Search::wants`]. What is damaged is found by nobody.
+    /// The newest messages, or the oldest, that match a search and that `may_read` allows, within
+    /// the search's time; see [`Search::wants`]. Damaged messages never match.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -236,8 +233,8 @@ pub trait Reader: Send {
         may_read: &dyn Fn(&Event) -> bool,
     ) -> Result<Found, Failure>;
 
-    /// An event's conversation, and its time in milliseconds since the Unix epoch; also of what was
-    /// taken back. None of what is damaged.
+    /// An event's conversation and its time in milliseconds since the Unix epoch, for redacted
+    /// events as well. None if it is damaged.
     ///
     /// # Errors
     /// When the store cannot be read.

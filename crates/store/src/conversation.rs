@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_room_is_not_a_pair_and_a_pair_not_a_room() {
+    fn rooms_and_pairs_are_distinct() {
         for room in [1, 2, u32::MAX] {
             let conversation = Conversation::room(room);
             assert_eq!(conversation.as_room(), Some(room));

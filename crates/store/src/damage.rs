@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Places that are remembered, so that one is counted and told of once: about a megabyte.
+/// Damaged places remembered, so that each is counted and reported once: about a megabyte.
 const PLACES: usize = 65_536;
-/// Sentences that wait to be told; of what comes meanwhile the count alone tells.
+/// Sentences waiting to be reported; of further ones only the count is kept.
 const WAITING: usize = 100;
 
-/// What the writer and the readers of a store have found damaged since it was opened. What they have
-/// found is not served; whoever uses the store tells the operator.
+/// Damage found by the writer and the readers of a store since it was opened. Damaged data is never
+/// served; the user of the store tells the operator.
 #[derive(Debug, Default)]
 pub struct Damage {
     total: AtomicU64,
@@ -24,18 +24,18 @@ struct Found {
 }
 
 impl Damage {
-    /// How many places were found damaged.
+    /// The number of damaged places found.
     pub fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed)
     }
 
-    /// What was found since this was asked last, a sentence for each place, at most a hundred.
+    /// The damage found since the last call, a sentence for each place, at most a hundred.
     pub fn take(&self) -> Vec<String> {
         let mut found = self.found.lock().expect("nothing that notes damage panics");
         std::mem::take(&mut found.waiting)
     }
 
-    /// Notes that a place, which is `key` of a `table`, is damaged. `sentence` says how.
+    /// Records that `key` of a `table` is damaged, with a sentence about it.
     pub(crate) fn note(&self, table: &'static str, key: &dyn ToString, sentence: String) {
         let mut found = self.found.lock().expect("nothing that notes damage panics");
         let place = (table, key.to_string());
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_told_of_once_and_what_waits_is_bounded() {
+    fn each_place_is_reported_once_and_waiting_reports_are_bounded() {
         let damage = Damage::default();
         for key in (0..1000).chain(0..1000) {
             damage.note("events", &key, format!("event {key} is damaged"));

@@ -11,27 +11,27 @@ use crate::search::Removed;
 use crate::sum::{self, Summer};
 use crate::{AccountId, DELETED_USER, Damage, Event, EventId, EventKind, flags};
 
-/// Events that are looked at in one step.
+/// Events examined per step.
 const LOOKS: u32 = 2048;
-/// Events that are written in one step: some milliseconds.
+/// Events rewritten per step: some milliseconds.
 const WRITES: usize = 256;
 
-/// Whom no event may show any more, whether what they said is taken back, and their last event.
+/// The deleted accounts, whether their messages are redacted, and their last events.
 #[derive(Debug, Default)]
 pub(crate) struct Departed(Vec<(AccountId, bool, i64)>);
 
-/// An account that is being removed from the events.
+/// An account being removed from the events.
 #[derive(Clone, Copy)]
 struct Departure {
     account: AccountId,
     messages: bool,
-    /// Up to this event it is done.
+    /// Done up to this event.
     done: i64,
-    /// Behind this event there is nothing of it.
+    /// The account has no events after this one.
     last: i64,
 }
 
-/// Nobody.
+/// No accounts.
 pub(crate) static NOBODY: Departed = Departed(Vec::new());
 
 impl Departed {
@@ -49,12 +49,12 @@ impl Departed {
         Ok(Self(found))
     }
 
-    /// Those whose messages are taken back.
+    /// Those whose messages are redacted.
     pub(crate) fn silenced(&self) -> impl Iterator<Item = AccountId> {
         self.0.iter().filter(|(_, messages, _)| *messages).map(|(account, ..)| *account)
     }
 
-    /// Makes an event what it will be.
+    /// Changes an event to what it will be on disk.
     pub(crate) fn mask(&self, event: &mut Event) {
         for &(account, messages, last) in &self.0 {
             if sql_id(event.id) <= last {
@@ -69,7 +69,7 @@ fn note(damage: &Damage, account: i64) {
     damage.note("departed", &account, sentence);
 }
 
-/// Takes a deleted account out of an event.
+/// Removes a deleted account from an event.
 pub(crate) fn mask(event: &mut Event, account: AccountId, messages: bool) {
     let is_author = event.account == account;
     let (low, high) = event.conversation.pair().unwrap_or_default();
@@ -103,7 +103,7 @@ fn write(connection: &Connection, departure: Departure) -> rusqlite::Result<()> 
     connection.prepare_cached(sql)?.execute(params![account, messages, done, last]).map(drop)
 }
 
-/// Whether there is something to do.
+/// Whether there is anything to do.
 pub(crate) fn is_due(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(next(connection)?.is_some())
 }
@@ -118,7 +118,7 @@ fn next(connection: &Connection) -> rusqlite::Result<Option<Departure>> {
     found.optional()
 }
 
-/// Goes on a step; returns the messages that it has taken back.
+/// Takes one step; returns the messages it has redacted.
 pub(crate) fn step(connection: &Connection) -> rusqlite::Result<Vec<Removed>> {
     let mut removed = Vec::new();
     let Some(departure) = next(connection)? else { return Ok(removed) };
@@ -129,7 +129,7 @@ pub(crate) fn step(connection: &Connection) -> rusqlite::Result<Vec<Removed>> {
         .prepare_cached(end)?
         .query_row(params![done, last, LOOKS], |row| row.get::<_, Option<i64>>(0));
     let end = match end {
-        // It cannot be read where the events are, but perhaps they can.
+        // A page of the index is damaged, but the events may be readable.
         Err(error) if is_damage(&error) => Some(last.min(done.saturating_add(LOOKS.into()))),
         end => end?,
     };
@@ -155,7 +155,8 @@ pub(crate) fn step(connection: &Connection) -> rusqlite::Result<Vec<Removed>> {
     Ok(removed)
 }
 
-/// Takes the account out of the events above `above` up to `end`, or of some of them; returns up to where.
+/// Removes the account from events above `above` up to `end`, or from some of them; returns up to
+/// where.
 fn rewrite(
     connection: &Connection,
     departure: Departure,
@@ -173,7 +174,7 @@ fn rewrite(
     while changed.len() < WRITES
         && let Some(row) = rows.next()?
     {
-        // What is damaged stays so: nobody is shown it.
+        // A damaged event stays damaged: it is never shown.
         let Some(was) = row::event(row, &mut names, &mut summer)? else { continue };
         let mut event = was.clone();
         mask(&mut event, account, messages);
@@ -211,7 +212,7 @@ fn rewrite_one(connection: &Connection, was: &Event, event: &Event) -> rusqlite:
     Ok(())
 }
 
-/// A message is taken back: it does not count any more, and mentions nobody.
+/// A message is redacted: it no longer counts, and mentions nobody.
 pub(crate) fn forget_counted(connection: &Connection, was: &Event) -> rusqlite::Result<()> {
     if !was.kind.is_message() {
         return Ok(());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Conversation, Said};
+use crate::{AccountId, Conversation, RecentMessage};
 
 /// The id of an event, assigned by the hub: starts at 1, strictly increasing, gaps allowed, at most
 /// `i64::MAX`.
@@ -160,9 +160,9 @@ pub struct Event {
 
 impl Event {
     /// Who said it where and when, if it was said in a room.
-    pub(crate) fn said(&self) -> Option<Said> {
+    pub(crate) fn as_recent_message(&self) -> Option<RecentMessage> {
         let room = self.conversation.as_room().filter(|_| self.kind.is_said())?;
-        Some(Said { id: self.id, room, author: self.account, time: self.time })
+        Some(RecentMessage { id: self.id, room, author: self.account, time: self.time })
     }
 }
 

@@ -1,14 +1,14 @@
-//! Everything that belongs to an account, in parts, in the order of the events.
+//! Exporting all events of an account, page by page, in order.
 
 use crate::batch::sql_id;
 use crate::failure::is_damage;
 use crate::row::Rows;
 use crate::{AccountId, Event, EventId, EventKind, Exported};
 
-/// How many events are looked at for one question: some milliseconds.
+/// Events examined per query: some milliseconds.
 const LOOKS: i64 = 8192;
 
-/// The next ones behind `after`.
+/// The next events after `after`.
 pub(crate) fn export(
     rows: Rows<'_>,
     account: AccountId,
@@ -20,7 +20,7 @@ pub(crate) fn export(
     let end = newest.unwrap_or(0).min(after.saturating_add(LOOKS));
     let mut events = match rows.of_account(account, after, end) {
         Err(error) if is_damage(&error) => {
-            // A page of the file is damaged; the others are not.
+            // A damaged page hides only its own events.
             let mut events = Vec::new();
             for id in after + 1..=end {
                 let found = rows.by_id(id)?;
@@ -35,7 +35,7 @@ pub(crate) fn export(
     Ok(Exported { events, next })
 }
 
-/// Whether an event is an account's own.
+/// Whether an event belongs to an account.
 pub(crate) fn is_of(event: &Event, account: AccountId) -> bool {
     event.account == account || event.conversation.other(account).is_some()
 }

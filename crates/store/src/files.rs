@@ -1,6 +1,5 @@
-//! Checks that the files SQLite has open are still the ones with their names. The system does not
-//! tell a program that it writes to a file that was deleted or moved away, and everything would be
-//! lost.
+//! Checks that the files SQLite has open still have their names. The system does not tell a program
+//! that it is writing to a file that was deleted or moved, and everything written would be lost.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,38 +9,39 @@ use crate::open;
 
 /// The database, its log and the log's index, as they were opened.
 ///
-/// To look at each of them before and after each commit took a twentieth of the CPU time of one message.
-/// Whoever moves, deletes or replaces a file changes its folder, so that is looked at instead.
+/// Checking each of them before and after each commit took a twentieth of the CPU time of one
+/// message. Moving, deleting or replacing a file changes its folder, so the folder is checked
+/// instead.
 pub(crate) struct Files {
     known: [(PathBuf, Option<Identity>); 3],
     folder: PathBuf,
-    /// The folder when all files were in their places, and when they were looked at.
+    /// The folder while all files were in place, and when they were checked.
     unchanged: Option<(Folder, Instant)>,
 }
 
-/// However unchanged the folder is, the files themselves are looked at as often as this.
+/// Even if the folder is unchanged, the files themselves are checked this often.
 const LOOK: Duration = Duration::from_secs(1);
-/// A change this young may not be the last one with its time: clocks of file systems are coarse.
+/// A later change may have the same timestamp as one this recent: file systems have coarse clocks.
 const SETTLED: Duration = Duration::from_millis(100);
 
-/// Which folder it is, and when something in it was last made, moved or deleted.
+/// The identity of a folder, and the time of its last change.
 type Folder = (Identity, SystemTime);
 
-/// What a file is, whatever it is called: its device and its inode.
+/// The identity of a file whatever its name: device and inode.
 type Identity = (u64, u64);
 
-/// Which file is not what it was.
+/// A file that is no longer in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gone {
     pub(crate) path: PathBuf,
-    /// Whether there is another file in its place.
+    /// Whether another file has its name.
     pub(crate) replaced: bool,
-    /// Whether it is the database itself; else that is where it was.
+    /// Whether it is the database itself.
     pub(crate) database: bool,
 }
 
 impl Files {
-    /// Remembers the files of a database that has just been opened and written to.
+    /// Records the files of a database that was just opened and written to.
     pub(crate) fn of(database: &Path) -> Self {
         let known = ["", "-wal", "-shm"].map(|suffix| {
             let path = open::beside(database, suffix);
@@ -52,7 +52,7 @@ impl Files {
         Self { known, folder, unchanged: None }
     }
 
-    /// Looks whether all are in their places, the database first.
+    /// Checks that all files are in place, the database first.
     pub(crate) fn look(&mut self) -> Result<(), Gone> {
         let folder = look_at_folder(&self.folder).ok();
         if let (Some(folder), Some((known, looked))) = (folder, self.unchanged)
@@ -72,7 +72,7 @@ impl Files {
 
     fn look_at_each(&self) -> Result<(), Gone> {
         for (number, (path, known)) in self.known.iter().enumerate() {
-            // One that never was is no loss.
+            // A file that never existed cannot be lost.
             let Some(known) = known else { continue };
             let found = look_at(path);
             if !matches!(&found, Ok((identity, _)) if identity == known) {
@@ -83,13 +83,13 @@ impl Files {
         Ok(())
     }
 
-    /// Bytes of the log.
+    /// The size of the log in bytes.
     pub(crate) fn log_bytes(&self) -> u64 {
         look_at(&self.known[1].0).map_or(0, |(_, bytes)| bytes)
     }
 }
 
-/// What a folder is, and when something in it was last made, moved or deleted.
+/// The identity of a folder, and the time of its last change.
 fn look_at_folder(path: &Path) -> io::Result<Folder> {
     let folder = if path.as_os_str().is_empty() { Path::new(".") } else { path }.metadata()?;
     #[cfg(unix)]
@@ -102,10 +102,11 @@ fn look_at_folder(path: &Path) -> io::Result<Folder> {
     Ok((identity, folder.modified()?))
 }
 
-/// What a file is, and its bytes.
+/// The identity and the size of a file.
 ///
-/// Its times are not asked for: Linux gives a file whose times somebody has seen new ones at its next
-/// write, which a flush then writes, too. That made a commit of one message dearer by a third.
+/// Does not ask for its times: once a program has seen a file's times, Linux updates them at the
+/// next write, and a flush then writes them, too. That made the commit of one message a third more
+/// expensive.
 #[cfg(target_os = "linux")]
 fn look_at(path: &Path) -> io::Result<(Identity, u64)> {
     use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
@@ -124,7 +125,7 @@ fn look_at(path: &Path) -> io::Result<(Identity, u64)> {
 
 #[cfg(not(unix))]
 fn look_at(path: &Path) -> io::Result<(Identity, u64)> {
-    // Here a file that is open cannot be deleted or moved.
+    // On this system an open file cannot be deleted or moved.
     Ok(((0, 0), std::fs::metadata(path)?.len()))
 }
 
@@ -134,7 +135,7 @@ mod tests {
     use std::fs::{self, File};
 
     #[test]
-    fn a_file_that_goes_is_missed_at_once_though_the_folder_had_not_changed_for_long() {
+    fn a_missing_file_is_noticed_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("parlor.db");
         for suffix in ["", "-wal"] {

@@ -13,34 +13,34 @@ use crate::row::Rows;
 use crate::tail::{End, Tail};
 use crate::{Conversation, RoomId, Subject, about, index};
 
-/// How many events are removed at once: some milliseconds.
+/// Events removed per step: some milliseconds.
 const AT_ONCE: usize = 256;
-/// How many conversations are looked at for something to remove at once.
+/// Conversations examined per step.
 const LOOKS: usize = 32;
-/// How many pages of the file are given back at once: half a megabyte.
+/// Pages of the file given back per step: half a megabyte.
 const PAGES: u32 = 64;
 
-/// What looks for something to remove.
+/// Looks for expired events.
 pub(crate) struct Forget<'s> {
     pub(crate) rows: Rows<'s>,
     pub(crate) tail: &'s Tail,
     pub(crate) keep: Keep,
-    /// The newest of all events, which stays: its number is not to be given again.
+    /// The newest event of all, which stays so that its number is not reused.
     pub(crate) newest: i64,
 }
 
-/// What a look came to.
+/// The result of a look.
 pub(crate) enum Found {
-    /// These are to be removed; `more`: perhaps not all of the conversation.
+    /// These expired; `more`: there may be more in this conversation.
     Old { of: Conversation, ids: BTreeSet<i64>, more: bool },
-    /// Nothing up to this conversation's key.
+    /// Nothing has expired up to this conversation's key.
     NothingUpTo(i64),
-    /// Nothing, and this was the end.
+    /// Nothing has expired, and all conversations were examined.
     End,
 }
 
 impl Forget<'_> {
-    /// Whether something is to be removed that is not indexed yet.
+    /// Whether an event that is not indexed yet has expired.
     pub(crate) fn tail_has_some(&self) -> rusqlite::Result<bool> {
         let Some(first) = self.tail.fresh.first() else { return Ok(false) };
         let first = self.time(first.id)?;
@@ -63,7 +63,7 @@ impl Forget<'_> {
         Ok(false)
     }
 
-    /// Looks at some conversations with keys above `after`, until there is something to remove.
+    /// Examines some conversations with keys above `after`, until one has expired events.
     pub(crate) fn look(&self, after: Option<i64>) -> rusqlite::Result<Found> {
         let next = "SELECT min(conversation) FROM history WHERE conversation > ?1 OR ?1 IS NULL";
         let mut next = self.rows.connection.prepare_cached(next)?;
@@ -82,7 +82,7 @@ impl Forget<'_> {
         Ok(after.map_or(Found::End, Found::NothingUpTo))
     }
 
-    /// The oldest events of a conversation, as far as they go, and whether there may be more.
+    /// The oldest, expired events of a conversation, and whether there may be more.
     fn old(&self, of: Conversation) -> rusqlite::Result<(BTreeSet<i64>, bool)> {
         let rule = self.rule(of)?;
         if !rule.lets_go() {
@@ -96,7 +96,7 @@ impl Forget<'_> {
         ids.sort_unstable();
         let more = ids.len() >= AT_ONCE;
         ids.truncate(AT_ONCE);
-        // What is damaged goes with what is behind it, not before that.
+        // A damaged event is removed together with a later one, not before.
         let mut count = 0;
         for (at, &id) in ids.iter().enumerate() {
             match self.time(id)? {
@@ -129,12 +129,12 @@ impl Forget<'_> {
                 last
             }
         };
-        // Of what is damaged nobody knows how old it is.
+        // The age of a damaged event is unknown.
         let time = last.map(|id| self.time(id)).transpose()?.flatten();
         Ok(self.keep.of_ended(time.unwrap_or(i64::MAX)))
     }
 
-    /// What a room says of itself.
+    /// A room's metadata value.
     fn says(&self, room: RoomId, key: &str) -> rusqlite::Result<Option<String>> {
         let (kind, subject) = Subject::Room(room).key();
         let value = "SELECT value FROM metadata WHERE kind = ?1 AND subject = ?2 AND key = ?3";
@@ -142,7 +142,7 @@ impl Forget<'_> {
         value.query_row(params![kind, subject, key], |row| row.get(0)).optional()
     }
 
-    /// The oldest of the messages that a rule counts; 0 if there are not so many.
+    /// The oldest message within a rule's count; 0 if there are not that many.
     fn oldest(&self, of: Conversation, rule: Rule) -> rusqlite::Result<i64> {
         let Some(count) = rule.messages else { return Ok(0) };
         let fresh = self.tail.fresh.iter().rev();
@@ -172,8 +172,8 @@ impl Forget<'_> {
     }
 }
 
-/// Removes events of a conversation, the oldest that `history` has of it, and all that is about
-/// them; returns how many there were.
+/// Removes events of a conversation, the oldest in its `history`, with everything about them;
+/// returns how many there were.
 pub(crate) fn remove(
     connection: &Connection,
     of: Conversation,
@@ -202,7 +202,7 @@ pub(crate) fn remove(
     Ok(removed as u64)
 }
 
-/// The event before this one was removed: whether the clock was put back in between is seen anew.
+/// The event before this one was removed: checks again whether the clock was set back in between.
 fn mend_clock_step(connection: &Connection, id: i64) -> rusqlite::Result<()> {
     let back = "SELECT (SELECT time FROM events WHERE id = ?1) <
         (SELECT time FROM events WHERE id < ?1 ORDER BY id DESC LIMIT 1) IS TRUE";
@@ -217,7 +217,7 @@ fn mend_clock_step(connection: &Connection, id: i64) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([id]).map(drop)
 }
 
-/// Forgets who talks to whom, if they have nothing to show for it; returns whether it did.
+/// Removes the record of a direct conversation without events; returns whether it did.
 pub(crate) fn remove_talk(
     connection: &Connection,
     tail: &Tail,
@@ -235,8 +235,8 @@ pub(crate) fn remove_talk(
     Ok(true)
 }
 
-/// Gives some free pages of the file back; returns whether there were any. A database that was made
-/// before files could shrink keeps its free pages, and fills them again.
+/// Gives free pages of the file back; returns whether there were any. A database created before
+/// files could shrink keeps its free pages and reuses them.
 pub(crate) fn give_back(connection: &Connection) -> rusqlite::Result<bool> {
     let free = || connection.pragma_query_value(None, "freelist_count", |row| row.get::<_, i64>(0));
     let shrinks: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;

@@ -12,12 +12,12 @@ use rusqlite::{Connection, Transaction, params};
 
 use crate::batch::sql_id;
 use crate::departure::{Departed, NOBODY};
-use crate::place::Places;
 use crate::query::counted_targets;
 use crate::row::Rows;
 use crate::search::WordReader;
 use crate::sum::{self, Summer};
 use crate::tail::{self, End, Entry, Shared, Tail};
+use crate::time_search::TimeSearch;
 use crate::{
     AccountId, Audit, Conversation, Damage, Event, EventId, EventKind, Exported, Failure, Found,
     Kinds, Point, Query, REDACTED_PASSED, Reader, RoomId, Scope, Search, Select, Unread, Unreads,
@@ -396,7 +396,7 @@ impl<'c> Page<'c> {
         match point {
             Point::Id(id) => Ok(sql_id(id).saturating_add(1).min(self.end)),
             Point::Time(time) => {
-                Places::read(self.rows, self.end)?.after(time, |ids| self.has(ids))
+                TimeSearch::read(self.rows, self.end)?.after(time, |ids| self.has(ids))
             }
         }
     }
@@ -406,7 +406,7 @@ impl<'c> Page<'c> {
         match point {
             Point::Id(id) => Ok(sql_id(id).min(self.end)),
             Point::Time(time) => {
-                Places::read(self.rows, self.end)?.before(time, |ids| self.has(ids))
+                TimeSearch::read(self.rows, self.end)?.before(time, |ids| self.has(ids))
             }
         }
     }

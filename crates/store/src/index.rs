@@ -1,4 +1,4 @@
-//! The table `history`: the events of each conversation. It is filled a little behind the commits.
+//! The table `history`: the events of each conversation, filled a little behind the commits.
 //!
 //! A commit only appends rows to `events`. When [`RUN`] events have accumulated, they are sorted by
 //! conversation, and the following commits write them to the table as blocks of ids, each commit a
@@ -32,8 +32,8 @@ const BLOCK: usize = 128;
 /// has few more events than [`RUN`].
 const RECOVERED: i64 = 4 * RUN as i64;
 
-/// The ids after a block's first, each as its distance from the one before, seven bits a byte, low
-/// ones first.
+/// The ids after a block's first, each as the distance from the one before; seven bits per byte,
+/// low ones first.
 fn encode(block: &[Entry]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(2 * block.len());
     for pair in block.windows(2) {
@@ -47,7 +47,7 @@ fn encode(block: &[Entry]) -> Vec<u8> {
     bytes
 }
 
-/// The ids of a block, rising; `None` if it is damaged.
+/// The ids of a block, ascending; `None` if it is damaged.
 fn decode(first: i64, bytes: &[u8]) -> Option<Vec<i64>> {
     let mut ids = vec![first];
     let (mut id, mut distance, mut shift) = (first, 0_i64, 0_u32);
@@ -63,7 +63,7 @@ fn decode(first: i64, bytes: &[u8]) -> Option<Vec<i64>> {
     (shift == 0 && ids.is_sorted_by(|a, b| a < b)).then_some(ids)
 }
 
-/// Who said each of a block's events, seven bits a byte as above.
+/// The authors of a block's events, seven bits per byte as above.
 fn encode_authors(block: &[Entry]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(2 * block.len());
     for entry in block {
@@ -77,7 +77,7 @@ fn encode_authors(block: &[Entry]) -> Vec<u8> {
     bytes
 }
 
-/// The events of a sound block, one after the other, with their authors.
+/// The events of an intact block, with their authors.
 struct Block<'b> {
     next: Option<i64>,
     rest: &'b [u8],
@@ -103,7 +103,7 @@ impl Iterator for Block<'_> {
     }
 }
 
-/// The first number of some, which are seven bits a byte, low ones first.
+/// The next number, seven bits per byte, low ones first.
 fn number(bytes: &mut &[u8]) -> Option<i64> {
     let (mut number, mut shift) = (0, 0_u32);
     while let Some((byte, rest)) = bytes.split_first() {
@@ -135,7 +135,7 @@ fn decode_authors(bytes: &[u8]) -> Option<Vec<AccountId>> {
 /// The columns of a block that [`block`] reads.
 pub(crate) const COLUMNS: &str = "conversation, other, first, rest, authors, sum";
 
-/// The ids of a row of [`COLUMNS`], rising; none if it is not as it was written.
+/// The ids of a row of [`COLUMNS`], ascending; none if it is damaged.
 pub(crate) fn block(row: &Row<'_>, summer: &mut Summer) -> rusqlite::Result<Option<Vec<i64>>> {
     if !sum::is_right("history", row, summer)? {
         return Ok(None);
@@ -143,7 +143,7 @@ pub(crate) fn block(row: &Row<'_>, summer: &mut Summer) -> rusqlite::Result<Opti
     Ok(decode(row.get(2)?, row.get_ref(3)?.as_blob()?))
 }
 
-/// The entries of a row of [`COLUMNS`], rising; none if it is not as it was written.
+/// The entries of a row of [`COLUMNS`], ascending; none if it is damaged.
 pub(crate) fn entries_of(
     row: &Row<'_>,
     summer: &mut Summer,
@@ -158,8 +158,8 @@ pub(crate) fn entries_of(
     Ok(Some(ids.into_iter().zip(authors).map(entry).collect()))
 }
 
-/// The indexed messages of a conversation above an id and not above another, rising, until `take` has
-/// enough of them.
+/// The indexed messages of a conversation above one id and up to another, ascending, until `take`
+/// has enough.
 pub(crate) fn messages_after(
     rows: Rows<'_>,
     conversation: Conversation,
@@ -185,7 +185,7 @@ pub(crate) fn messages_after(
         };
         let recovered = recovered.into_iter().map(|entry| (entry.id, entry.author));
         let block = Block::new(first, rest.filter(|_| sound), authors);
-        // What is recovered may be in the next block, too.
+        // Recovered events may be in the next block as well.
         for (id, author) in block.chain(recovered).filter(|(id, _)| *id <= up_to) {
             if id > last {
                 last = id;
@@ -198,8 +198,8 @@ pub(crate) fn messages_after(
     Ok(())
 }
 
-/// The indexed ids of a conversation within a range, in no order: the `limit` nearest to an end,
-/// and perhaps more. What a damaged block had is found among the events.
+/// The indexed ids of a conversation within a range, unordered: the `limit` nearest to one end, and
+/// perhaps more. The contents of a damaged block are recovered from the events.
 pub(crate) fn ids(
     rows: Rows<'_>,
     conversation: Conversation,
@@ -213,7 +213,7 @@ pub(crate) fn ids(
         return Ok(ids);
     }
     let order = if from == End::Newest { "DESC" } else { "ASC" };
-    // From the block on that the range begins in.
+    // Starting with the block in which the range begins.
     let mut blocks = rows.connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM history WHERE conversation = ?1 AND other = ?2 AND first < ?4
             AND first >= coalesce((SELECT max(first) FROM history
@@ -243,8 +243,8 @@ pub(crate) fn ids(
     Ok(ids)
 }
 
-/// What a damaged block must have had, and perhaps more: the events of its conversation from the
-/// block before it to the block after it, as far as a run can reach.
+/// At least the contents of a damaged block: the events of its conversation between the
+/// neighbouring blocks, as far as a run can reach.
 fn recover(
     rows: Rows<'_>,
     conversation: Conversation,
@@ -281,7 +281,7 @@ fn recover(
     Ok(entries)
 }
 
-/// The writer's part: what it moves from the tail into `history`.
+/// The writer's part: moves events from the tail to `history`.
 pub(crate) struct Indexer {
     tail: Shared,
     /// How much of the run is in `history`.
@@ -289,7 +289,7 @@ pub(crate) struct Indexer {
 }
 
 impl Indexer {
-    /// Goes on where the store was left: the unfinished run is written again, as the same blocks.
+    /// Continues where the store was left: the unfinished run is written again as the same blocks.
     pub(crate) fn new(connection: &Connection, damage: &Damage) -> rusqlite::Result<Self> {
         let indexed = mark(connection, "indexed")?;
         let begun = mark(connection, "indexing")?.max(indexed);
@@ -310,7 +310,7 @@ impl Indexer {
         !tail::now(&self.tail).run.is_empty()
     }
 
-    /// Makes a run of what is fresh, however little that is. There must be none under way.
+    /// Starts a run with all fresh events, however few. There must be none in progress.
     pub(crate) fn begin_run(&mut self) {
         let mut tail = self.tail.lock().expect("nothing that holds the tail panics");
         let tail = Arc::make_mut(&mut tail);
@@ -347,8 +347,7 @@ impl Indexer {
         Ok(self.moved + moved)
     }
 
-    /// A transaction is committed that added events and moved the run on; from now on readers may
-    /// see them.
+    /// A transaction that added events and advanced the run is committed; readers may see them.
     pub(crate) fn committed(&mut self, added: &[Entry], moved: usize) {
         let tail = tail::now(&self.tail);
         self.moved = moved;
@@ -385,7 +384,7 @@ fn last(run: &[Entry]) -> i64 {
     run.iter().map(|entry| entry.id).max().unwrap_or(0)
 }
 
-/// How a sorted run is divided.
+/// Divides a sorted run into blocks.
 fn blocks(run: &[Entry]) -> impl Iterator<Item = &[Entry]> {
     let same = |a: &Entry, b: &Entry| (a.conversation, a.class) == (b.conversation, b.class);
     run.chunk_by(same).flat_map(|entries| entries.chunks(BLOCK))
@@ -414,8 +413,8 @@ fn add_block(
     Ok(())
 }
 
-/// Takes events out of the blocks of a conversation, of which they are the oldest; returns how many
-/// it found. A damaged block stays, to be made anew at the next start.
+/// Removes the oldest events of a conversation from its blocks; returns how many it found. A
+/// damaged block stays, to be rebuilt at the next start.
 pub(crate) fn remove(
     connection: &Connection,
     conversation: Conversation,
@@ -451,7 +450,7 @@ pub(crate) fn remove(
     Ok(found)
 }
 
-/// Makes the whole table anew, out of the events.
+/// Rebuilds the whole table from the events.
 pub(crate) fn rebuild(connection: &Connection, damage: &Damage) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM history", [])?;
     let (mut indexed, mut count, mut summer) = (0, 0, Summer::default());
@@ -476,7 +475,7 @@ pub(crate) fn rebuild(connection: &Connection, damage: &Damage) -> rusqlite::Res
     note_taken_back(connection)
 }
 
-/// Makes the notes of what was taken back anew.
+/// Rebuilds the table of redacted messages.
 pub(crate) fn note_taken_back(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM taken_back", [])?;
     let note = format!(
@@ -489,21 +488,20 @@ pub(crate) fn note_taken_back(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute(&note, []).map(drop)
 }
 
-/// How far the table is: `indexed`, up to where it is complete; `indexing`, up to where its newest
-/// run goes; `indexed_count`, how many events it has up to `indexed`; `coarse`, up to
-/// where all that is no message is in one class.
+/// The table's progress: `indexed`, up to where it is complete; `indexing`, up to where its newest
+/// run goes; `indexed_count`, how many events it has up to `indexed`; `coarse`, up to where
+/// everything except messages is in one class.
 pub(crate) fn mark(connection: &Connection, key: &str) -> rusqlite::Result<i64> {
     Ok(about::get(connection, key)?.unwrap_or(0))
 }
 
-/// The class of an event's `kind` and `flags`, whatever they are.
+/// The class of an event by its `kind` and `flags`, valid or not.
 pub(crate) fn class(kind: i64, flags: i64, coarse: bool) -> u8 {
     let kind = u8::try_from(kind).ok().and_then(EventKind::from_code);
     flags::class(kind, flags as u8, coarse)
 }
 
-/// The events above one id and not above another, rising. Of what is damaged here nothing else tells
-/// where it belongs.
+/// The events above one id and up to another, ascending. Nothing tells where a damaged one belongs.
 fn entries(
     connection: &Connection,
     damage: &Damage,
@@ -536,7 +534,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn authors_are_read_as_they_were_written_and_damage_is_seen() {
+    fn authors_survive_encoding_and_damage_is_detected() {
         for authors in [&[7][..], &[0, 1, 127, 128, 20_000, u32::MAX, 3]] {
             let entry =
                 |&author: &AccountId| Entry { author, ..Entry::place(Conversation::room(1), 0, 1) };
@@ -549,7 +547,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_read_as_it_was_written_and_damage_is_seen() {
+    fn blocks_survive_encoding_and_damage_is_detected() {
         let entry = |id| Entry::place(Conversation::room(1), 0, id);
         for ids in [&[7][..], &[1, 2, 129, 257, 20_000, 1 << 40, i64::MAX], &[0, i64::MAX]] {
             let block: Vec<Entry> = ids.iter().map(|&id| entry(id)).collect();

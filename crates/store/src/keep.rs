@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_room_keeps_less_than_the_server_and_never_more() {
+    fn a_room_can_keep_less_than_the_server_but_never_more() {
         let keep = Keep { now: 100 * DAY_MS, days: 30, messages: 500 };
         let older = |days: i64| (100 - days) * DAY_MS;
         for (days, messages, expected) in [
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_goes_on_its_first_day_and_a_room_that_ended_after_thirty() {
+    fn events_stay_for_a_day_and_those_of_ended_rooms_for_thirty() {
         let keep = Keep { now: 100 * DAY_MS, days: 1, messages: 1 };
         let rule = keep.of_room(None, None);
         assert!(!rule.goes(1, 99 * DAY_MS, 9));

@@ -2,11 +2,11 @@
 //!
 //! [`Store`] is the single writer, [`Reader`] any number of readers; both use plain data. Two
 //! implementations behave alike and pass the same contract tests: [`SqliteStore`], whose data is on
-//! disk when `commit` returns, and [`MemoryStore`], the reference, which is gone with the process.
+//! disk when `commit` returns, and [`MemoryStore`], the reference, which exists only in memory.
 //!
 //! Event ids are strictly increasing: they are the order of everything. An event's time is that of
-//! the wall clock, which is set back now and then; these steps are recorded, and between two of
-//! them a time is found by searching the ids, so no index on time is needed.
+//! the wall clock, which can be set back; these steps are recorded, and between two of them a time
+//! is found by searching the ids, so no index on time is needed.
 
 #![forbid(unsafe_code)]
 
@@ -53,7 +53,7 @@ mod scrub;
 mod repair;
 mod row;
 mod departure;
-mod place;
+mod time_search;
 mod history;
 mod unread;
 mod export;
@@ -79,8 +79,8 @@ pub use private::create as create_private;
 pub use progress::{Progress, Stage};
 pub use query::{Point, Query, Scope, Select};
 pub use record::{
-    Account, AccountId, Fingerprint, ListEntry, Loaded, Member, Room, RoomId, SAID, Said, Subject,
-    Topic,
+    Account, AccountId, Fingerprint, ListEntry, Loaded, Member, RECENT_MESSAGES, RecentMessage,
+    Room, RoomId, Subject, Topic,
 };
 pub use records::{RECORD_KEY_BYTES, RECORD_VALUE_BYTES, Record, RecordKind, RecordOwner};
 pub use salvage::{Salvaged, backup_anyway, salvage};

@@ -16,7 +16,8 @@ use crate::row::Rows;
 use crate::sum::{self, Summer, Table};
 use crate::{
     Account, AccountId, Conversation, Damage, EventId, EventKind, Failure, ListEntry, Loaded,
-    Member, Record, RecordKind, Room, RoomId, SAID, Said, Subject, Topic, about, open,
+    Member, RECENT_MESSAGES, RecentMessage, Record, RecordKind, Room, RoomId, Subject, Topic,
+    about, open,
 };
 
 pub(crate) struct Loader<'c> {
@@ -48,7 +49,7 @@ impl Loader<'_> {
                 .all("unheard", "ORDER BY account", |row| Ok((row.get(0)?, row.get(1)?)))?,
             records: self.all("records", "ORDER BY kind, owner, key", record)?,
             pending: self.pending()?,
-            said: self.said()?,
+            recent_messages: self.recent_messages()?,
             events,
             last_event: marks.event,
             last_time: marks.time,
@@ -64,14 +65,14 @@ impl Loader<'_> {
         })
     }
 
-    /// The live state after a sequence of a log.
+    /// The live state after some sequence of the log.
     fn live(&self) -> rusqlite::Result<Option<(u64, Arc<[u8]>)>> {
         let Some(bytes) = about::get::<Vec<u8>>(self.connection, "live")? else { return Ok(None) };
         let (sequence, bytes) = bytes.split_first_chunk().expect("it begins with its sequence");
         Ok(Some((u64::from_le_bytes(*sequence), bytes.into())))
     }
 
-    /// What is pending, and by whom.
+    /// The pending messages and their senders.
     fn pending(&self) -> Result<Vec<(AccountId, EventId, AccountId)>, Failure> {
         let told = |error| open::damaged_or(self.path, error);
         let departed = Departed::read(self.connection, self.damage).map_err(told)?;
@@ -90,15 +91,15 @@ impl Loader<'_> {
         Ok(all)
     }
 
-    /// What was said in rooms lately.
-    fn said(&self) -> Result<Vec<Said>, Failure> {
+    /// The newest messages in rooms.
+    fn recent_messages(&self) -> Result<Vec<RecentMessage>, Failure> {
         let told = |error| open::damaged_or(self.path, error);
         let departed = Departed::read(self.connection, self.damage).map_err(told)?;
         let rows = Rows { connection: self.connection, damage: self.damage, departed: &departed };
-        rows.said(SAID).map_err(told)
+        rows.recent_messages(RECENT_MESSAGES).map_err(told)
     }
 
-    /// The newest time at which a resend id was stored.
+    /// The newest time of a resend id.
     fn last_resend(&self) -> rusqlite::Result<i64> {
         let newest = "SELECT account, id, event, time, sum FROM resends ORDER BY time DESC";
         let mut statement = self.connection.prepare(newest)?;
@@ -111,7 +112,7 @@ impl Loader<'_> {
         Ok(0)
     }
 
-    /// All rows of a table. One that is damaged is left out, where the table can do without it.
+    /// All rows of a table. Damaged ones are left out, if the table can do without them.
     fn all<T>(
         &self,
         table: &str,

@@ -17,41 +17,41 @@ use proto::time::write_server_time;
 use crate::batch::Marks;
 use crate::{Failure, open, private};
 
-/// The file in the data folder.
+/// The file's name in the data folder.
 const STATE: &str = "state";
-/// Between two writes after commits. One with each made small commits dearer by a third, for the flush
-/// of the log then takes longer.
+/// The minimum time between two writes after commits. Writing at every commit made small commits a
+/// third more expensive, since the log's flush then takes longer.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Far more than the file ever has; what is longer is none of ours.
+/// Far more than the file ever contains; a longer one is not ours.
 const MOST_BYTES: u64 = 4096;
 
-/// What is known to be on disk. As text it has always the same length, less than a sector of a disk.
+/// What is known to be on disk. As text it always has the same length, less than a disk sector.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mark {
-    /// Which store it is of; see [`crate::Loaded::instance`].
+    /// The store it belongs to; see [`crate::Loaded::instance`].
     pub(crate) instance: String,
-    /// How often the store was opened; the table `about` has it, too.
+    /// How often the store was opened; also in the table `about`.
     pub(crate) generation: u64,
-    /// Whether the last one who opened it has closed it.
+    /// Whether it was closed properly.
     pub(crate) closed: bool,
-    /// How many events there are.
+    /// The number of events.
     pub(crate) events: u64,
     /// The highest numbers, and the newest event's time.
     pub(crate) marks: Marks,
 }
 
-/// What the file says.
+/// The contents of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// There is no such file: a new store, or one of a program that made none.
+    /// No file: a new store, or one of an older program.
     Nothing,
-    /// Its contents make no sense.
+    /// Invalid contents.
     Damaged,
-    /// This.
+    /// Valid contents.
     Mark(Mark),
 }
 
-/// The file, open to be written again and again.
+/// The file, open for rewriting.
 pub(crate) struct MarkFile {
     file: File,
     path: PathBuf,
@@ -59,7 +59,7 @@ pub(crate) struct MarkFile {
     /// Whether the last write failed, which is logged once.
     failing: bool,
     written: Instant,
-    /// Whether a commit came since.
+    /// Whether there was a commit since.
     stale: bool,
 }
 
@@ -102,8 +102,8 @@ impl Mark {
         })
     }
 
-    /// What is missing of all this in a database that has `found`; none if nothing is. `log`:
-    /// whether a log was there when the database was opened.
+    /// A sentence about what a database with `found` lacks; none if it lacks nothing. `log`:
+    /// whether there was a log when the database was opened.
     pub(crate) fn missing(&self, found: &Mark, log: bool) -> Option<String> {
         let numbers = |marks: Marks| (marks.event, marks.account, marks.room);
         let (had, has) = (numbers(self.marks), numbers(found.marks));
@@ -151,7 +151,7 @@ impl Found {
 }
 
 impl MarkFile {
-    /// Makes the file anew, flushed with its name, for its owner only.
+    /// Creates the file, flushed with its name, for its owner only.
     pub(crate) fn create(folder: &Path, mark: &Mark) -> Result<Self, Failure> {
         let path = folder.join(STATE);
         let mut text = String::new();
@@ -161,7 +161,7 @@ impl MarkFile {
         Ok(Self { file, path, text, failing: false, written: Instant::now(), stale: false })
     }
 
-    /// After a commit.
+    /// To be called after a commit.
     pub(crate) fn committed(&mut self, mark: &Mark) {
         self.stale = true;
         if self.written.elapsed() >= PAUSE {
@@ -176,8 +176,8 @@ impl MarkFile {
         }
     }
 
-    /// Writes it again, and flushes it if `flushed`. What cannot be written only makes the next
-    /// start know less, so it is no failure of the store.
+    /// Rewrites the file, flushed if `flushed`. A failure only makes the next start know less, so
+    /// it is not a failure of the store.
     pub(crate) fn write(&mut self, mark: &Mark, flushed: bool) {
         mark.write(&mut self.text);
         let mut written = self
@@ -206,7 +206,7 @@ fn replace(folder: &Path, path: &Path, content: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// Removes the file: the folder is about to get another database.
+/// Removes the file before the folder gets another database.
 pub(crate) fn forget(folder: &Path) -> Result<(), Failure> {
     let path = folder.join(STATE);
     match fs::remove_file(&path) {
@@ -217,7 +217,7 @@ pub(crate) fn forget(folder: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Keeps what is left of a log that is going to be written over, under the first free name.
+/// Keeps the rest of a log that is about to be overwritten, under the first free name.
 pub(crate) fn keep_log(database: &Path) -> Result<(), Failure> {
     let log = open::beside(database, "-wal");
     if log.metadata().map_or(0, |file| file.len()) == 0 {
@@ -233,7 +233,7 @@ pub(crate) fn keep_log(database: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// FNV-1a of 64 bits: it finds a torn or rotten file; nobody is meant to be kept from forging one.
+/// 64-bit FNV-1a: it detects a torn or corrupted file; it is not meant to prevent forgery.
 fn sum(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
         (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back_in_a_sector_of_a_length_that_stays() {
+    fn a_mark_is_read_back_and_has_a_constant_length_within_a_sector() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Found::read(folder.path()).unwrap(), Found::Nothing);
         let mut file = MarkFile::create(folder.path(), &mark()).unwrap();
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_is_seen() {
+    fn every_flipped_bit_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         MarkFile::create(folder.path(), &mark()).unwrap();
         let path = folder.path().join(STATE);
@@ -275,7 +275,7 @@ mod tests {
             hurt[bit / 8] ^= 1 << (bit % 8);
             fs::write(&path, &hurt).unwrap();
             let found = Found::read(folder.path()).unwrap();
-            // The last line's end says nothing.
+            // The final line end carries no information.
             let last = bit / 8 == whole.len() - 1;
             assert!(found == Found::Damaged || last && found == Found::Mark(mark()), "bit {bit}");
         }
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_said() {
+    fn whatever_is_missing_is_reported() {
         let mut found = Mark { events: 449, ..mark() };
         assert_eq!(mark().missing(&found, true), None);
         found.marks.event = 449;

@@ -8,12 +8,12 @@ use crate::query::counted_targets;
 use crate::{
     Account, AccountId, Audit, Conversation, Damage, EVERYBODY, Event, EventId, EventKind,
     Exported, Failure, Fingerprint, Found, KEEP_DAYS, KEEP_MESSAGES, Keep, Loaded, Member, Outcome,
-    Point, Query, RESEND_MS, Reached, Reader, Record, RecordKind, RecordOwner, Refused, Resend,
-    Room, RoomId, SAID, Scope, Search, Select, Store, Subject, Unread, Unreads, Write, audit,
-    departure, export, records, unread, write,
+    Point, Query, RECENT_MESSAGES, RESEND_MS, Reached, Reader, Record, RecordKind, RecordOwner,
+    Refused, Resend, Room, RoomId, Scope, Search, Select, Store, Subject, Unread, Unreads, Write,
+    audit, departure, export, records, unread, write,
 };
 
-/// A store that lasts as long as the process, for tests, and to compare the other one with.
+/// A store that lasts as long as the process, for tests and as a reference.
 pub struct MemoryStore {
     contents: Arc<Mutex<Contents>>,
 }
@@ -98,9 +98,9 @@ impl Store for MemoryStore {
                 .collect(),
             unheard: contents.unheard.iter().map(|(of, day)| (*of, *day)).collect(),
             pending: contents.pending.iter().filter_map(|of| contents.waits(*of)).collect(),
-            said: {
-                let newest = contents.events.len().saturating_sub(SAID);
-                contents.events[newest..].iter().filter_map(Event::said).collect()
+            recent_messages: {
+                let newest = contents.events.len().saturating_sub(RECENT_MESSAGES);
+                contents.events[newest..].iter().filter_map(Event::as_recent_message).collect()
             },
             events: contents.events.len() as u64,
             last_event: contents.events.last().map_or(0, |event| event.id),
@@ -201,7 +201,7 @@ impl Contents {
                 return self.redact(event, *anybodys, audit.as_ref());
             }
             Write::ReadMarker { account, conversation, time } => {
-                let places = Places { events: &self.events, end: EventId::MAX, of: &|_| false };
+                let places = TimeSearch { events: &self.events, end: EventId::MAX, of: &|_| false };
                 let up_to = places.before(Point::Time(time.saturating_add(1))).saturating_sub(1);
                 self.read_markers.insert((*account, *conversation), (*time, up_to));
             }
@@ -410,7 +410,7 @@ impl Reader for MemoryReader {
         let contents = lock(&self.contents);
         let end = query.up_to.saturating_add(1);
         let of = |of| in_scope(of, query.of);
-        let places = Places { events: &contents.events, end, of: &of };
+        let places = TimeSearch { events: &contents.events, end, of: &of };
         let asked: Vec<&Event> = contents
             .events
             .iter()
@@ -449,7 +449,7 @@ impl Reader for MemoryReader {
         let of = |talk: Conversation| {
             talk.other(account).is_some() || talk.as_room().is_some_and(|r| rooms.contains(&r))
         };
-        let places = Places { events: &contents.events, end: EventId::MAX, of: &of };
+        let places = TimeSearch { events: &contents.events, end: EventId::MAX, of: &of };
         let within = places.after(Point::Time(first.min(second)))
             ..places.before(Point::Time(first.max(second)));
         let mut latest = BTreeMap::new();
@@ -538,13 +538,13 @@ fn in_scope(conversation: Conversation, scope: Scope) -> bool {
 
 /// Finds points among all events below `end`, for a query of the conversations `of`; see
 /// [`Point::Time`].
-struct Places<'e> {
+struct TimeSearch<'e> {
     events: &'e [Event],
     end: EventId,
     of: &'e dyn Fn(Conversation) -> bool,
 }
 
-impl Places<'_> {
+impl TimeSearch<'_> {
     /// Stretches of events with increasing times, each with the id at which it ends.
     fn stretches(&self) -> Vec<(&[Event], EventId)> {
         let below = self.events.partition_point(|event| event.id < self.end);
@@ -594,7 +594,7 @@ impl Places<'_> {
 
 fn select<'e>(
     events: &[&'e Event],
-    places: &Places<'_>,
+    places: &TimeSearch<'_>,
     select: Select,
     limit: usize,
 ) -> Vec<&'e Event> {

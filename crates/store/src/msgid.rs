@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_msgid_writes_is_read() {
+    fn only_canonical_msgids_are_parsed() {
         for text in [
             "",
             "k3f9",
@@ -83,7 +83,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn reading_undoes_writing(id in 1..=u64::MAX) {
+        fn parsing_reverses_writing(id in 1..=u64::MAX) {
             proptest::prop_assert_eq!(parse_msgid("k3f9", &msgid("k3f9", id)), Some(id));
         }
     }

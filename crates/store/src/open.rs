@@ -20,17 +20,17 @@ pub(crate) const LOCK: &str = "lock";
 /// ends the process, instead of one request.
 const READER_MAP_BYTES: i64 = 64 << 30;
 
-/// Only a checkpoint or a foreign tool looking into the file can be in the way.
+/// Only a checkpoint, or a foreign tool reading the file, can block it.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Against SQLite's 4 KiB it takes 7 % less CPU an event and 15 % less a page of history, and a
-/// third off the commits that a checkpoint follows; 16 KiB makes the small commits dearer. A
-/// database keeps the size it was made with.
+/// Compared to SQLite's 4 KiB: 7 % less CPU per event, 15 % less per page of history, and a third
+/// off commits followed by a checkpoint; with 16 KiB, small commits are more expensive. A database
+/// keeps the size it was created with.
 const PAGE_BYTES: u32 = 8192;
 const WRITER_CACHE_KIB: i32 = 32 * 1024;
-/// Bytes to which the log's file shrinks again, after a backup for whose time it could only grow.
+/// The size to which the log's file is truncated after it has grown during a backup.
 const LOG_KEPT_BYTES: i64 = 32 << 20;
 
-/// Makes the folder if it is missing (for its owner only) and locks it until the file is dropped.
+/// Creates the folder if necessary (for its owner only) and locks it until the file is dropped.
 pub(crate) fn lock_folder(folder: &Path) -> Result<File, Failure> {
     make_folder(folder)?;
     let path = folder.join(LOCK);
@@ -39,7 +39,7 @@ pub(crate) fn lock_folder(folder: &Path) -> Result<File, Failure> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let opened = private::open(&path, &mut options);
-    // Who can open it can lock it, and older versions made it for all to read.
+    // Whoever can open it can lock it, and older versions created it readable for all.
     #[cfg(unix)]
     let opened = opened.and_then(|lock| {
         lock.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
@@ -66,8 +66,8 @@ fn make_folder(folder: &Path) -> Result<(), Failure> {
         .map_err(|source| Failure::NotWritable { path: folder.to_owned(), source })
 }
 
-/// Makes the file of the database if it is missing, for its owner only: the folder may be one that
-/// others can read. SQLite's files beside it get the same rights.
+/// Creates the database file if necessary, for its owner only: others may be able to read the
+/// folder. SQLite's other files get the same permissions.
 fn make_file(path: &Path) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -81,8 +81,8 @@ fn make_file(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The writing connection, its version checked before anything is changed. Its end leaves the log as
-/// it is until [`may_tidy`] is called.
+/// The write connection; its version is checked before anything is changed. Closing it leaves the
+/// log as it is until [`may_tidy`] is called.
 pub(crate) fn writer(path: &Path) -> Result<Connection, Failure> {
     refuse_newer_file(path)?;
     refuse_read_only(path)?;
@@ -93,9 +93,8 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, Failure> {
     Ok(connection)
 }
 
-/// A connection that nothing else may share, to a database that no server uses. The index of its log
-/// is in memory: beside a database on a full disk it would be a file with holes, and to write into
-/// one ends the process.
+/// An exclusive connection to a database that no server is using. The log's index is kept in
+/// memory: on a full disk, its file would be sparse, and writing into a hole ends the process.
 pub(crate) fn alone(path: &Path) -> Result<Connection, Failure> {
     refuse_newer_file(path)?;
     let told = |error| damaged_or(path, error);
@@ -119,29 +118,29 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     keep_plans(connection)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
-    // One that is there keeps its way, but would be written to.
+    // An existing database keeps its mode, but would be written to.
     if schema::version(connection)? == 0 {
         connection.pragma_update(None, "auto_vacuum", "incremental")?;
     }
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
-    // What a message that is taken back leaves on its page is overwritten, and what it leaves on pages
-    // that become free, which `fast` would spare. Commits of messages free nothing, so it costs them
-    // nothing. In the write-ahead log the text stays until that is written over, or a close.
+    // Overwrites deleted content, and pages that become free, which `fast` would leave. Commits of
+    // messages free nothing, so this costs them nothing. In the write-ahead log, redacted text
+    // remains until it is overwritten, or the store is closed.
     connection.pragma_update(None, "secure_delete", true)?;
-    // The store makes its checkpoints itself, to know what becomes of them.
+    // The store runs checkpoints itself, to know their results.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)
 }
 
-/// From now on the end of the last connection moves the log into the database and removes it. What
-/// SQLite cannot read of a damaged log would be lost by that.
+/// From now on, closing the last connection moves the log into the database and removes it. With a
+/// damaged log, that would lose what SQLite cannot read.
 pub(crate) fn may_tidy(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map(drop)
 }
 
-/// A file that SQLite has beside the database, by what is appended to its name.
+/// A file of SQLite's beside the database, by its suffix.
 pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(suffix);
@@ -153,7 +152,7 @@ pub(crate) fn log_bytes(database: &Path) -> Option<u64> {
     beside(database, "-wal").metadata().ok().map(|file| file.len())
 }
 
-/// A connection to copy the database from, which a server may be using.
+/// A connection for copying a database that a server may be using.
 pub(crate) fn source(path: &Path) -> Result<Connection, Failure> {
     let log = log_bytes(path);
     if let Err(source) = path.metadata() {
@@ -162,33 +161,33 @@ pub(crate) fn source(path: &Path) -> Result<Connection, Failure> {
     refuse_newer_file(path)?;
     let connection = open(path).map_err(|error| damaged_or(path, error))?;
     refuse_newer_log(&connection, path)?;
-    // A log that was there may be damaged, which the server has to see at its next start.
+    // An existing log may be damaged; the server must see that at its next start.
     if log.unwrap_or_default() == 0 {
         may_tidy(&connection)?;
     }
     Ok(connection)
 }
 
-/// A reading connection; it cannot write.
+/// A read-only connection.
 pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "mmap_size", READER_MAP_BYTES)?;
     keep_plans(&connection)?;
-    // Only the first question opens all its files, which it then reads whatever becomes of their names.
+    // The first query opens all files, which are then read whatever happens to their names.
     schema::version(&connection)?;
     Ok(connection)
 }
 
-/// The plan of a question is the same whatever it asks for, and is not made again each time: 5 % of
+/// A query's plan is the same whatever its parameters, and need not be made again each time: 5 % of
 /// a page.
 fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 
-/// Looks at the file's header itself (SQLite's file format, §1.3), for SQLite would leave files
+/// Reads the file's header itself (SQLite's file format, §1.3), because SQLite would create files
 /// beside it.
 pub(crate) fn refuse_newer_file(path: &Path) -> Result<(), Failure> {
     let mut file = match File::open(path) {
@@ -199,7 +198,7 @@ pub(crate) fn refuse_newer_file(path: &Path) -> Result<(), Failure> {
     let mut header = [0; 64];
     match file.read_exact(&mut header) {
         Ok(()) => {}
-        // What a first start leaves when it is killed at once.
+        // Left by a first start that was killed at once.
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(()),
         Err(source) => return Err(Failure::Io { path: path.to_owned(), source }),
     }
@@ -223,7 +222,7 @@ fn refuse_read_only(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// A newer program that was killed may have its version in the write-ahead log only.
+/// A newer program that was killed may have its version only in the write-ahead log.
 fn refuse_newer_log(connection: &Connection, path: &Path) -> Result<(), Failure> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let found = schema::version(connection).map_err(|error| damaged_or(path, error))?;
@@ -236,7 +235,7 @@ fn refuse_newer_log(connection: &Connection, path: &Path) -> Result<(), Failure>
 
 /// A connection that neither writes nor leaves files beside the database.
 pub(crate) fn untouched(path: &Path) -> rusqlite::Result<Connection> {
-    // In a URI these three have a meaning of their own.
+    // In a URI these three characters are special.
     let name = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let path = PathBuf::from(format!("file:{name}?immutable=1"));
@@ -249,12 +248,12 @@ fn program(connection: &Connection) -> rusqlite::Result<String> {
     connection.query_row("SELECT value FROM about WHERE key = 'program'", [], |row| row.get(0))
 }
 
-/// What a newer program calls itself when its database cannot even be asked.
+/// The name of a newer program whose database cannot even be queried.
 fn unknown(_: rusqlite::Error) -> String {
     "a newer version".to_owned()
 }
 
-/// The same for a failure that may be SQLite's.
+/// The same for a failure that may come from SQLite.
 pub(crate) fn told(path: &Path, failure: Failure) -> Failure {
     match failure {
         Failure::Sqlite { source } => damaged_or(path, source),
@@ -262,16 +261,16 @@ pub(crate) fn told(path: &Path, failure: Failure) -> Failure {
     }
 }
 
-/// Tells a damaged database and a file that cannot be written from a disk that does not work.
+/// Distinguishes a damaged database and an unwritable file from a failing disk.
 pub(crate) fn damaged_or(path: &Path, error: rusqlite::Error) -> Failure {
     let damaged = match &error {
-        // A value that is none of those that are written there.
+        // A value that is never written there.
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::InvalidColumnType(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
         | rusqlite::Error::QueryReturnedNoRows
         | rusqlite::Error::Utf8Error(..) => true,
-        // `Unknown` is what SQLite says of a table or column that is not there.
+        // SQLite reports `Unknown` for a missing table or column.
         error => matches!(
             error.sqlite_error_code(),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)
@@ -286,7 +285,7 @@ pub(crate) fn damaged_or(path: &Path, error: rusqlite::Error) -> Failure {
     }
 }
 
-/// SQLite does not say which of its files cannot be written: the first that we cannot, either.
+/// SQLite does not say which of its files is not writable: finds the first one.
 fn not_writable(path: &Path, error: &rusqlite::Error) -> Failure {
     let files = ["", "-wal", "-shm"].map(|suffix| beside(path, suffix));
     let mut refused = files.into_iter().filter(|path| path.exists()).filter_map(|path| {

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use crate::Failure;
 
-/// Makes a new file that only its owner may read. What has its name goes first, such as what an attempt
-/// that was broken off has left; where that is a link, the link goes, and what it leads to stays.
+/// Creates a file that only its owner may read. An existing one, such as the rest of an interrupted
+/// attempt, is removed first; if it is a link, only the link is.
 ///
 /// # Errors
-/// When the system does not let it, or somebody else was faster.
+/// When the system does not allow it, or somebody else was faster.
 pub fn create(path: &Path) -> io::Result<File> {
     match create_new(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -30,7 +30,8 @@ fn create_new(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Opens what is there, for reading, or for writing, too; no link is followed, and no pipe waited for.
+/// Opens an existing file, for reading, or for writing as well; does not follow links or wait for
+/// pipes.
 pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     {
@@ -41,13 +42,13 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     options.open(path)
 }
 
-/// Refuses a data folder that is another user's, or in which others may write: who can put files there
-/// can have the server write and read what they like.
+/// Refuses a data folder that belongs to another user, or in which others may write: they could
+/// make the server read and write any file.
 pub(crate) fn check_data_folder(folder: &Path) -> Result<(), Failure> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        // One that is not there will be ours; what else is wrong is told by who opens it.
+        // A missing folder will be created; other errors are reported when it is opened.
         let Ok(found) = fs::metadata(folder) else { return Ok(()) };
         let (owner, mode) = (found.uid(), found.mode() & 0o777);
         if owner != rustix::process::geteuid().as_raw() && owner != 0 {
@@ -68,7 +69,7 @@ pub(crate) fn check_data_folder(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses a folder for a copy where everybody may replace files of others. In one like `/tmp` they
+/// Refuses a target folder where anybody may replace other people's files. In one like `/tmp` they
 /// may not.
 pub(crate) fn check_target_folder(file: &Path) -> Result<(), Failure> {
     #[cfg(unix)]

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Conversation, EventId, Record};
 
-/// Of so many events a start is told which of them were said in rooms.
-pub const SAID: usize = 65_536;
+/// The number of newest events searched for messages in rooms at startup.
+pub const RECENT_MESSAGES: usize = 65_536;
 
 /// The id of a user: an account, or a guest while it is online. Starts at 1; never reused.
 pub type AccountId = u32;
@@ -94,9 +94,9 @@ pub struct Member {
     pub joined: EventId,
 }
 
-/// A message, notice or tagmsg of a room, without what it says.
+/// A message, notice or tagmsg in a room, without its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct RecentMessage {
     /// The event.
     pub id: EventId,
     /// The room.
@@ -165,9 +165,9 @@ pub struct Loaded {
     /// All pending messages as receiver, event and author (0 for guests), by receiver and event.
     /// They are counted, so damaged ones are left out.
     pub pending: Vec<(AccountId, EventId, AccountId)>,
-    /// What was said in rooms among the newest [`SAID`] events and not taken back, oldest first; what is
+    /// What was said in rooms among the newest [`RECENT_MESSAGES`] events and not taken back, oldest first; what is
     /// damaged is left out.
-    pub said: Vec<Said>,
+    pub recent_messages: Vec<RecentMessage>,
     /// The number of events.
     pub events: u64,
     /// The newest event's id; 0 if there is none.

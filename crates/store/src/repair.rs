@@ -9,7 +9,7 @@ use crate::sum::{self, Summer};
 use crate::tail::Entry;
 use crate::{Conversation, Damage, index};
 
-/// Makes all of it, of the events.
+/// Rebuilds everything from the events.
 pub(crate) fn anew(connection: &mut Connection, damage: &Damage) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     index::rebuild(&transaction, damage)?;
@@ -25,7 +25,7 @@ pub(crate) fn anew(connection: &mut Connection, damage: &Damage) -> rusqlite::Re
     add_talks(connection, &talks)
 }
 
-/// Looks at all of it, which takes a tenth of a second for ten million events, and mends it.
+/// Checks everything, which takes a tenth of a second for ten million events, and repairs it.
 pub(crate) fn derived(connection: &mut Connection, damage: &Damage) -> rusqlite::Result<()> {
     let mut talks = BTreeSet::new();
     if !history_is_sound(connection, &mut talks)? {
@@ -60,8 +60,8 @@ pub(crate) fn derived(connection: &mut Connection, damage: &Damage) -> rusqlite:
     Ok(())
 }
 
-/// Whether every block is as it was written, in its order, and all of them are there. `talks` gets
-/// the conversations that have one.
+/// Whether every block is intact and in order, and none is missing. `talks` receives the direct
+/// conversations that have one.
 fn history_is_sound(
     connection: &Connection,
     talks: &mut BTreeSet<Conversation>,

@@ -11,7 +11,7 @@ use crate::export::is_of;
 use crate::failure::is_damage;
 use crate::sum::{self, Summer};
 use crate::tail::{End, Entry};
-use crate::{AccountId, Conversation, Damage, Event, EventId, EventKind, Said, flags};
+use crate::{AccountId, Conversation, Damage, Event, EventId, EventKind, RecentMessage, flags};
 
 const BY_LIST: &str = "SELECT events.* FROM json_each(?1) AS page
     CROSS JOIN events ON events.id = page.value";
@@ -23,34 +23,34 @@ const NEWEST: &str = "SELECT * FROM events WHERE id >= ?1 AND id < ?2 ORDER BY i
 const OLDEST: &str = "SELECT * FROM events WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3";
 const BEFORE: &str = "SELECT * FROM events WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
 const AFTER: &str = "SELECT * FROM events WHERE id > ?1 ORDER BY id LIMIT ?2";
-/// How many neighbours of a damaged event are asked for the time.
+/// Neighbours of a damaged event that are asked for its time.
 const NEIGHBOURS: u8 = 8;
 
-/// What reads events, and where it notes what is damaged.
+/// Reads events and reports damage.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'c> {
     pub(crate) connection: &'c Connection,
     pub(crate) damage: &'c Damage,
-    /// Whom no event may show any more.
+    /// Accounts that no event may show any more.
     pub(crate) departed: &'c Departed,
 }
 
-/// Some events next to each other.
+/// Some consecutive events.
 pub(crate) struct Stretch {
     pub(crate) events: Vec<Event>,
-    /// The last one that was looked at.
+    /// The last one examined.
     pub(crate) last: i64,
 }
 
 impl Rows<'_> {
-    /// The events of some places, in their order; what is damaged is one of [`EventKind::Damaged`],
-    /// and what is not of its place is left out. One statement for all: its cursor and its buffers
-    /// stay from row to row.
+    /// The events at some positions, in their order; damaged ones are represented by
+    /// [`EventKind::Damaged`], and misplaced ones are left out. One statement for all, which keeps
+    /// its cursor and buffers.
     pub(crate) fn read(&self, entries: &[Entry]) -> rusqlite::Result<Vec<Event>> {
         let mut events = Vec::with_capacity(entries.len());
         let mut left = entries;
         match self.read_together(&mut left, &mut events) {
-            // A page of the file is damaged; the others are not.
+            // A damaged page hides only its own events.
             Err(error) if is_damage(&error) => {
                 for entry in left {
                     events.extend(self.one(*entry)?);
@@ -83,7 +83,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// The event of one place; none if it is not of that place.
+    /// The event at one position; none if it does not belong there.
     pub(crate) fn one(&self, entry: Entry) -> rusqlite::Result<Option<Event>> {
         match self.find(entry.id) {
             Ok(Some(found)) => Ok(self.judge(entry, found)),
@@ -96,7 +96,7 @@ impl Rows<'_> {
         }
     }
 
-    /// The events of an account within a range of ids, as far as they are sound.
+    /// The intact events of an account within a range of ids.
     pub(crate) fn of_account(
         &self,
         account: AccountId,
@@ -119,8 +119,8 @@ impl Rows<'_> {
         Ok(events)
     }
 
-    /// The events next to one end of a range of ids, in the order from there, as far as they are
-    /// `wanted` and sound; `limit` of them are looked at.
+    /// Intact and `wanted` events from one end of a range of ids, in order from there; `limit`
+    /// events are examined.
     pub(crate) fn stretch(
         &self,
         range: &Range<i64>,
@@ -129,7 +129,7 @@ impl Rows<'_> {
         wanted: &dyn Fn(Conversation, EventId) -> bool,
     ) -> rusqlite::Result<Stretch> {
         match self.stretch_together(range, from, limit, wanted) {
-            // A page of the file is damaged; the others are not.
+            // A damaged page hides only its own events.
             Err(error) if is_damage(&error) => {
                 let (mut events, mut ids) = (Vec::new(), range.clone());
                 let mut last = range.start;
@@ -181,7 +181,7 @@ impl Rows<'_> {
         Ok(Stretch { events, last: if count < limit { end } else { last } })
     }
 
-    /// An event by its id alone, if it is sound.
+    /// An event by its id alone, if it is intact.
     pub(crate) fn by_id(&self, id: i64) -> rusqlite::Result<Option<Event>> {
         match self.find(id) {
             Ok(Some(None)) => self.note(id, DIFFERS),
@@ -191,8 +191,8 @@ impl Rows<'_> {
         Ok(None)
     }
 
-    /// What was said in rooms among the newest so many events, oldest first, as far as it is sound.
-    pub(crate) fn said(&self, newest: usize) -> rusqlite::Result<Vec<Said>> {
+    /// The intact messages in rooms among the newest events, oldest first.
+    pub(crate) fn recent_messages(&self, newest: usize) -> rusqlite::Result<Vec<RecentMessage>> {
         let mut statement = self.connection.prepare(BEFORE)?;
         let mut rows = statement.query([i64::MAX, newest as i64])?;
         let (mut names, mut summer, mut all) = (Names::default(), Summer::default(), Vec::new());
@@ -210,7 +210,7 @@ impl Rows<'_> {
             match event(row, &mut names, &mut summer)? {
                 Some(mut event) => {
                     self.departed.mask(&mut event);
-                    all.extend(event.said());
+                    all.extend(event.as_recent_message());
                 }
                 None => self.note(row.get(0)?, DIFFERS),
             }
@@ -219,7 +219,7 @@ impl Rows<'_> {
         Ok(all)
     }
 
-    /// The event that waits for an account.
+    /// An event that is pending for an account.
     pub(crate) fn pending(&self, account: AccountId, id: i64) -> rusqlite::Result<Option<Event>> {
         let found = match self.find(id) {
             Err(error) if is_damage(&error) => None,
@@ -247,7 +247,7 @@ impl Rows<'_> {
         find.query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.unwrap_or(0)))
     }
 
-    /// The first event of a range of ids that can be found: its id, and its time as it is shown.
+    /// The first event that can be found in a range of ids, and the time it is shown with.
     pub(crate) fn next(&self, from: i64, below: i64) -> rusqlite::Result<Option<(i64, i64)>> {
         let (mut from, mut step, mut unreadable) = (from, 1, None);
         let mut statement = self.connection.prepare_cached(NEXT)?;
@@ -257,7 +257,7 @@ impl Rows<'_> {
                 Ok((row.get::<_, i64>(0)?, found.map(|event| event.time)))
             });
             match (found.optional(), unreadable) {
-                // Out of a damaged page, and perhaps too far.
+                // Past a damaged page, and perhaps too far.
                 (Ok(_), Some(last)) if last + 1 < from => (from, step) = (last + 1, 1),
                 (Ok(Some((id, Some(time)))), _) => return Ok(Some((id, time))),
                 (Ok(Some((id, None))), _) => {
@@ -277,7 +277,7 @@ impl Rows<'_> {
         Ok(None)
     }
 
-    /// The time of the last event of a range of ids, or of one shortly before it that is sound.
+    /// The time of the last event of a range, or of an intact one shortly before it.
     pub(crate) fn last_time(&self, from: i64, below: i64) -> rusqlite::Result<Option<i64>> {
         let last = "SELECT max(id) FROM events WHERE id >= ?1 AND id < ?2";
         let mut find = self.connection.prepare_cached(last)?;
@@ -289,7 +289,7 @@ impl Rows<'_> {
         }
     }
 
-    /// An event as it is on disk; `Some(None)` if it is damaged.
+    /// An event as on disk; `Some(None)` if it is damaged.
     fn find(&self, id: i64) -> rusqlite::Result<Option<Option<Event>>> {
         let mut statement = self.connection.prepare_cached(BY_ID)?;
         let found = statement
@@ -310,7 +310,7 @@ impl Rows<'_> {
             && event.conversation == entry.conversation
             && match event.kind {
                 EventKind::Redacted => true,
-                // Before there were other classes, all but messages were in one.
+                // Before there were other classes, everything except messages was in one.
                 kind if entry.class == flags::REST => !kind.is_message(),
                 kind => flags::class_of(kind) == entry.class,
             };
@@ -323,7 +323,7 @@ impl Rows<'_> {
         None
     }
 
-    /// The history has it, and so it was stored.
+    /// The history has it, so it was stored.
     fn lost(&self, entry: Entry) -> Event {
         self.note(entry.id, "it is not there");
         self.placeholder(entry)
@@ -333,7 +333,7 @@ impl Rows<'_> {
         self.damage.note("events", &id, format!("event {id} is damaged: {problem}"));
     }
 
-    /// What is shown instead of an event that cannot be.
+    /// The placeholder for an event that cannot be shown.
     fn placeholder(&self, entry: Entry) -> Event {
         let empty: Arc<str> = "".into();
         Event {
@@ -353,8 +353,8 @@ impl Rows<'_> {
         }
     }
 
-    /// The time of a damaged event: its own, if that is possible between its neighbours'; else the
-    /// one of the event before it.
+    /// The time of a damaged event: its own, if that fits between its neighbours'; else that of the
+    /// event before it.
     fn time_about(&self, id: i64) -> i64 {
         let neighbour = |sql| {
             let mut statement = self.connection.prepare_cached(sql).ok()?;
@@ -380,7 +380,7 @@ impl Rows<'_> {
 
 const DIFFERS: &str = "it is not as it was written";
 
-/// A row of `events` as an event; none if it is not as it was written.
+/// A row of `events` as an event; none if it is damaged.
 pub(crate) fn event(
     row: &Row<'_>,
     names: &mut Names,
@@ -389,7 +389,7 @@ pub(crate) fn event(
     if !sum::is_right("events", row, summer)? {
         return Ok(None);
     }
-    // Only one that was stored by other means has the right sum and cannot be read.
+    // Only a row written by other means has a right checksum and is invalid.
     Ok(parts(row, names).ok())
 }
 
@@ -413,7 +413,7 @@ fn parts(row: &Row<'_>, names: &mut Names) -> rusqlite::Result<Event> {
     })
 }
 
-/// Names of the page at hand: a few people talk, so most rows repeat one of the last.
+/// Names on the current page: few people talk, so most rows repeat a recent one.
 #[derive(Default)]
 pub(crate) struct Names {
     last: [Option<Arc<str>>; 8],
@@ -438,7 +438,7 @@ mod tests {
     use crate::departure::NOBODY;
 
     #[test]
-    fn names_are_shared_and_never_mixed_up() {
+    fn names_are_shared_and_never_confused() {
         let mut names = Names::default();
         for number in 0..100 {
             let name = format!("n{}", number % 11);
@@ -448,9 +448,9 @@ mod tests {
         assert!(Arc::ptr_eq(&name, &names.share("ann")));
     }
 
-    /// An index that is as it was written and wrong all the same, as a bug could leave it.
+    /// An index that is intact and wrong, as a bug could leave it.
     #[test]
-    fn what_is_not_of_the_place_it_was_looked_for_is_left_out() {
+    fn misplaced_events_are_left_out() {
         let mut connection = Connection::open_in_memory().unwrap();
         sum::register(&connection).unwrap();
         crate::schema::migrate(&mut connection, "k3f9", &crate::Progress::default()).unwrap();
@@ -470,7 +470,7 @@ mod tests {
         let sound = [place(3, flags::MESSAGES), place(1, flags::MESSAGES)];
         assert_eq!((read(&sound), read(&[])), (vec![(3, message), (1, message)], vec![]));
         assert_eq!(damage.total(), 0);
-        // Of another conversation; of another class; one that never was.
+        // Of another conversation; of another class; one that never existed.
         assert_eq!(read(&[place(2, flags::MESSAGES), place(3, flags::MESSAGES)]), [(3, message)]);
         assert_eq!(read(&[place(1, flags::REST), place(3, flags::MESSAGES)]), [(3, message)]);
         assert_eq!(damage.total(), 2);

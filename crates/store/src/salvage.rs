@@ -16,21 +16,21 @@ use crate::failure::is_damage;
 use crate::sum::{EVENTS, TABLES, Table};
 use crate::{Damage, Failure, Progress, Stage, about, backup, open, repair, schema};
 
-/// Sentences about what is lost that are kept; more are counted.
+/// Sentences kept about what is lost; further ones are counted.
 const SENTENCES: usize = 1000;
-/// Ids that are tried in a row before the rest is given up.
+/// Consecutive ids tried before giving up on the rest.
 const TRIES: i64 = 1_000_000;
-/// Rows that are copied between two looks whether to stop.
+/// Rows copied between two checks whether to stop.
 const ROWS_AT_ONCE: u64 = 1024;
 
-/// What was copied, and what not.
+/// What was copied, and what was not.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Salvaged {
-    /// How many rows of which table were sound.
+    /// The number of intact rows per table.
     pub kept: Vec<(&'static str, u64)>,
-    /// What was not, a sentence each, a thousand at most.
+    /// What was lost, a sentence each, at most a thousand.
     pub lost: Vec<String>,
-    /// How many sentences there would be.
+    /// The total number of sentences.
     pub lost_in_all: u64,
 }
 
@@ -43,12 +43,12 @@ impl Salvaged {
     }
 }
 
-/// Makes a data folder of all that is sound in another one, whose server must not be running, with the
-/// files that `extras` names.
+/// Creates a data folder from everything intact in another one, whose server must not be running,
+/// with its `extras` files.
 ///
 /// # Errors
 /// When `from` has no database, is in use or so damaged that SQLite cannot open it; `to` has a
-/// database; something cannot be written; or `progress` was told to stop. Then `to` has no database.
+/// database; something cannot be written; or the task was stopped. Then `to` has no database.
 pub fn salvage(
     from: &Path,
     to: &Path,
@@ -89,10 +89,10 @@ pub fn salvage(
     made
 }
 
-/// As [`crate::backup`], of all that is sound, also while a server runs.
+/// Like [`crate::backup`], but only of what is intact, even while a server runs.
 ///
 /// # Errors
-/// As there, but for what is damaged within the database.
+/// As there, except for damage within the database.
 pub fn backup_anyway(
     folder: &Path,
     file: &Path,
@@ -118,7 +118,7 @@ pub fn backup_anyway(
     made
 }
 
-/// A connection that nobody shares and that leaves the database and its log as they are.
+/// An exclusive connection that leaves the database and its log unchanged.
 fn source(path: &Path) -> Result<Connection, Failure> {
     let connection = open::alone(path)?;
     connection
@@ -178,7 +178,7 @@ struct Copier<'c> {
 }
 
 impl Copier<'_> {
-    /// Copies a table from its beginning, and if that does not reach the end, from there back.
+    /// Copies a table from its beginning, and if that fails before the end, from there backwards.
     fn table(&mut self, table: &'static Table) -> Result<(), Failure> {
         let keys: Vec<&str> = table.columns.split(", ").take(table.keys).collect();
         let mut kept = 0;
@@ -198,7 +198,8 @@ impl Copier<'_> {
         Ok(())
     }
 
-    /// Copies the events, past what cannot be read: ids go up by one, so each is tried.
+    /// Copies the events, skipping what cannot be read: ids are nearly consecutive, so each is
+    /// tried.
     fn events(&mut self) -> Result<(), Failure> {
         let (mut from, mut kept, mut lost, mut tries) = (0, 0, None, 0);
         loop {
@@ -233,7 +234,7 @@ impl Copier<'_> {
         Ok(())
     }
 
-    /// Copies the sound rows of a question; how many there were.
+    /// Copies the intact rows of a query; returns how many there were.
     fn rows(
         &mut self,
         table: &'static Table,
@@ -278,7 +279,7 @@ impl Copier<'_> {
         if self.progress.is_stopped() { Err(Failure::Stopped) } else { Ok(()) }
     }
 
-    /// What is left without what it belongs to goes, and the numbers that were given stay given.
+    /// Removes rows whose owner is lost, and keeps used numbers reserved.
     fn tidy(&mut self) -> Result<(), Failure> {
         self.target.execute_batch(
             "DELETE FROM events WHERE kind = 11 AND about NOT IN (SELECT id FROM events);
@@ -323,7 +324,7 @@ impl Copier<'_> {
     }
 }
 
-/// Whether a setting is of the database it stands in, and not of the store.
+/// Whether a setting describes this database rather than the store.
 fn is_made_anew(row: &Row<'_>) -> bool {
     let key: String = row.get(0).unwrap_or_default();
     ["schema", "program", "indexed", "indexing", "indexed_count", "coarse"].contains(&&*key)

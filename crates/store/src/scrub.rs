@@ -12,15 +12,15 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, ffi, params};
 
-/// Pages on each side of where a row was that may have been put together with its page.
+/// Neighbouring pages that may have been merged with the page of a deleted row.
 const AROUND: usize = 2;
 /// No table is deeper.
 const DEPTH: usize = 20;
 const LEAF: u8 = 13;
 const INTERIOR: u8 = 5;
 
-/// Clears the pages of a table around rows that were deleted in this transaction. An SQLite that was
-/// built without `sqlite_dbpage` cannot do that, and leaves them as they are.
+/// Clears the pages of a table around rows deleted in this transaction. An SQLite built without
+/// `sqlite_dbpage` leaves them as they are.
 pub(crate) fn around(
     connection: &Connection,
     table: &str,
@@ -51,7 +51,7 @@ fn read(connection: &Connection, number: u32) -> rusqlite::Result<Vec<u8>> {
     connection.prepare_cached(read)?.query_row([number], |row| row.get(0))
 }
 
-/// The leaves below a page around some rows, which rise.
+/// Finds the leaf pages around some rows, which are ascending.
 fn find(
     connection: &Connection,
     number: u32,
@@ -74,14 +74,14 @@ fn find(
     for (at, (child, _)) in children.iter().enumerate() {
         let near = at.saturating_sub(AROUND)..(at + AROUND + 1).min(children.len());
         if own[near].iter().any(|rows| !rows.is_empty()) {
-            // Without rows of its own it is a leaf, or its leaves stayed as they were.
+            // Without any of the rows it is a leaf, or its leaves are unchanged.
             find(connection, *child, &rows[own[at].clone()], depth - 1, leaves)?;
         }
     }
     Ok(())
 }
 
-/// The pages below an interior page of a table, each with its last row.
+/// The children of an interior page, each with its last row.
 fn children(page: &[u8]) -> Option<Vec<(u32, i64)>> {
     let child = |at: usize| Some(u32::from_be_bytes(*page.get(at..)?.first_chunk()?));
     let mut children = Vec::new();
@@ -97,7 +97,7 @@ fn number(page: &[u8], at: usize) -> Option<usize> {
     Some(u16::from_be_bytes(*page.get(at..)?.first_chunk()?).into())
 }
 
-/// A number of SQLite's: seven bits of each byte, and all of a ninth.
+/// An SQLite varint: seven bits per byte, and all of the ninth.
 fn varint(bytes: &[u8]) -> Option<i64> {
     let mut number = 0_i64;
     for at in 0..8 {
@@ -110,10 +110,10 @@ fn varint(bytes: &[u8]) -> Option<i64> {
     Some(number << 8 | i64::from(*bytes.get(8)?))
 }
 
-/// Overwrites what is between the pointers to the rows of a leaf and the rows; returns whether there
-/// was something.
+/// Overwrites the space between a leaf's pointers and its rows; returns whether there was
+/// something.
 fn clear(page: &mut [u8]) -> bool {
-    // The first page of the file begins otherwise, and is of no table of ours.
+    // The first page of the file has a different header, and belongs to none of our tables.
     if page.first() != Some(&LEAF) {
         return false;
     }

@@ -13,7 +13,7 @@ const BEGIN: &[u8] = b"\nParlor backup, SHA-256 ";
 const BYTES: u64 = BEGIN.len() as u64 + 64 + 1;
 const READ_AT_ONCE: usize = 1 << 20;
 
-/// Adds the line to a file that is finished.
+/// Appends the line to a finished file.
 pub(crate) fn seal(path: &Path, progress: &Progress) -> Result<(), Failure> {
     let failed = |source| Failure::Io { path: path.to_owned(), source };
     let bytes = path.metadata().map_err(failed)?.len();
@@ -23,8 +23,8 @@ pub(crate) fn seal(path: &Path, progress: &Progress) -> Result<(), Failure> {
         .map_err(|source| Failure::NotWritable { path: path.to_owned(), source })
 }
 
-/// Compares the hash of a backup; returns how long it is without the line, and none if it has no
-/// such line.
+/// Verifies the hash of a backup; returns its length without the line, or none if it has no such
+/// line.
 pub(crate) fn verify(path: &Path, progress: &Progress) -> Result<Option<u64>, Failure> {
     let failed = |source| Failure::Io { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(failed)?;

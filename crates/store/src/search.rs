@@ -1,13 +1,13 @@
-//! Searching for words in what was said.
+//! Searching for words in messages.
 //!
-//! [`Search::wants`] says what is found. The stores differ only in how they come to it.
+//! [`Search::wants`] defines what is found. The stores differ only in how they find it.
 
 mod analyzer;
 mod words;
 mod question;
 mod ask;
 mod index;
-mod said;
+mod messages;
 mod mark;
 mod gather;
 mod page;
@@ -30,11 +30,11 @@ pub use words::{Item, Words};
 pub struct Search {
     /// The requester, whose direct conversations are searched.
     pub account: AccountId,
-    /// The rooms that are searched, and of each the event behind which.
+    /// The rooms searched, each with the event after which it may be read.
     pub rooms: Vec<(RoomId, EventId)>,
     /// Only this one of those conversations.
     pub of: Option<Conversation>,
-    /// Only what this account or guest said.
+    /// Only messages of this account or guest.
     pub from: Option<AccountId>,
     /// Only texts with these words.
     pub words: Words,
@@ -44,38 +44,38 @@ pub struct Search {
     pub since: Option<i64>,
     /// Not after this time.
     pub until: Option<i64>,
-    /// Events above this id are not looked at.
+    /// Ignores events above this id.
     pub up_to: EventId,
-    /// Finds the oldest ones, instead of the newest.
+    /// Finds the oldest messages instead of the newest.
     pub oldest_first: bool,
-    /// At most so many.
+    /// The maximum number of messages.
     pub limit: usize,
-    /// How long to search: then there is what was found until then.
+    /// How long to search: after that, returns what was found.
     pub patience: Duration,
 }
 
-/// What was found.
+/// The result of a search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// The messages, oldest first.
     pub events: Vec<Event>,
-    /// How far the search went; none: to its end.
+    /// How far the search went; none: through everything.
     pub reached: Option<Reached>,
 }
 
-/// How far a search went.
+/// Where a search stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reached {
-    /// The last event that was looked at: the rest is behind it.
+    /// The last event examined.
     pub id: EventId,
-    /// About its time, in milliseconds since the Unix epoch.
+    /// Roughly its time, in milliseconds since the Unix epoch.
     pub time: i64,
-    /// Whether the time was over; otherwise as many were found as were asked for.
+    /// Whether the time was up; otherwise as many as requested were found.
     pub late: bool,
 }
 
 impl Search {
-    /// Whether a message is one of those that are searched for.
+    /// Whether a message matches.
     pub fn wants(&self, event: &Event) -> bool {
         event.kind.is_message()
             && event.id <= self.up_to
@@ -87,7 +87,7 @@ impl Search {
             && self.words.are_in(&event.text)
     }
 
-    /// Whether an event stands where it is searched for.
+    /// Whether an event is in a searched conversation, and readable.
     pub(crate) fn is_in_scope(&self, conversation: Conversation, id: EventId) -> bool {
         self.of.is_none_or(|of| of == conversation)
             && match conversation.as_room() {

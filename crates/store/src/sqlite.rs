@@ -1,4 +1,4 @@
-//! The store on disk: the one writer.
+//! The store on disk: its single writer.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use crate::batch::{Batch, Filled, Marks, sql_id};
-use crate::checkpoint::{How, Log};
+use crate::checkpoint::{CheckpointMode, Log};
 use crate::departure::{self, NOBODY};
 use crate::files::{Files, Gone};
 use crate::forget::{self, Forget, Found};
@@ -19,46 +19,46 @@ use crate::load::Loader;
 use crate::mark::{Mark, MarkFile};
 use crate::row::Rows;
 use crate::search::{self, WordReader};
-use crate::start::Before;
+use crate::start::Precheck;
 use crate::{
     Condition, Conversation, Damage, Failure, Keep, Loaded, Outcome, Progress, RESEND_MS, Reader,
     Store, WordIndex, Write, audit, check, open, private, repair, schema, scrub, tail,
 };
 
-/// How many resend ids one call of `maintain` forgets besides as many as came since the last one.
-/// It takes some tens of milliseconds, in which nothing is committed.
+/// Resend ids dropped by one call of `maintain`, in addition to as many as were stored since the
+/// last one. It takes some tens of milliseconds, in which nothing is committed.
 const FORGET: usize = 10_000;
 
-/// The store in a data folder, in `parlor.db`; the folder is locked as long as this lives.
+/// The store in a data folder, in `parlor.db`; the folder is locked while this exists.
 pub struct SqliteStore {
-    // In this order: the lock goes last.
+    // In this order: the lock is dropped last.
     connection: Connection,
     path: PathBuf,
     marks: Marks,
     indexer: Indexer,
-    /// Pairs known to be in `talks`, a bounded number of them; see [`Batch`].
+    /// Pairs known to be in `talks`, a bounded number; see [`Batch`].
     pairs: HashSet<Conversation>,
-    /// How many resend ids were stored since the last `maintain`.
+    /// Resend ids stored since the last `maintain`.
     resends: usize,
     log: Log,
-    /// The log may have a text that was taken back.
+    /// The log may contain redacted text.
     taken_back: bool,
-    /// The conversation up to which nothing is left to remove in this round, if one is under way.
+    /// The conversation up to which this round of removal is done, if one is in progress.
     forgotten: Option<i64>,
-    /// What that round keeps: days and messages.
+    /// That round's settings: days and messages.
     keeps: (u32, u32),
     files: Files,
-    /// The file that is not in its place, since it is not.
+    /// The file that is no longer in its place, once noticed.
     gone: Option<Gone>,
-    /// What is known to be on disk, and where that is noted.
+    /// What is known to be on disk, and the file that records it.
     mark: Mark,
     mark_file: MarkFile,
     damage: Arc<Damage>,
-    /// The index of words behind it.
+    /// The state shared with the search index.
     words: Arc<search::Shared>,
     /// Commits do not wait for the disk.
     relaxed: bool,
-    /// The last one has something that is to be on disk.
+    /// The last commit must be flushed.
     flushes: bool,
     _lock: File,
 }
@@ -66,7 +66,7 @@ pub struct SqliteStore {
 /// Why a transaction failed.
 struct Failed {
     error: rusqlite::Error,
-    /// Whether it was to be committed already, so that it may be on disk all the same.
+    /// Whether COMMIT had begun, so that the transaction may be on disk anyway.
     in_commit: bool,
 }
 
@@ -79,8 +79,8 @@ impl Failed {
         Self { error, in_commit: true }
     }
 
-    /// Whether a write failed, the commit's last one or one before it: then there is no whole
-    /// transaction in the log. When it could not be flushed, there may be.
+    /// Whether a write failed, within COMMIT or before: then the log has no complete transaction.
+    /// If only the flush failed, it may have one.
     fn is_partial(&self) -> bool {
         let code = self.error.sqlite_error().map(|error| error.extended_code);
         matches!(code, Some(rusqlite::ffi::SQLITE_FULL | rusqlite::ffi::SQLITE_IOERR_WRITE))
@@ -88,19 +88,19 @@ impl Failed {
 }
 
 impl SqliteStore {
-    /// Opens the store in a folder, making what is missing; a new store takes `fresh_instance`, a
-    /// few random characters `a-z 0-9`, and keeps it for ever. An older database is taken forward.
+    /// Opens the store in a folder, creating what is missing; a new store permanently adopts
+    /// `fresh_instance`, a few random characters `a-z 0-9`. An older database is migrated.
     ///
     /// # Errors
-    /// When the folder is in use or cannot be written, or the database is newer than this program, damaged,
-    /// or has less than was stored in it. A folder that is in use, a newer database and one that has less are
-    /// left as they are.
+    /// When the folder is in use or not writable, or the database is newer than this program,
+    /// damaged, or has less than was stored in it. A folder in use, a newer database and one with
+    /// less are left unchanged.
     pub fn open(folder: &Path, fresh_instance: &str) -> Result<Self, Failure> {
         Self::open_watched(folder, fresh_instance, false, &Progress::default())
     }
 
-    /// The same; `accept_loss`: also if the database has less than was stored in it: what is there is
-    /// taken for all. `progress` tells how far it is when an older database is taken forward.
+    /// The same; with `accept_loss` even if the database has less than was stored in it: what it
+    /// has is taken as complete. `progress` is updated while an older database is migrated.
     ///
     /// # Errors
     /// As above.
@@ -113,7 +113,7 @@ impl SqliteStore {
         private::check_data_folder(folder)?;
         let lock = open::lock_folder(folder)?;
         let path = folder.join(open::DATABASE);
-        let mut before = Before::look(folder, &path, accept_loss)?;
+        let mut before = Precheck::look(folder, &path, accept_loss)?;
         let mut connection = open::writer(&path)?;
         before.compare(&connection, &path, accept_loss)?;
         let damage = Arc::<Damage>::default();
@@ -149,9 +149,9 @@ impl SqliteStore {
         })
     }
 
-    /// Lets the database grow to so many pages (of 8 KiB) and no further, as a full disk would;
-    /// `None` lifts it. For tests, and for a quota. A limit below the size it has now is the size
-    /// it has now.
+    /// Lets the database grow to this many pages (of 8 KiB) and no further, as on a full disk;
+    /// `None` removes the limit. For tests, and for quotas. A limit below its present size means
+    /// that size.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -161,8 +161,8 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// From here on commits do not wait for the disk: a log has what a crash of the machine takes, the
-    /// last ones. Only [`Write::Live`] waits, and so all that was committed before it is on disk, too.
+    /// From here on commits do not wait for the disk: a log has the last ones if the machine
+    /// crashes. Only [`Write::Live`] waits, which also flushes everything committed before.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -171,7 +171,7 @@ impl SqliteStore {
         Ok(self.connection.pragma_update(None, "synchronous", "normal")?)
     }
 
-    /// Waits until all that was committed is on disk.
+    /// Flushes everything committed to disk.
     fn flush(&mut self) -> Result<(), Failure> {
         self.connection.pragma_update(None, "synchronous", "full")?;
         let flushed = self.transact(&mut [Write::Probe].iter());
@@ -203,16 +203,16 @@ impl SqliteStore {
         Ok(outcomes)
     }
 
-    /// These stay prepared, which `Connection::transaction` does not have.
+    /// These statements stay prepared, unlike those of `Connection::transaction`.
     fn control(&self, sql: &str) -> rusqlite::Result<()> {
         self.connection.prepare_cached(sql)?.execute([]).map(drop)
     }
 
-    /// After a commit that failed: sees to it that nothing of it is on disk, before anybody is told so.
+    /// After a failed commit: ensures that nothing of it is on disk, before anybody is told so.
     ///
-    /// A transaction that was written and could not be flushed is whole in the log's file, and a
-    /// start after a kill would find it. The next commit writes over its first page, and the sums of
-    /// all that follow do not fit any more.
+    /// A transaction that was written and not flushed is complete in the log's file, and a start
+    /// after a kill would find it. The next commit overwrites its first page, so that the checksums
+    /// of the following pages no longer match.
     fn make_certain(&mut self, failed: Failed) -> Failure {
         if failed.in_commit {
             let over = self.transact(&mut [Write::Probe].iter());
@@ -224,7 +224,7 @@ impl SqliteStore {
         open::damaged_or(&self.path, failed.error)
     }
 
-    /// Looks whether the files are still the ones that were opened.
+    /// Checks that the files are still the ones that were opened.
     fn look_for_files(&mut self) -> Result<(), Failure> {
         match self.files.look() {
             Ok(()) => {
@@ -237,11 +237,12 @@ impl SqliteStore {
         }
     }
 
-    /// A file is not in its place. What is only in the log goes into the database, if that is there.
+    /// A file is missing. Moves what is only in the log into the database, if that is in its place.
     fn lose(&mut self, gone: Gone) -> Failure {
         let again = self.gone.as_ref() == Some(&gone);
         let saved = !gone.database
-            && (self.log.waits().is_none() || self.log.checkpoint(&self.connection, How::Full));
+            && (self.log.waits().is_none()
+                || self.log.checkpoint(&self.connection, CheckpointMode::Full));
         let advice = match (gone.database, saved) {
             (true, _) => {
                 "Move it back, and the server goes on. If it was deleted, the system keeps its contents \
@@ -260,7 +261,7 @@ impl SqliteStore {
         failure
     }
 
-    /// After a commit: it counts only if it went into the files that a start would find.
+    /// After a commit: it only counts if it went into the files that a start would find.
     fn is_kept(&mut self) -> Result<(), Failure> {
         let Err(failure) = self.look_for_files() else { return Ok(()) };
         let database = self.gone.as_ref().is_some_and(|gone| gone.database);
@@ -270,7 +271,7 @@ impl SqliteStore {
         Err(Failure::Uncertain { path: self.path.clone(), source: Box::new(failure) })
     }
 
-    /// A transaction of housekeeping: nobody is told of it, so it may be on disk or not if it fails.
+    /// A maintenance transaction: nobody is told about it, so if it fails it may be on disk or not.
     fn tidy<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
@@ -282,7 +283,7 @@ impl SqliteStore {
         }
         let value = done.map_err(|error| open::damaged_or(&self.path, error))?;
         if self.log.grown(&self.connection).unwrap_or(true) {
-            self.checkpoint(How::Passive);
+            self.checkpoint(CheckpointMode::Passive);
         }
         Ok(value)
     }
@@ -307,15 +308,15 @@ impl SqliteStore {
         Ok(())
     }
 
-    fn checkpoint(&mut self, how: How) -> bool {
-        let complete = self.log.checkpoint(&self.connection, how);
+    fn checkpoint(&mut self, mode: CheckpointMode) -> bool {
+        let complete = self.log.checkpoint(&self.connection, mode);
         if complete {
             self.mark_file.write(&self.mark, true);
         }
         complete
     }
 
-    /// Writes what the transaction at hand is to have. Returns how much of the indexer's run is in
+    /// Executes the writes of the current transaction. Returns how much of the indexer's run is in
     /// it, last.
     fn fill(
         &mut self,
@@ -350,9 +351,9 @@ impl Store for SqliteStore {
             self.flush()?;
         }
         self.mark_file.committed(&self.mark);
-        // When nobody knows how long the log is, it is time to look after it.
+        // If the length of the log is unknown, a checkpoint is due.
         if self.log.grown(&self.connection).unwrap_or(true) {
-            self.checkpoint(How::Passive);
+            self.checkpoint(CheckpointMode::Passive);
         }
         Ok(outcomes)
     }
@@ -391,12 +392,13 @@ impl Store for SqliteStore {
     fn maintain(&mut self, now: i64) -> Result<(), Failure> {
         self.look_for_files()?;
         if self.taken_back {
-            // Nobody is waited for, as commits would have to wait, too: the next time will do.
+            // Does not wait for readers, as commits would have to wait, too: the next round will
+            // do.
             self.connection.busy_timeout(Duration::ZERO)?;
-            self.taken_back = !self.checkpoint(How::Truncate);
+            self.taken_back = !self.checkpoint(CheckpointMode::Truncate);
             self.connection.busy_timeout(open::BUSY_TIMEOUT)?;
         } else if self.log.waits().is_some() {
-            self.checkpoint(How::Passive);
+            self.checkpoint(CheckpointMode::Passive);
         }
         let many = FORGET.saturating_add(self.resends);
         let forget = "DELETE FROM resends WHERE (account, id) IN
@@ -447,7 +449,7 @@ impl Store for SqliteStore {
         match look.look(self.forgotten).map_err(told)? {
             Found::Old { of, ids, more } => {
                 self.remove(of, &ids)?;
-                // Those with smaller keys are done with.
+                // Those with smaller keys are done.
                 self.forgotten = Some(of.key() - i64::from(more));
                 Ok(true)
             }
@@ -471,10 +473,10 @@ impl Store for SqliteStore {
         if placed.is_err() && self.gone.as_ref().is_some_and(|gone| gone.database) {
             return placed;
         }
-        // First, so that a kill from here on leaves something that agrees with it.
+        // First, so that a kill from here on leaves a consistent mark.
         self.mark.closed = true;
         self.mark_file.write(&self.mark, true);
-        if !self.log.checkpoint(&self.connection, How::Truncate) {
+        if !self.log.checkpoint(&self.connection, CheckpointMode::Truncate) {
             tracing::warn!(
                 "The write-ahead log stays beside the database, for another program has that open"
             );
@@ -490,7 +492,7 @@ mod tests {
 
     #[test]
     fn the_linked_sqlite_has_the_fixes_we_rely_on() {
-        // 3.51.3 repairs a rare corruption when a write-ahead log is reset while another connection
+        // 3.51.3 fixes a rare corruption when a write-ahead log is reset while another connection
         // commits.
         assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
     }

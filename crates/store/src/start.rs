@@ -9,15 +9,15 @@ use crate::mark::{Found, Mark, keep_log};
 use crate::{Failure, about, open, schema};
 
 /// What is known before the database is opened.
-pub(crate) struct Before {
+pub(crate) struct Precheck {
     found: Found,
-    /// Whether the database had a log with something in it.
+    /// Whether the database had a non-empty log.
     log: bool,
 }
 
-impl Before {
-    /// Looks at the files themselves: SQLite would make a database that is missing, and remove the
-    /// log of one that is empty.
+impl Precheck {
+    /// Looks at the files themselves: SQLite would create a missing database, and remove the log of
+    /// an empty one.
     pub(crate) fn look(folder: &Path, path: &Path, accept_loss: bool) -> Result<Self, Failure> {
         let found = Found::read(folder)?;
         let log = open::log_bytes(path).unwrap_or_default() > 0;
@@ -44,8 +44,7 @@ impl Before {
         Ok(Self { found, log })
     }
 
-    /// What is missing in the database, if anything is. Then its log, if it has one, is left as it
-    /// is when the connection ends.
+    /// What the database lacks, if anything. Then closing the connection leaves the log as it is.
     pub(crate) fn missing(&self, connection: &Connection) -> rusqlite::Result<Option<String>> {
         let missing = self.find_missing(connection)?;
         if missing.is_none() || !self.log {
@@ -57,7 +56,7 @@ impl Before {
     fn find_missing(&self, connection: &Connection) -> rusqlite::Result<Option<String>> {
         let Found::Mark(mark) = &self.found else { return Ok(None) };
         let found = match schema::version(connection)? {
-            // All was in the log still.
+            // Everything was still in the log.
             0 => Mark { instance: mark.instance.clone(), ..Mark::default() },
             _ => read(connection)?,
         };
@@ -71,7 +70,7 @@ impl Before {
         Ok(missing)
     }
 
-    /// Refuses a database that has less than it had, or takes it as it is.
+    /// Refuses a database that has less than was stored, or accepts it.
     pub(crate) fn compare(
         &mut self,
         connection: &Connection,
@@ -85,8 +84,8 @@ impl Before {
         open::may_tidy(connection).map_err(|error| open::damaged_or(path, error))
     }
 
-    /// The mark of the run that begins, its generation stored in the database. So the log is never
-    /// empty while somebody has it open.
+    /// The mark of the new run; its generation is stored in the database, so the log is never empty
+    /// while the store is open.
     pub(crate) fn begin(&self, connection: &Connection) -> rusqlite::Result<Mark> {
         let found = read(connection)?;
         let (known, counted) = match &self.found {
@@ -102,7 +101,7 @@ impl Before {
     }
 }
 
-/// What a database says of itself, except how many events it has.
+/// What a database records about itself, except the number of events.
 fn read(connection: &Connection) -> rusqlite::Result<Mark> {
     let instance =
         about::get(connection, "instance")?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
@@ -112,7 +111,7 @@ fn read(connection: &Connection) -> rusqlite::Result<Mark> {
     Ok(Mark { instance, generation, closed: false, events: 0, marks })
 }
 
-/// A loss is refused; if it is accepted, what is left of the log is kept for whoever can read it.
+/// A loss is refused; if it is accepted, the rest of the log is kept for whoever can read it.
 fn lost(path: &Path, missing: String, accept_loss: bool) -> Result<(), Failure> {
     if !accept_loss {
         return Err(Failure::Lost { path: path.to_owned(), missing });

@@ -12,14 +12,14 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-/// A table whose rows carry a sum.
+/// A table whose rows have checksums.
 pub(crate) struct Table {
     pub(crate) name: &'static str,
-    /// What it has, in the words of the one who reads of damage.
+    /// What it contains, in words for the reader of a damage report.
     pub(crate) of: &'static str,
-    /// How many of the first columns name a row.
+    /// The number of leading columns that identify a row.
     pub(crate) keys: usize,
-    /// All columns but the sum, in the order in which it covers them.
+    /// All columns except the checksum, in the order in which it covers them.
     pub(crate) columns: &'static str,
 }
 
@@ -60,7 +60,7 @@ pub(crate) const EVENTS: Table = table(
     "id, conversation, kind, account, flags, nick, target, time, text, tags, about, userhost",
 );
 
-/// Whether a row, which has all columns of a table and then the sum, is as it was written.
+/// Whether a row, with all columns of a table and then the checksum, is intact.
 pub(crate) fn is_right(table: &str, row: &Row<'_>, summer: &mut Summer) -> rusqlite::Result<bool> {
     let width = row.as_ref().column_count() - 1;
     let mut values = [ValueRef::Null; 12];
@@ -81,28 +81,28 @@ impl Table {
         TABLES.iter().find(|table| table.name == name).expect("a table of ours")
     }
 
-    /// How many columns it has, without the sum.
+    /// The number of columns without the checksum.
     pub(crate) fn width(&self) -> usize {
         self.columns.split(", ").count()
     }
 
-    /// The sum of a row, in SQL.
+    /// The checksum of a row, in SQL.
     pub(crate) fn sum(&self) -> String {
         format!("checksum('{}', {})", self.name, self.columns)
     }
 
-    /// A question for all columns, and last whether the sum is right.
+    /// A query for all columns, followed by whether the checksum is right.
     pub(crate) fn select(&self, rest: &str) -> String {
         let (name, columns, sum) = (self.name, self.columns, self.sum());
         format!("SELECT {columns}, (sum = {sum}) IS TRUE FROM {name} {rest}")
     }
 
-    /// Whether a row of [`Table::select`] is as it was written.
+    /// Whether a row of [`Table::select`] is intact.
     pub(crate) fn is_sound(&self, row: &Row<'_>) -> rusqlite::Result<bool> {
         row.get(self.width())
     }
 
-    /// What names a row of [`Table::select`], for people.
+    /// The key of a row of [`Table::select`], for people.
     pub(crate) fn name_of(&self, row: &Row<'_>) -> String {
         let key = |column| match row.get_ref(column) {
             Ok(ValueRef::Integer(number)) => number.to_string(),
@@ -114,12 +114,12 @@ impl Table {
     }
 }
 
-/// Makes sums in Rust, one after the other; it keeps its buffer.
+/// Computes checksums in Rust, one after the other; reuses its buffer.
 #[derive(Default)]
 pub(crate) struct Summer(Vec<u8>);
 
 impl Summer {
-    /// The sum of a row of `table`.
+    /// The checksum of a row of `table`.
     pub(crate) fn sum<'v>(
         &mut self,
         table: &str,
@@ -146,14 +146,14 @@ fn with_length(bytes: &mut Vec<u8>, sort: u8, part: &[u8]) {
     bytes.extend_from_slice(part);
 }
 
-/// A byte for the sort of a value and its eight in one piece: the buffer is asked for room once.
+/// A byte for the type of a value and its eight bytes in one piece: the buffer grows only once.
 fn tagged(bytes: &mut Vec<u8>, sort: u8, number: [u8; 8]) {
     let mut piece = [sort; 9];
     piece[1..].copy_from_slice(&number);
     bytes.extend_from_slice(&piece);
 }
 
-/// Gives a connection the function `checksum`. It is NULL, and so no row's sum, where a text is not
+/// Registers the function `checksum`. It is NULL, and so never matches, for a text that is not
 /// UTF-8: nobody could read it.
 pub(crate) fn register(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_UTF8;
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rust_and_sql_agree_and_parts_are_not_confused() {
+    fn rust_and_sql_compute_the_same_checksums_and_separate_columns() {
         let connection = Connection::open_in_memory().unwrap();
         register(&connection).unwrap();
         let ask = |sql: &str| -> Option<i32> {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tables_are_those_of_the_database_with_all_their_columns() {
+    fn the_list_of_tables_matches_the_database() {
         let connection = Connection::open_in_memory().unwrap();
         register(&connection).unwrap();
         let mut connection = connection;
@@ -212,14 +212,15 @@ mod tests {
         for table in ours {
             let mut columns: Vec<&str> = table.columns.split(", ").chain(["sum"]).collect();
             let mut found = ask(&format!("SELECT name FROM pragma_table_info('{}')", table.name));
-            // One column came later than what it now stands beside.
+            // One column was added later than those it stands beside.
             columns.sort_unstable();
             found.sort_unstable();
             assert_eq!(found, columns, "{}", table.name);
         }
     }
 
-    /// What the sum costs each event of a usual length, for `docs/performance.md`: with --release.
+    /// The cost of a checksum for an event of ordinary length, for `docs/performance.md`: with
+    /// --release.
     #[test]
     #[ignore = "a measurement"]
     fn how_long_a_sum_takes() {

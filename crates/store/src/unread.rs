@@ -1,5 +1,4 @@
-//! Unread messages, counted in the index, which has the author of each event, without reading any
-//! events.
+//! Counts unread messages in the index, which has the authors of events, without reading events.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,10 +6,10 @@ use rusqlite::params;
 
 use crate::batch::sql_id;
 use crate::flags::MESSAGES;
-use crate::place::Places;
 use crate::row::Rows;
 use crate::sum::{self, Summer};
 use crate::tail::{Entry, Tail};
+use crate::time_search::TimeSearch;
 use crate::{
     AccountId, Conversation, EVERYBODY, EventId, REDACTED_PASSED, Scope, UNREAD_FEW, UNREAD_MOST,
     UNREAD_TOTAL, Unread, Unreads, history, index,
@@ -42,12 +41,12 @@ pub(crate) fn unread(rows: Rows<'_>, tail: &Tail, of: &Unreads) -> rusqlite::Res
     Ok(found)
 }
 
-/// How many messages of the next conversation are counted, after so many in all.
+/// How many messages to count in the next conversation, after `total` so far.
 pub(crate) fn most(total: usize) -> usize {
     if total < UNREAD_TOTAL { UNREAD_MOST } else { UNREAD_FEW }
 }
 
-/// The direct conversations that are asked about.
+/// The direct conversations of the query.
 fn directs(rows: Rows<'_>, of: &Unreads) -> rusqlite::Result<BTreeSet<Conversation>> {
     let scope = match of.only {
         Some(one) => Scope::One(one),
@@ -58,7 +57,7 @@ fn directs(rows: Rows<'_>, of: &Unreads) -> rusqlite::Result<BTreeSet<Conversati
     Ok(found)
 }
 
-/// Up to which event an account has read the conversations that are asked about.
+/// Up to which event the account has read each conversation of the query.
 fn markers(rows: Rows<'_>, of: &Unreads) -> rusqlite::Result<HashMap<Conversation, i64>> {
     let find = "SELECT account, conversation, time, event, sum FROM read_markers
         WHERE account = ?1 AND conversation BETWEEN ?2 AND ?3";
@@ -78,10 +77,10 @@ fn markers(rows: Rows<'_>, of: &Unreads) -> rusqlite::Result<HashMap<Conversatio
         }
         let event = match row.get(3)? {
             Some(event) => event,
-            // It is from before this was kept.
+            // It is from before this was stored.
             None => {
                 if places.is_none() {
-                    places = Some(Places::read(rows, i64::MAX)?);
+                    places = Some(TimeSearch::read(rows, i64::MAX)?);
                 }
                 places.as_ref().map_or(Ok(0), |places| places.up_to(row.get(2)?))?
             }
@@ -91,7 +90,7 @@ fn markers(rows: Rows<'_>, of: &Unreads) -> rusqlite::Result<HashMap<Conversatio
     Ok(found)
 }
 
-/// What the index has not, of each conversation: rising ids, with their authors.
+/// The messages that are not indexed yet, per conversation: ascending ids with authors.
 fn newest(
     tail: &Tail,
     read: &BTreeMap<Conversation, i64>,
@@ -119,15 +118,15 @@ fn newest(
 struct Counting<'c> {
     rows: Rows<'c>,
     account: AccountId,
-    /// Whose messages do not count, rising.
+    /// Authors whose messages do not count, ascending.
     silent: Vec<AccountId>,
     /// Up to where the index is complete.
     indexed: i64,
 }
 
 impl Counting<'_> {
-    /// What is unread in one conversation behind an event, if anything is. `fresh` is what comes
-    /// behind what is indexed; `most` messages are counted.
+    /// What is unread in one conversation after an event, if anything. `fresh` is what follows the
+    /// indexed part; at most `most` messages are counted.
     fn count(
         &self,
         conversation: Conversation,
@@ -167,7 +166,7 @@ impl Counting<'_> {
         self.silent.binary_search(&author).is_ok()
     }
 
-    /// The messages behind an event that were taken back.
+    /// The redacted messages after an event.
     fn taken_back(&self, of: Conversation, after: i64) -> rusqlite::Result<BTreeSet<i64>> {
         let find = "SELECT conversation, event, author, sum FROM taken_back
             WHERE conversation = ?1 AND event > ?2 ORDER BY event LIMIT ?3";
@@ -186,7 +185,7 @@ impl Counting<'_> {
         Ok(found)
     }
 
-    /// How many messages behind an event mention the account, `most` at most.
+    /// The number of messages after an event that mention the account, `most` at most.
     fn mentions(&self, of: Conversation, after: i64, most: usize) -> rusqlite::Result<usize> {
         let find = "SELECT account, conversation, event, author, sum FROM mentions
             WHERE account = ?1 AND conversation = ?2 AND event > ?3 ORDER BY event";

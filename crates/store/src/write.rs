@@ -37,7 +37,7 @@ pub enum Write {
     /// A room has ended: removes it with its lists, members, metadata, records and read markers.
     /// Its events stay, although nobody can ask for them.
     RoomEnded(RoomId),
-    /// Somebody joined a room or has other rights in it now.
+    /// Somebody joined a room, or their rights in it have changed.
     Member(Member),
     /// Somebody left a room.
     MemberGone {
@@ -139,18 +139,18 @@ pub enum Write {
     Audit(Audit),
     /// The key with which addresses are hidden; replaces the earlier one.
     CloakKey([u8; 32]),
-    /// Everything is stored that comes of a log up to this sequence; see [`crate::Loaded::applied`].
+    /// Everything from a log up to this sequence is stored; see [`crate::Loaded::applied`].
     Applied(u64),
-    /// The live state as it was after a sequence of a log, which goes on from there when the program
-    /// starts again; replaces the earlier one. It is on disk when the commit returns, also in a store
-    /// that does not wait for the disk.
+    /// The live state after a sequence of a log, from which the program continues when it starts
+    /// again; replaces the earlier one. It is on disk when the commit returns, also in a store that
+    /// does not wait for the disk.
     Live {
         /// The sequence.
         sequence: u64,
-        /// The state, and what belongs to it.
+        /// The state and everything that belongs to it.
         bytes: Arc<[u8]>,
     },
-    /// Nothing to keep, but something small is written, to see whether the store is writable.
+    /// Stores nothing lasting, but writes something, to see whether the store is writable.
     Probe,
 }
 

@@ -45,7 +45,7 @@ pub const BAN_KICKS: usize = 50;
 /// Messages redacted by one `BAN`, newest first.
 pub const TAKE_BACK_MOST: usize = 200;
 /// Messages in rooms, server-wide, whose authors are remembered so that they can be redacted.
-pub const RECENT_MESSAGES: usize = store::SAID;
+pub const RECENT_MESSAGES: usize = store::RECENT_MESSAGES;
 /// The minimum number of milliseconds until the next check for expired bans and quiets.
 pub const ENDS_LEAST_MILLIS: u64 = 20;
 /// The maximum, so that a clock that was set is noticed.

@@ -5,7 +5,7 @@ use crate::limits::RECENT_MESSAGES;
 use crate::state::user::UserId;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use store::{EventId, RoomId, Said};
+use store::{EventId, RecentMessage, RoomId};
 
 /// The newest messages in rooms, oldest first.
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -23,9 +23,9 @@ struct Message {
 
 impl RecentMessages {
     /// From the store, oldest first.
-    pub fn new(said: &[Said]) -> RecentMessages {
+    pub fn new(said: &[RecentMessage]) -> RecentMessages {
         let mut recent = RecentMessages::default();
-        for Said { id, room, author, time } in said {
+        for RecentMessage { id, room, author, time } in said {
             recent.add(*id, *room, *author, *time);
         }
         recent

@@ -141,7 +141,7 @@ fn a_start_that_finds_less_is_refused_until_it_is_accepted() {
 }
 
 #[test]
-fn after_a_stop_one_file_is_all_and_has_nothing_of_what_was_taken_back() {
+fn after_a_stop_one_file_is_left_without_redacted_text() {
     let mut server = Server::start("");
     let mut ann = server.connect("ann");
     ann.request("message-tags echo-message draft/message-redaction");

@@ -1,4 +1,4 @@
-//! Texts as words to search for: the same function for what is stored and for what is asked.
+//! Splits texts into words, in the same way for stored texts and for queries.
 //!
 //! A text is normalized (NFKC, case folding, without diacritics) and cut into runs of letters and
 //! digits: the words of UAX #29, and those are cut once more at the punctuation inside them, so that
@@ -12,9 +12,9 @@ use unicode_normalization::char::is_combining_mark;
 use unicode_properties::UnicodeEmoji;
 use unicode_script::{Script, UnicodeScript};
 
-/// Rises whenever the words of any text change: the index is made anew then.
+/// Raised whenever the words of any text change: the index is then rebuilt.
 pub(crate) const VERSION: u32 = 1;
-/// Bytes of one word that count; of a longer one the rest is left out.
+/// Bytes of a word that count; the rest of a longer one is ignored.
 const WORD_BYTES: usize = 64;
 
 /// Scripts without spaces between words; Korean has them, but not between a word and its particles.
@@ -35,43 +35,43 @@ const DENSE: [Script; 9] = [
 pub(crate) struct Word {
     /// Normalized.
     pub(crate) text: Box<str>,
-    /// What it is in its script.
-    pub(crate) place: Place,
+    /// What it is within its run.
+    pub(crate) position: Position,
 }
 
-/// Whether a word is all of something.
+/// Whether a word is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Position {
     /// A word, an emoji, or two characters of a run.
     Whole,
-    /// The last character of a run of several.
+    /// The last character of a longer run.
     Last,
     /// The only character of a run.
     Alone,
 }
 
-/// The words of a text, in their order.
+/// The words of a text, in order.
 pub(crate) fn words(text: &str) -> Vec<Word> {
     let mut words = Vec::new();
-    let mut add = |text: &str, place| words.push(Word { text: text.into(), place });
+    let mut add = |text: &str, position| words.push(Word { text: text.into(), position });
     Analyzer::default().each(text, &mut add);
     words
 }
 
-/// Finds words, with a buffer that is used again for each text.
+/// Finds words, reusing its buffer for each text.
 #[derive(Default)]
 pub(crate) struct Analyzer {
     lower: String,
 }
 
 impl Analyzer {
-    /// Calls `word` with each word of a text, in their order.
-    pub(crate) fn each(&mut self, text: &str, word: &mut dyn FnMut(&str, Place)) {
+    /// Calls `word` with each word of a text, in order.
+    pub(crate) fn each(&mut self, text: &str, word: &mut dyn FnMut(&str, Position)) {
         let text = text.strip_prefix("\u{1}ACTION").unwrap_or(text);
         if is_plain(text) {
             return self.plain(text, word);
         }
-        // No word goes beyond a space, and what normalizing joins does not either.
+        // Neither words nor normalization extend beyond a space.
         for part in text.split(' ') {
             match is_plain(part) {
                 true => self.plain(part, word),
@@ -80,24 +80,24 @@ impl Analyzer {
         }
     }
 
-    fn plain(&mut self, text: &str, word: &mut dyn FnMut(&str, Place)) {
+    fn plain(&mut self, text: &str, word: &mut dyn FnMut(&str, Position)) {
         self.lower.clear();
         self.lower.push_str(text);
         self.lower.make_ascii_lowercase();
         for run in self.lower.split(|c: char| !c.is_ascii_alphanumeric()) {
             if !run.is_empty() {
-                word(&run[..run.len().min(WORD_BYTES)], Place::Whole);
+                word(&run[..run.len().min(WORD_BYTES)], Position::Whole);
             }
         }
     }
 }
 
-/// Whether a text is one of printable ASCII.
+/// Whether a text is printable ASCII.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
-/// Whether there is a link in a text.
+/// Whether a text contains a link.
 pub(crate) fn has_link(text: &str) -> bool {
     let text = text.as_bytes();
     memchr::memchr_iter(b':', text).any(|colon| {
@@ -110,15 +110,15 @@ pub(crate) fn has_link(text: &str) -> bool {
     })
 }
 
-/// A diacritic is decomposed from its letter, left out, and the rest composed again: Japanese and
-/// Indian scripts have marks that are no diacritics.
+/// Decomposes letters, drops diacritics, and composes the rest again: Japanese and Indian scripts
+/// have marks that are not diacritics.
 fn normalize(text: &str) -> String {
     let plain = without_formatting(text);
     let decomposed: String = plain.nfkd().filter(|c| !is_left_out(*c)).collect();
     default_case_fold_str(&decomposed).nfkc().filter(|c| !is_left_out(*c)).collect()
 }
 
-/// Diacritics of Latin, Greek, Cyrillic, Hebrew and Arabic, and what is not seen.
+/// Diacritics of Latin, Greek, Cyrillic, Hebrew and Arabic, and invisible characters.
 fn is_left_out(c: char) -> bool {
     matches!(c,
         '\u{300}'..='\u{36f}' | '\u{591}'..='\u{5bd}' | '\u{5bf}'..='\u{5c7}' | '\u{640}'
@@ -143,7 +143,7 @@ fn without_formatting(text: &str) -> String {
     plain
 }
 
-/// Skips one colour, or two with a comma in between.
+/// Skips one colour, or two separated by a comma.
 fn skip_colours(rest: &mut std::str::Chars<'_>, most: usize, is_digit: fn(&char) -> bool) {
     let digits = |text: &str| text.chars().take(most).take_while(is_digit).count();
     let text = rest.as_str();
@@ -156,7 +156,7 @@ fn skip_colours(rest: &mut std::str::Chars<'_>, most: usize, is_digit: fn(&char)
     *rest = text[all..].chars();
 }
 
-/// Whether a character is of a script without spaces between words.
+/// Whether a character is from a script without spaces between words.
 pub(crate) fn is_dense(c: char) -> bool {
     let scripts = c.script_extension();
     let common = scripts.is_common() || scripts.is_inherited();
@@ -181,8 +181,8 @@ fn kind(c: char) -> Kind {
     if c.is_emoji_char() { Kind::Emoji } else { Kind::Other }
 }
 
-/// Cuts a normalized text into words.
-fn split(text: &str, word: &mut dyn FnMut(&str, Place)) {
+/// Splits a normalized text into words.
+fn split(text: &str, word: &mut dyn FnMut(&str, Position)) {
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let kind_of_run = kind(first);
@@ -190,27 +190,27 @@ fn split(text: &str, word: &mut dyn FnMut(&str, Place)) {
         let (run, behind) = rest.split_at(end);
         rest = behind;
         match kind_of_run {
-            Kind::Letter => word(&run[..run.floor_char_boundary(WORD_BYTES)], Place::Whole),
+            Kind::Letter => word(&run[..run.floor_char_boundary(WORD_BYTES)], Position::Whole),
             Kind::Dense => pairs(run, word),
             Kind::Emoji => {
-                run.chars().for_each(|c| word(c.encode_utf8(&mut [0; 4]), Place::Whole));
+                run.chars().for_each(|c| word(c.encode_utf8(&mut [0; 4]), Position::Whole));
             }
             Kind::Other => {}
         }
     }
 }
 
-fn pairs(run: &str, word: &mut dyn FnMut(&str, Place)) {
+fn pairs(run: &str, word: &mut dyn FnMut(&str, Position)) {
     let starts = run.char_indices().map(|(at, _)| at);
     for at in starts {
         let mut two = run[at..].chars();
         two.next();
-        let place = match two.next() {
-            Some(_) => Place::Whole,
-            None if at == 0 => Place::Alone,
-            None => Place::Last,
+        let position = match two.next() {
+            Some(_) => Position::Whole,
+            None if at == 0 => Position::Alone,
+            None => Position::Last,
         };
-        word(&run[at..run.len() - two.as_str().len()], place);
+        word(&run[at..run.len() - two.as_str().len()], position);
     }
 }
 
@@ -262,12 +262,13 @@ mod tests {
         assert_eq!(texts("コーヒー"), ["コー", "ーヒ", "ヒー", "ー"]);
         assert_eq!(texts("2026年"), ["2026", "年"]);
         assert_eq!(texts("안녕"), ["안녕", "녕"]);
-        let places: Vec<Place> = words("東京 年").into_iter().map(|word| word.place).collect();
-        assert_eq!(places, [Place::Whole, Place::Last, Place::Alone]);
+        let places: Vec<Position> =
+            words("東京 年").into_iter().map(|word| word.position).collect();
+        assert_eq!(places, [Position::Whole, Position::Last, Position::Alone]);
     }
 
     #[test]
-    fn an_emoji_is_a_word_whatever_its_skin() {
+    fn an_emoji_is_a_word_whatever_its_skin_tone() {
         assert_eq!(texts("done👍🏽👍!"), ["done", "👍", "👍"]);
         assert_eq!(texts("❤\u{fe0f}"), texts("❤"));
         assert_eq!(texts("👩\u{200d}👧"), ["👩", "👧"]);
@@ -289,14 +290,14 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_seen() {
+    fn links_are_recognized() {
         assert!(has_link("see HTTPS://example.org"));
         assert!(!has_link("http is a protocol"));
     }
 
     proptest! {
         #[test]
-        fn words_of_any_text_are_their_own_words(text in "\\PC{0,40}") {
+        fn analyzing_a_word_gives_the_word_itself(text in "\\PC{0,40}") {
             for word in words(&text) {
                 prop_assert!(!word.text.is_empty() && word.text.len() <= WORD_BYTES);
                 prop_assert!(!word.text.contains(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()));

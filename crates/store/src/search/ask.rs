@@ -1,8 +1,8 @@
-//! A search on disk: from the newest event to the oldest, or the other way round, until it has found
-//! enough or its time is over.
+//! A search on disk: from the newest event to the oldest, or the other way round, until it has
+//! found enough or its time is up.
 //!
-//! What the index has is looked up there, and read; what it does not have yet is looked at event by
-//! event. Either way [`Search::wants`] decides, so the index need not be exact, only complete.
+//! Indexed events are looked up in the index and then read; others are examined one by one. In both
+//! cases [`Search::wants`] decides, so the index need not be exact, only complete.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -22,16 +22,16 @@ use super::volumes::{self, VOLUME, volume_of};
 use super::{Found, Reached, Search, index};
 use crate::Event;
 use crate::batch::sql_id;
-use crate::place::Places;
 use crate::row::Rows;
 use crate::tail::End;
+use crate::time_search::TimeSearch;
 
-/// Events that are looked at between two looks at the clock: less than a millisecond.
+/// Events examined between two looks at the clock: less than a millisecond.
 const STEP: usize = 256;
-/// The same for what the index has found.
+/// The same for hits of the index.
 const HITS: usize = 16;
-/// Rooms by which the index is asked at once. Each takes some microseconds in each volume, so of more
-/// rooms it is asked only where others say too much about the same words.
+/// Rooms for which the index is asked at once. Each takes some microseconds per volume, so with
+/// more rooms it is asked for them only if other rooms have too many hits.
 const ROOMS: usize = 32;
 /// Hits in other rooms after which it is.
 const MISSES: usize = 512;
@@ -45,7 +45,7 @@ pub(crate) struct WordReader {
     fences: RefCell<KnownFences>,
 }
 
-/// Those of segments, by number. What leaves a segment leaves them as they are.
+/// The fences of segments by number. Removals leave them unchanged.
 type KnownFences = HashMap<i64, Arc<Fences>>;
 
 impl WordReader {
@@ -54,7 +54,7 @@ impl WordReader {
         Self { path, shared, generation: None, connection: None, fences }
     }
 
-    /// Opens the index, if there is another one than before.
+    /// Opens the index if there is another one than before.
     fn open_newest(&mut self) {
         let generation = self.shared.generation.load(Ordering::Acquire);
         if self.generation == Some(generation) || !self.shared.is_attached() {
@@ -68,7 +68,7 @@ impl WordReader {
         });
     }
 
-    /// The index as it is now.
+    /// The present index.
     pub(crate) fn snapshot(&mut self) -> Option<Snapshot<'_>> {
         self.open_newest();
         let connection = self.connection.as_ref()?;
@@ -88,10 +88,10 @@ impl WordReader {
     }
 }
 
-/// A snapshot of the index. It is to be older than the one of the events.
+/// A snapshot of the index. It must be older than the snapshot of the events.
 pub(crate) struct Snapshot<'i> {
     transaction: Transaction<'i>,
-    /// Up to which event each volume has all.
+    /// Up to which event each volume is complete.
     done: BTreeMap<i64, i64>,
     /// Oldest first.
     segments: Vec<Segment>,
@@ -100,7 +100,7 @@ pub(crate) struct Snapshot<'i> {
 }
 
 impl Snapshot<'_> {
-    /// The messages of a segment that may be wanted.
+    /// The messages of a segment that may match.
     fn look_up(
         &self,
         segment: &Segment,
@@ -122,7 +122,7 @@ impl Snapshot<'_> {
     }
 }
 
-/// A search under way.
+/// A search in progress.
 struct Ask<'a> {
     search: &'a Search,
     may_read: &'a dyn Fn(&Event) -> bool,
@@ -134,7 +134,7 @@ struct Ask<'a> {
     found: Vec<Event>,
 }
 
-/// Where a search ended before its end, and whether because its time was over.
+/// Where a search stopped early, and whether because its time was up.
 type Ended = Option<(i64, bool)>;
 
 /// Carries out a search on one snapshot of the store.
@@ -160,11 +160,11 @@ pub(crate) fn ask(
     Ok(found)
 }
 
-/// The ids among which there is all that is searched for.
+/// The range of ids that contains everything searched for.
 fn range(rows: Rows<'_>, search: &Search) -> rusqlite::Result<Range<i64>> {
     let end = sql_id(search.up_to).saturating_add(1);
-    let places = Places::read(rows, end)?;
-    // Where the clock was put back the first of several places is right, and the last.
+    let places = TimeSearch::read(rows, end)?;
+    // Where the clock was set back, the first of several positions counts, and the last.
     let first = match search.since {
         Some(since) => places.after(since.saturating_sub(1), |_| Ok(false))?,
         None => rows.first()?,
@@ -176,10 +176,10 @@ fn range(rows: Rows<'_>, search: &Search) -> rusqlite::Result<Range<i64>> {
     Ok(first..end.max(first))
 }
 
-/// A part of a volume: what the index has of it, or has not.
+/// A part of a volume, indexed or not.
 struct Part {
     range: Range<i64>,
-    /// The volume whose index has it.
+    /// The volume that indexes it.
     volume: Option<i64>,
 }
 
@@ -224,7 +224,7 @@ impl Ask<'_> {
         parts
     }
 
-    /// Looks at every event of a range.
+    /// Examines every event of a range.
     fn scan(&mut self, mut range: Range<i64>) -> rusqlite::Result<Ended> {
         let search = self.search;
         while !range.is_empty() {
@@ -248,7 +248,7 @@ impl Ask<'_> {
         Ok(None)
     }
 
-    /// Keeps an event if it is wanted; returns whether there are enough now.
+    /// Keeps an event if it matches; returns whether there are enough now.
     fn take(&mut self, event: Event) -> bool {
         if self.search.wants(&event) && (self.may_read)(&event) {
             self.found.push(event);
@@ -256,7 +256,7 @@ impl Ask<'_> {
         self.found.len() == self.search.limit
     }
 
-    /// Looks a range up in the index.
+    /// Looks up a range in the index.
     fn look_up(&mut self, range: Range<i64>, index: &Snapshot<'_>) -> rusqlite::Result<Ended> {
         let mut question = Question::of(self.search);
         let mut scope = question.rooms() <= ROOMS;
@@ -280,18 +280,18 @@ impl Ask<'_> {
                     return Ok(Some((last, true)));
                 }
                 Ok(ended) => return Ok(ended),
-                Err(Trouble::Index(error)) => {
+                Err(SegmentError::Index(error)) => {
                     index.shared.note(&error);
                     self.index = None;
                     return self.scan(rest);
                 }
-                Err(Trouble::Events(error)) => return Err(error),
+                Err(SegmentError::Events(error)) => return Err(error),
             }
         }
         Ok(None)
     }
 
-    /// Reads what the index finds in a segment, and moves the rest's end behind it.
+    /// Reads the hits of the index in a segment, and advances the rest past it.
     fn look_into(
         &mut self,
         segment: &Segment,
@@ -299,10 +299,10 @@ impl Ask<'_> {
         question: &mut Question,
         scope: &mut bool,
         rest: &mut Range<i64>,
-    ) -> Result<Ended, Trouble> {
+    ) -> Result<Ended, SegmentError> {
         let (mut count, mut misses) = (0, 0);
         'again: loop {
-            let mut ids = index.look_up(segment, question, *scope).map_err(Trouble::Index)?;
+            let mut ids = index.look_up(segment, question, *scope).map_err(SegmentError::Index)?;
             if self.from == End::Newest {
                 ids.reverse();
             }
@@ -311,7 +311,7 @@ impl Ask<'_> {
                 if !rest.contains(&id) {
                     continue;
                 }
-                let event = self.rows.by_id(id).map_err(Trouble::Events)?;
+                let event = self.rows.by_id(id).map_err(SegmentError::Events)?;
                 self.move_behind(rest, id..id + 1);
                 if let Some(event) = event {
                     misses += usize::from(!self.search.is_in_scope(event.conversation, event.id));
@@ -333,7 +333,7 @@ impl Ask<'_> {
         }
     }
 
-    /// Of the rest only what is behind some events is left.
+    /// Leaves of the rest only what comes after some events.
     fn move_behind(&self, rest: &mut Range<i64>, done: Range<i64>) {
         match self.from {
             End::Newest => rest.end = rest.end.min(done.start),
@@ -342,10 +342,10 @@ impl Ask<'_> {
     }
 }
 
-/// Why a segment was not looked into.
-enum Trouble {
+/// Why a segment was not searched.
+enum SegmentError {
     /// The index cannot be read.
     Index(rusqlite::Error),
-    /// The events cannot.
+    /// The events cannot be read.
     Events(rusqlite::Error),
 }

@@ -1,5 +1,5 @@
-//! The words of some messages, gathered in memory: each with the messages that have it, in the order
-//! of the words.
+//! The words of some messages, gathered in memory: each word with its messages, in the order of
+//! words.
 
 use std::hash::BuildHasher;
 
@@ -9,16 +9,16 @@ use super::analyzer::Analyzer;
 use super::mark;
 use crate::{AccountId, Conversation};
 
-/// What is gathered.
+/// The gathered words.
 #[derive(Default)]
 pub(super) struct Gather {
     words: Words,
-    /// Which word is where: its number, and the message.
+    /// The occurrences: the word's number, and the message.
     places: Vec<(u32, u32)>,
     analyzer: Analyzer,
 }
 
-/// Different words, by number.
+/// Distinct words by number.
 #[derive(Default)]
 struct Words {
     hash: DefaultHashBuilder,
@@ -31,7 +31,7 @@ struct Words {
 struct Word {
     start: u32,
     length: u32,
-    /// How many messages have it.
+    /// The number of messages that contain it.
     count: u32,
     /// The last one of them.
     last: u32,
@@ -65,7 +65,7 @@ impl Words {
 }
 
 impl Gather {
-    /// Adds a message; their numbers rise.
+    /// Adds a message; their numbers are ascending.
     pub(super) fn add(
         &mut self,
         id: u32,
@@ -86,7 +86,7 @@ impl Gather {
         mark::each(conversation, author, text, &mut add);
     }
 
-    /// Forgets all, but keeps the room for as much again.
+    /// Clears everything, but keeps the capacity.
     pub(super) fn clear(&mut self) {
         self.words.numbers.clear();
         self.words.bytes.clear();
@@ -98,7 +98,7 @@ impl Gather {
         self.places.is_empty()
     }
 
-    /// Calls `each` with every word, in their order, and the messages that have it, rising.
+    /// Calls `each` with every word, in order, and its messages, ascending.
     pub(super) fn each<E>(
         &self,
         mut each: impl FnMut(&[u8], &[u32]) -> Result<(), E>,
@@ -122,9 +122,9 @@ impl Gather {
         Ok(())
     }
 
-    /// The numbers of the words in their order.
+    /// The numbers of the words in the order of words.
     fn order(&self) -> Vec<u32> {
-        // Most words differ in their first bytes, and these are compared at once.
+        // Most words differ in their first bytes, which are compared at once.
         let first = |word: &[u8]| {
             let mut bytes = [0; 8];
             let length = word.len().min(8);
@@ -148,7 +148,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
-    fn words_come_in_order_each_with_its_messages() {
+    fn words_come_in_order_with_their_messages() {
         let mut gather = Gather::default();
         let mut expected: BTreeMap<Vec<u8>, BTreeSet<u32>> = BTreeMap::new();
         for id in 3..500_u32 {

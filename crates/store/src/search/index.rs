@@ -1,8 +1,8 @@
-//! Writing the index of words, `search.db`, behind the store's commits.
+//! Writing the search index, `search.db`, behind the store's commits.
 //!
-//! It holds nothing that the events do not have: when it is missing, damaged or of another version
-//! it is made anew, the newest events first. Whoever searches looks at the events that are not in it
-//! yet one by one, so it only makes searches fast.
+//! It contains nothing that the events do not: if it is missing, damaged or of another version it
+//! is rebuilt, newest events first. Searches examine events that are not indexed yet one by one, so
+//! it only makes searches fast.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -14,32 +14,32 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 
 use super::gather::Gather;
-use super::said::Said;
+use super::messages::Messages;
 use super::segment;
 use super::shared::{self, Removed, Shared};
 use super::volumes::{self, Volume, volume_of};
 use crate::{Damage, Failure, about, open, private};
 
-/// The file beside the store's.
+/// The file beside the database.
 pub(crate) const FILE: &str = "search.db";
-/// Events that go into the index in one transaction: a tenth of a second.
+/// Events indexed in one transaction: a tenth of a second.
 const STEP: usize = 65_536;
 /// Bytes of their texts.
 const STEP_BYTES: usize = 8 << 20;
-/// Messages that have left the store and are taken out of the index at once; fewer wait until
+/// Removed messages that are taken out of the index at once; fewer wait for
 /// [`WordIndex::maintain`].
 const MANY: usize = 65_536;
-/// Pages of the write-ahead log after which it is moved into the file.
+/// Pages of the write-ahead log after which a checkpoint runs.
 const CHECKPOINT_PAGES: i64 = 4096;
 const CACHE_KIB: i32 = 16 * 1024;
-/// Between two lines about how far it is.
+/// Between two log lines about its progress.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
-/// After it could not be written, it is left alone for so long.
+/// How long it is left alone after a failed write.
 const PAUSE: Duration = Duration::from_secs(60);
-/// A reader is waited for no longer.
+/// How long to wait for readers.
 const BUSY: Duration = Duration::from_millis(500);
 
-/// What writes the index. It belongs on a thread of its own.
+/// Writes the search index. It belongs on a thread of its own.
 pub struct WordIndex {
     events: Connection,
     damage: Arc<Damage>,
@@ -48,35 +48,35 @@ pub struct WordIndex {
     shared: Arc<Shared>,
     /// None while it cannot be written.
     connection: Option<Connection>,
-    /// What has left the store and perhaps not yet the index.
+    /// Messages removed from the store and perhaps not yet from the index.
     removed: VecDeque<Removed>,
     /// The newest event seen.
     seen: i64,
-    /// Its log may have a word that has left.
+    /// Its log may contain a removed word.
     unclean: bool,
     retry: Instant,
-    /// Since when the oldest commit has waited that it does not have.
+    /// The time of the oldest commit that is not indexed.
     since: Option<Instant>,
     building: Option<Building>,
-    /// Used again by each step.
+    /// Reused by each step.
     gather: Gather,
 }
 
-/// An index that is being made.
+/// An index being built.
 struct Building {
     done: u64,
     of: u64,
     told: Instant,
 }
 
-/// What a step has come to.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Indexed {
     /// Whether there is more to do now.
     pub more: bool,
-    /// Messages that were added.
+    /// The number of messages added.
     pub added: usize,
-    /// How long the oldest of the commits had waited that are in the index now.
+    /// How long the oldest of the commits that are now indexed had waited.
     pub lag: Option<Duration>,
 }
 
@@ -115,8 +115,8 @@ impl WordIndex {
         Ok(index)
     }
 
-    /// The index that is there, if it is of these events and this version. Volumes that have not seen
-    /// all that left the store begin anew.
+    /// The existing index, if it belongs to these events and this version. Volumes that missed a
+    /// removal start over.
     fn open_existing(&mut self) -> rusqlite::Result<Option<Connection>> {
         if !self.path.exists() {
             return Ok(None);
@@ -147,26 +147,26 @@ impl WordIndex {
         Ok(Some(connection))
     }
 
-    /// Waits until there is something to do, but not for longer than `patience`. False: no further
-    /// commits come, and after one more round of steps this can be closed.
+    /// Waits until there is something to do, at most for `patience`. False: there will be no more
+    /// commits, and after one more round of steps this can be closed.
     pub fn wait(&self, patience: Duration) -> bool {
         self.shared.wait(self.seen, patience);
         !self.shared.has_ended()
     }
 
-    /// Whether no further commits come.
+    /// Whether there will be no more commits.
     pub fn has_ended(&self) -> bool {
         self.shared.has_ended()
     }
 
-    /// Brings the index forward by a tenth of a second of work. When it cannot be written it is made
-    /// anew, at once or after a minute.
+    /// Advances the index by a tenth of a second of work. If it cannot be written it is rebuilt, at
+    /// once or after a minute.
     pub fn step(&mut self) -> Indexed {
         if self.shared.damaged.swap(false, Ordering::AcqRel) {
             tracing::warn!("The search index is damaged and will be built again");
             self.connection = None;
         }
-        // Before the snapshot: it has none of these texts any more.
+        // Before the snapshot, which then has none of these texts any more.
         self.removed.extend(self.shared.take_removed());
         if self.connection.is_none() && !self.begin_anew() {
             self.removed.clear();
@@ -188,8 +188,8 @@ impl WordIndex {
         Indexed { more: done.more, added: done.added, lag }
     }
 
-    /// Takes out what has left the store, and moves the write-ahead log into the file, so that none
-    /// of its words is anywhere. Call it a few times a minute.
+    /// Takes out removed messages and moves the write-ahead log into the file, so that none of
+    /// their words remains. To be called a few times a minute.
     pub fn maintain(&mut self) {
         self.removed.extend(self.shared.take_removed());
         if self.connection.is_some() && !self.removed.is_empty() {
@@ -203,7 +203,7 @@ impl WordIndex {
         }
     }
 
-    /// Writes to the index; if it cannot be written, there is none afterwards.
+    /// Writes to the index; after a failure there is none.
     fn write<T>(
         &mut self,
         work: impl FnOnce(&mut Self, &Connection) -> rusqlite::Result<T>,
@@ -221,7 +221,7 @@ impl WordIndex {
         }
     }
 
-    /// Ends its use.
+    /// Closes it.
     pub fn close(mut self) {
         self.maintain();
     }
@@ -233,7 +233,7 @@ impl WordIndex {
         match self.create() {
             Ok(connection) => {
                 self.connection = Some(connection);
-                // Those who search open it, too.
+                // Readers open it as well.
                 self.shared.generation.fetch_add(1, Ordering::AcqRel);
                 true
             }
@@ -274,21 +274,21 @@ impl WordIndex {
         Ok(())
     }
 
-    /// Adds some events, or if there are no further ones drops a volume that has none any more.
-    fn advance(&mut self, connection: &Connection) -> rusqlite::Result<Done> {
+    /// Adds some events, or if there are none, drops a volume without events.
+    fn advance(&mut self, connection: &Connection) -> rusqlite::Result<StepResult> {
         let index =
             Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
         let events = self.events.unchecked_transaction()?;
-        let mut done = Done::default();
+        let mut done = StepResult::default();
         if let Some((first, newest)) = ids(&events)? {
             done.newest = newest;
             if let Some(volume) = target(&events, &index, first, newest)? {
                 let range = volume.done + 1..volume.end().min(newest + 1);
-                let said = Said::read(&events, &self.damage, &range, (STEP, STEP_BYTES))?;
-                // The rest takes its time, in which the store's log is not to wait for this.
+                let messages = Messages::read(&events, &self.damage, &range, (STEP, STEP_BYTES))?;
+                // The rest takes time, in which the store's log must not wait for this reader.
                 events.finish()?;
                 self.gather.clear();
-                add(&index, volume, newest, &said, (&mut self.gather, &mut done))?;
+                add(&index, volume, newest, &messages, (&mut self.gather, &mut done))?;
             } else {
                 done.caught_up = true;
                 let volumes = volumes::all(&index)?;
@@ -302,8 +302,7 @@ impl WordIndex {
         Ok(done)
     }
 
-    /// Takes out what has left the store. A volume that has not been told of all that left it begins
-    /// anew.
+    /// Takes out removed messages. A volume that missed a removal starts over.
     fn take_out(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let mut removed: BTreeMap<i64, Vec<Removed>> = BTreeMap::new();
         for one in self.removed.drain(..) {
@@ -330,8 +329,8 @@ impl WordIndex {
         Ok(())
     }
 
-    /// Tells how far an index is that is being made.
-    fn tell(&mut self, done: &Done) {
+    /// Logs the progress of an index being built.
+    fn tell(&mut self, done: &StepResult) {
         let Some(building) = &mut self.building else { return };
         building.done += done.looked as u64;
         if !done.more {
@@ -345,9 +344,9 @@ impl WordIndex {
     }
 }
 
-/// What a step has come to.
+/// The result of a step.
 #[derive(Default)]
-struct Done {
+struct StepResult {
     more: bool,
     added: usize,
     looked: usize,
@@ -357,14 +356,14 @@ struct Done {
 
 /// The first and the newest event.
 fn ids(events: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
-    // In one query SQLite would look at all events.
+    // In a single query SQLite would scan all events.
     let sql = "SELECT (SELECT min(id) FROM events), (SELECT max(id) FROM events)";
     let mut find = events.prepare_cached(sql)?;
     find.query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?)))
 }
 
-/// Which volume to add events to: the newest, or else the newest that is not complete. It is made if
-/// there is none.
+/// The volume to add events to: the newest, or else the newest incomplete one, created if
+/// necessary.
 fn target(
     events: &Connection,
     index: &Connection,
@@ -387,25 +386,25 @@ fn add(
     index: &Connection,
     mut volume: Volume,
     newest: i64,
-    said: &Said,
-    (gather, done): (&mut Gather, &mut Done),
+    messages: &Messages,
+    (gather, done): (&mut Gather, &mut StepResult),
 ) -> rusqlite::Result<()> {
     let first = volume.done + 1;
-    for (id, conversation, author, text) in said.messages() {
+    for (id, conversation, author, text) in messages.messages() {
         gather.add((id - first) as u32, conversation, author, text);
         done.added += 1;
     }
-    (done.looked, done.more) = (said.looked, true);
-    done.caught_up = volume_of(newest) > volume.number || said.last >= newest;
-    let all = said.last + 1 >= volume.end().min(newest + 1);
-    volume.done = if all && volume.end() <= newest { volume.end() - 1 } else { said.last };
+    (done.looked, done.more) = (messages.looked, true);
+    done.caught_up = volume_of(newest) > volume.number || messages.last >= newest;
+    let all = messages.last + 1 >= volume.end().min(newest + 1);
+    volume.done = if all && volume.end() <= newest { volume.end() - 1 } else { messages.last };
     if !gather.is_empty() {
         segment::add(index, (volume.number, first, volume.done), gather)?;
         segment::merge(index, volume.number)?;
     }
     volumes::put(index, &volume)?;
-    if let Some(time) = said.time.filter(|_| volume_of(newest) == volume.number) {
-        volumes::set_last_seen(index, said.newest, time)?;
+    if let Some(time) = messages.time.filter(|_| volume_of(newest) == volume.number) {
+        volumes::set_last_seen(index, messages.newest, time)?;
     }
     Ok(())
 }
@@ -424,7 +423,7 @@ fn take_out(index: &Connection, volume: i64, gone: &[i64]) -> rusqlite::Result<(
     Ok(())
 }
 
-/// A connection that reads the index; none if there is none of this version.
+/// A read connection to the index; none if there is none of this version.
 pub(crate) fn reader(path: &Path) -> rusqlite::Result<Option<Connection>> {
     if !path.exists() {
         return Ok(None);
@@ -443,14 +442,14 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    // A loss of power may take the newest words with it; the counts tell, and they are added again.
+    // A power failure may lose the newest words; the counts reveal that, and they are added again.
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     Ok(connection)
 }
 
-/// A volume begins anew; `removed` texts have left its events.
+/// A volume starts over; `removed` texts have left its events.
 fn reset(connection: &Connection, volume: &mut Volume, removed: i64) -> rusqlite::Result<()> {
     volumes::remove(connection, volume.number)?;
     *volume = Volume::new(volume.number, removed);

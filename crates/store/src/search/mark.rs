@@ -1,6 +1,6 @@
-//! Marks: what stands in the index for a message besides its words. `=r5` for its room, or `=p1` and
-//! `=p2` for the two of a direct conversation, `=a1` for its author, `=l` if it has a link. A word has
-//! no `=`, so nobody can write a mark.
+//! Marks: what the index stores for a message besides its words. `=r5` for its room, or `=p1` and
+//! `=p2` for the two users of a direct conversation, `=a1` for its author, `=l` if it contains a
+//! link. Words contain no `=`, so nobody can write a mark.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! A page of the index: words in their order, each with the messages that have it.
+//! A page of the index: words in order, each with its messages.
 //!
 //! A page begins with a checksum. Of a word it has how many bytes are those of the word before it, how
 //! many others follow, these, and then the messages: how many bytes they take, and each as its
@@ -8,31 +8,31 @@
 use std::mem;
 use std::ops::Range;
 
-/// Bytes of a page: with what SQLite adds, a page of its file has one and no second one.
+/// Bytes per page: with SQLite's overhead, exactly one page of its file.
 pub(super) const PAGE_BYTES: usize = 4048;
 const SUM_BYTES: usize = 4;
-/// A word begins on a page only with so much room for its messages.
+/// A word only starts on a page with this much room for its messages.
 const ROOM: usize = 8;
-/// What stands before a word and its messages, at most.
+/// The maximum size of what precedes a word and its messages.
 const HEAD_BYTES: usize = 4;
-/// Where a page of fences ends.
+/// Marks the end of a page of fences.
 const END: u8 = 0xff;
-/// Above all words.
+/// Sorts after all words.
 const ABOVE: &[u8] = &[0xff];
 
-/// A page that is not as it was written.
+/// A damaged page.
 #[derive(Debug)]
 pub(super) struct Damaged;
 
-/// Fills pages with words that come in their order.
+/// Fills pages with words in order.
 pub(super) struct Writer {
     page: Vec<u8>,
     last: Vec<u8>,
-    /// Of each finished page, and of the one at hand.
+    /// The first and last words of each finished page, and of the current one.
     words: Vec<Ends>,
 }
 
-/// The first and the last word of a page; none if it has none.
+/// The first and the last word of a page; none if it is empty.
 type Ends = Option<(Box<[u8]>, Box<[u8]>)>;
 
 impl Writer {
@@ -40,7 +40,7 @@ impl Writer {
         Self { page: vec![0; SUM_BYTES], last: Vec::new(), words: Vec::new() }
     }
 
-    /// Adds a word and its messages, rising; `full` gets each page that is full.
+    /// Adds a word with its messages, ascending; `full` receives each full page.
     pub(super) fn push<E>(
         &mut self,
         word: &[u8],
@@ -62,7 +62,7 @@ impl Writer {
             self.page.extend(rest);
             self.last.truncate(shared);
             self.last.extend(rest);
-            // The length stands in front, in two bytes.
+            // The length comes first, in two bytes.
             let at = self.page.len();
             self.page.extend([0; 2]);
             let mut before = 0;
@@ -78,7 +78,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Hands the page at hand over, if there is something on it.
+    /// Hands over the current page, if it is not empty.
     pub(super) fn finish<E>(
         &mut self,
         full: &mut dyn FnMut(&[u8]) -> Result<(), E>,
@@ -96,14 +96,14 @@ impl Writer {
         Ok(())
     }
 
-    /// The fences between the pages that were handed over.
+    /// The fences between the pages handed over.
     pub(super) fn fences(&self) -> Fences {
         Fences::between(&self.words)
     }
 }
 
-/// A page without some messages, and whether it had any of them. There is room for what is left: a
-/// word that follows one that is gone repeats no more of it than that had.
+/// A page without some messages, and whether it had any of them. The rest always fits: a word after
+/// a removed one shares no more with its new neighbour than the removed one did.
 pub(super) fn without(
     page: &[u8],
     gone: &dyn Fn(u32) -> bool,
@@ -134,14 +134,14 @@ pub(super) fn without(
     }))
 }
 
-/// Fills a page with zeros and puts the checksum in front.
+/// Pads a page with zeros and prepends the checksum.
 fn seal(page: &mut Vec<u8>) {
     page.resize(PAGE_BYTES, 0);
     let sum = crc32fast::hash(&page[SUM_BYTES..]);
     page[..SUM_BYTES].copy_from_slice(&sum.to_le_bytes());
 }
 
-/// What is on a page behind its checksum.
+/// The contents of a page after its checksum.
 fn sound(page: &[u8]) -> Result<&[u8], Damaged> {
     let (sum, rest) = page.split_at_checked(SUM_BYTES).ok_or(Damaged)?;
     let right = page.len() == PAGE_BYTES && crc32fast::hash(rest).to_le_bytes() == sum;
@@ -162,7 +162,7 @@ impl<B: AsRef<[u8]>> Words<B> {
         Ok(Self { page, at: SUM_BYTES, list: 0..0, word: Vec::new() })
     }
 
-    /// Goes on to the next word; returns whether there is one.
+    /// Advances to the next word; returns whether there is one.
     pub(super) fn next(&mut self) -> Result<bool, Damaged> {
         let page = self.page.as_ref();
         let [shared, length, rest @ ..] = &page[self.at..] else { return Ok(false) };
@@ -179,7 +179,7 @@ impl<B: AsRef<[u8]>> Words<B> {
         if self.at <= page.len() { Ok(true) } else { Err(Damaged) }
     }
 
-    /// The word at hand.
+    /// The current word.
     pub(super) fn word(&self) -> &[u8] {
         &self.word
     }
@@ -212,8 +212,8 @@ fn common(one: &[u8], other: &[u8]) -> usize {
     one.iter().zip(other).take_while(|(one, other)| one == other).count()
 }
 
-/// Where among pages a word is: a fence is not above any word of its page, and not below any of the
-/// page before.
+/// Fences, which tell on which page a word is: a fence is not above any word of its page, and not
+/// below any of the page before.
 pub(super) struct Fences {
     bytes: Vec<u8>,
     /// Where each ends.
@@ -221,8 +221,7 @@ pub(super) struct Fences {
 }
 
 impl Fences {
-    /// The shortest ones. When words leave their pages, none of them grows: whatever was a fence still
-    /// is one.
+    /// The shortest possible ones. When words leave their pages, every fence stays valid.
     pub(super) fn between(words: &[Ends]) -> Self {
         let mut firsts: Vec<&[u8]> = vec![ABOVE; words.len()];
         let mut next = ABOVE;
@@ -250,14 +249,14 @@ impl Fences {
         &self.bytes[start as usize..self.ends[at] as usize]
     }
 
-    /// The pages that may have a word, or words that begin so.
+    /// The pages that may contain a word, or words with this prefix.
     pub(super) fn pages(&self, word: &[u8], begins: bool) -> Range<usize> {
         let below = self.count(|fence| fence < word);
         let up_to = self.count(|fence| fence <= word || begins && fence.starts_with(word));
         below.saturating_sub(1)..up_to
     }
 
-    /// How many of them, from the first on, are so.
+    /// How many of them, from the first on, satisfy a condition.
     fn count(&self, are: impl Fn(&[u8]) -> bool) -> usize {
         let (mut low, mut high) = (0, self.len());
         while low < high {
@@ -363,7 +362,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_word_is_found_and_leaves_no_trace(index in index(), gone in 2_u32..5) {
+        fn every_word_is_found_and_removed_without_a_trace(index in index(), gone in 2_u32..5) {
             let (mut pages, fences) = write(&index);
             let mut read = Fences::none();
             for page in fences.write() {
@@ -378,7 +377,7 @@ mod tests {
                 let expected = beginning(&index, begin);
                 prop_assert_eq!(find(&pages, &fences, begin, true), expected);
             }
-            // Some messages leave, and with them some words.
+            // Some messages leave, and some words with them.
             let (old, mut ends) = (fences, Vec::new());
             for page in &mut pages {
                 let rest = without(page, &|id| id % gone != 0, &mut ends).unwrap();
@@ -407,7 +406,7 @@ mod tests {
         }
 
         #[test]
-        fn damage_is_noticed(index in index(), at in any::<prop::sample::Index>(), bit in 0..8) {
+        fn damage_is_detected(index in index(), at in any::<prop::sample::Index>(), bit in 0..8) {
             let (mut pages, fences) = write(&index);
             pages.extend(fences.write());
             let page = at.index(pages.len());

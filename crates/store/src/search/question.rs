@@ -1,10 +1,10 @@
-//! What the index is asked: which words and marks each message has that is wanted. It may have them
-//! without being wanted; a hit is read and compared.
+//! The query for the index: the words and marks that every matching message has. Other messages may
+//! have them, too; each hit is read and compared.
 
 use super::words::Term;
 use super::{Search, mark};
 
-/// What messages that are wanted have in the index.
+/// What matching messages have in the index.
 pub(super) struct Question {
     /// All of these.
     parts: Vec<Part>,
@@ -14,13 +14,13 @@ pub(super) struct Question {
 
 struct Part {
     word: Box<str>,
-    /// Whether any word will do that begins so.
+    /// Whether any word with this prefix will do.
     begins: bool,
-    /// How many messages had it in the segment before.
+    /// How many messages had it in the previous segment.
     count: usize,
 }
 
-/// Adds the messages that have a word, or one that begins so.
+/// Adds the messages with a word, or with words of a prefix.
 type Find<'f> = dyn FnMut(&[u8], bool, &mut Vec<u32>) -> rusqlite::Result<()> + 'f;
 
 impl Question {
@@ -37,24 +37,25 @@ impl Question {
         Self { parts, places: places(search) }
     }
 
-    /// Whether all messages would do, wherever they are.
+    /// Whether any message would match.
     pub(super) fn is_empty(&self) -> bool {
         self.parts.is_empty()
     }
 
-    /// In how many places messages would do.
+    /// The number of places where messages would match.
     pub(super) fn rooms(&self) -> usize {
         self.places.len()
     }
 
-    /// The messages of a segment that have all the parts, and if they are to be of one of the places,
-    /// its marks; rising.
+    /// The messages of a segment that have all the parts, and if places are given, the marks of one
+    /// of them; ascending.
     pub(super) fn answer(
         &mut self,
         scope: bool,
         find: &mut Find<'_>,
     ) -> rusqlite::Result<Vec<u32>> {
-        // What was rare in the segment before leaves the least to compare.
+        // Starting with the part that was rarest in the previous segment leaves the least to
+        // compare.
         self.parts.sort_by_key(|part| part.count);
         let mut found: Option<Vec<u32>> = None;
         for part in &mut self.parts {
@@ -90,7 +91,7 @@ impl Question {
     }
 }
 
-/// The marks of the places of which a message that may be wanted is in one.
+/// The marks of the places in which matching messages can be.
 fn places(search: &Search) -> Vec<Vec<String>> {
     let me = search.account;
     match search.of {
@@ -105,7 +106,7 @@ fn places(search: &Search) -> Vec<Vec<String>> {
     }
 }
 
-/// What is in both of two rising lists.
+/// The intersection of two ascending lists.
 fn in_both(mut one: Vec<u32>, other: &[u32]) -> Vec<u32> {
     let mut rest = other.iter().peekable();
     one.retain(|id| {

@@ -1,18 +1,18 @@
-//! Segments of the index: each has the words of some events next to each other, on pages of the table
-//! `pages` whose numbers follow each other.
+//! Segments of the index: each has the words of some consecutive events, on consecutive pages of
+//! the table `pages`.
 //!
-//! A segment is written once. Small ones are merged into larger ones; of what has left the events only
-//! its pages are written again, in place.
+//! A segment is written once. Small ones are merged into larger ones; when messages are removed,
+//! only their pages are rewritten, in place.
 
 use rusqlite::{Connection, Row, Rows, ffi, params};
 
 use super::gather::Gather;
 use super::page::{self, Damaged, Fences, Words, Writer};
 
-/// Segments of about one size that are merged, and how many times larger the next size is.
+/// The number of segments of similar size that are merged, and the ratio between sizes.
 const FANOUT: usize = 8;
-/// Event ids of a segment that is not merged any more. A word is looked up in each segment, and each
-/// is read as a whole when something leaves it.
+/// The number of event ids from which on a segment is not merged any more. A lookup searches every
+/// segment, and a removal reads a whole segment.
 const LARGE: i64 = 32_768;
 
 pub(super) const TABLES: &str = "
@@ -21,19 +21,19 @@ pub(super) const TABLES: &str = "
         leaves INTEGER NOT NULL, fences INTEGER NOT NULL);
     CREATE TABLE pages(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL);";
 
-/// A segment, as `segments` has it.
+/// A row of `segments`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment {
-    /// Never given again.
+    /// Never reused.
     pub(super) number: i64,
     pub(super) volume: i64,
-    /// Its first event; messages are numbered from there.
+    /// Its first event, from which messages are numbered.
     pub(super) first: i64,
     pub(super) last: i64,
     /// The first of its pages of words.
     page: i64,
     leaves: i64,
-    /// Pages of fences, behind those.
+    /// The number of fence pages, which follow those.
     fences: i64,
 }
 
@@ -54,7 +54,7 @@ impl Segment {
         self.page + self.leaves + self.fences
     }
 
-    /// Which size it has; from [`LARGE`] on they are alike.
+    /// Its size class; from [`LARGE`] on all are in one.
     fn size(&self) -> u32 {
         let ids = (self.last - self.first + 1).clamp(1, LARGE);
         ids.ilog2() / FANOUT.ilog2()
@@ -75,7 +75,7 @@ pub(super) fn of_volume(connection: &Connection, volume: i64) -> rusqlite::Resul
     Ok(all)
 }
 
-/// Writes a segment behind all others: `fill` gives its words to what it is called with.
+/// Writes a segment after all others: `fill` passes its words to its argument.
 fn write(
     connection: &Connection,
     segment: Segment,
@@ -103,7 +103,7 @@ fn write(
     connection.prepare_cached(sql)?.execute(values).map(drop)
 }
 
-/// Adds what was gathered of the events from `first` to `last`.
+/// Adds what was gathered from the events `first` to `last`.
 pub(super) fn add(
     connection: &Connection,
     (volume, first, last): (i64, i64, i64),
@@ -174,17 +174,17 @@ fn merge_all(connection: &Connection, segments: &[Segment]) -> rusqlite::Result<
 
 const PAGES: &str = "SELECT bytes FROM pages WHERE number >= ?1 AND number < ?2 ORDER BY number";
 
-/// Goes through the words of a segment.
+/// Iterates over the words of a segment.
 struct Cursor<'c> {
     rows: Rows<'c>,
-    /// What is added to its messages' numbers.
+    /// Added to its messages' numbers.
     base: u32,
     /// None at its end.
     words: Option<Words<Vec<u8>>>,
 }
 
 impl Cursor<'_> {
-    /// Goes on to the next word; returns whether there is one.
+    /// Advances to the next word; returns whether there is one.
     fn next(&mut self) -> rusqlite::Result<bool> {
         loop {
             if let Some(words) = &mut self.words
@@ -202,7 +202,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// The word at hand; none is empty.
+    /// The current word; empty if there is none.
     fn word(&self) -> &[u8] {
         self.words.as_ref().map_or(&[], Words::word)
     }
@@ -212,7 +212,7 @@ impl Cursor<'_> {
     }
 }
 
-/// Takes messages out of a segment, by overwriting the pages that have them.
+/// Removes messages from a segment, by overwriting the pages that contain them.
 pub(super) fn remove(
     connection: &Connection,
     segment: &Segment,
@@ -250,8 +250,8 @@ pub(super) fn fences(connection: &Connection, segment: &Segment) -> rusqlite::Re
     }
 }
 
-/// Adds the messages of a segment that have a word, or one that `begins` so, as event ids within
-/// the segment.
+/// Adds the messages of a segment with a word, or with words of a prefix if `begins`, as event ids
+/// within the segment.
 pub(super) fn find(
     connection: &Connection,
     segment: &Segment,

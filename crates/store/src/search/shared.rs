@@ -1,9 +1,9 @@
-//! What the writer of the store and who writes the index behind it know of each other.
+//! What the store's writer and the search index share.
 //!
-//! The writer tells of each commit by the number of its newest event, and of which messages' texts
-//! have left the store. How many have left each volume is counted in the store, in the same
-//! transaction; the index counts, too. So if the index was not told of one (a crash, a full list), the
-//! counts differ, and that volume is made anew.
+//! The writer reports each commit by the number of its newest event, and the messages whose texts
+//! have left the store. The store counts removals per volume in the same transaction; the index
+//! counts as well. So if the index misses one (a crash, a full list), the counts differ, and that
+//! volume is rebuilt.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -16,16 +16,16 @@ use rusqlite::{Connection, ErrorCode};
 use super::volumes::volume_of;
 use crate::about;
 
-/// Messages that wait to leave the index; of further ones it is not told.
+/// Removed messages waiting for the index; further ones are not reported.
 const WAITING: usize = 1 << 20;
-/// How many may wait before expired events wait to be removed.
+/// How many may wait before the removal of expired events pauses.
 const BACKLOG: usize = 8192;
 
 /// A message whose text has left the store.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Removed {
     pub(crate) id: i64,
-    /// The how manyth it is that has left its volume.
+    /// Its ordinal number among the removals of its volume.
     pub(crate) nth: i64,
 }
 
@@ -35,7 +35,7 @@ impl Removed {
     }
 }
 
-/// Counts what leaves the store, within the transaction that removes it.
+/// Counts removals, within the transaction that makes them.
 pub(crate) fn count(connection: &Connection, removed: &mut [Removed]) -> rusqlite::Result<()> {
     let mut at = 0;
     while at < removed.len() {
@@ -51,7 +51,7 @@ pub(crate) fn count(connection: &Connection, removed: &mut [Removed]) -> rusqlit
     Ok(())
 }
 
-/// How many texts have left a volume's events.
+/// The number of removals from a volume.
 pub(crate) fn counted(connection: &Connection, volume: i64) -> rusqlite::Result<i64> {
     Ok(about::get(connection, &key(volume))?.unwrap_or(0))
 }
@@ -60,20 +60,20 @@ fn key(volume: i64) -> String {
     format!("taken from volume {volume}")
 }
 
-/// Shared by the store's writer, who writes the index, and those who search.
+/// Shared by the store's writer, the writer of the index, and readers.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// Whether there is an index that texts have to leave.
+    /// Whether there is an index from which texts must be removed.
     attached: AtomicBool,
-    /// No further commits come.
+    /// There will be no more commits.
     ended: AtomicBool,
     newest: AtomicI64,
-    /// When the oldest commit was that the index does not have: microseconds since `begun`, or 0.
+    /// The time of the oldest commit that is not indexed: microseconds since `begun`, or 0.
     since: AtomicU64,
     begun: Instant,
-    /// The index was found damaged by who searched.
+    /// A reader found the index damaged.
     pub(crate) damaged: AtomicBool,
-    /// Rises when the index is made anew.
+    /// Raised when the index is rebuilt.
     pub(crate) generation: AtomicU64,
     removed: Mutex<VecDeque<Removed>>,
     asleep: AtomicBool,
@@ -102,7 +102,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    /// From now on texts that leave the store have to leave an index.
+    /// From now on removals must reach an index.
     pub(crate) fn attach(&self) {
         self.attached.store(true, Ordering::Relaxed);
     }
@@ -111,7 +111,7 @@ impl Shared {
         self.attached.load(Ordering::Relaxed)
     }
 
-    /// The writer: this was committed.
+    /// For the writer: a commit.
     pub(crate) fn committed(&self, newest: i64, removed: Vec<Removed>) {
         if !self.is_attached() {
             return;
@@ -130,7 +130,7 @@ impl Shared {
         self.wake();
     }
 
-    /// Who searches: what the index answered. If it is damaged, it is made anew.
+    /// For readers: an error of the index. If it is damaged, it is rebuilt.
     pub(crate) fn note(&self, error: &rusqlite::Error) {
         let passing = [ErrorCode::OperationInterrupted, ErrorCode::DatabaseBusy];
         if !error.sqlite_error_code().is_some_and(|code| passing.contains(&code)) {
@@ -139,7 +139,7 @@ impl Shared {
         }
     }
 
-    /// The writer: no further commits come.
+    /// For the writer: no more commits.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Release);
         self.wake();
@@ -157,23 +157,23 @@ impl Shared {
         }
     }
 
-    /// Whether so many messages wait to leave the index that no more should.
+    /// Whether too many removals are waiting for the index.
     pub(crate) fn is_behind(&self) -> bool {
         self.is_attached() && lock(&self.removed).len() >= BACKLOG
     }
 
-    /// The indexer: what has left the store since it asked last, in that order.
+    /// For the indexer: removals since the last call, in order.
     pub(crate) fn take_removed(&self) -> VecDeque<Removed> {
         std::mem::take(&mut *lock(&self.removed))
     }
 
-    /// The indexer: since when commits have waited for it, if any have.
+    /// For the indexer: since when commits have been waiting, if any.
     pub(crate) fn take_since(&self) -> Option<Instant> {
         let since = self.since.swap(0, Ordering::AcqRel);
         (since > 0).then(|| self.begun + Duration::from_micros(since))
     }
 
-    /// The indexer: waits for a commit, an end, or until its patience is over.
+    /// For the indexer: waits for a commit, the end, or until its patience is up.
     pub(crate) fn wait(&self, seen: i64, patience: Duration) {
         *lock(&self.indexer) = Some(thread::current());
         self.asleep.store(true, Ordering::Release);

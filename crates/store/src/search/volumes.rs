@@ -1,27 +1,27 @@
-//! How far the index is: for each million of events, a volume, up to which event it has all messages,
-//! and how many texts have left it. Its words are in [segments](super::segment).
+//! The progress of the index: for each million events, a volume, with the event up to which it is
+//! complete, and the number of removals. Its words are in [segments](super::segment).
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{analyzer, segment};
 
-/// Event ids in one volume.
+/// Event ids per volume.
 pub(crate) const VOLUME: i64 = 1_000_000;
-/// Rises whenever the index is made in another way; see [`analyzer::VERSION`], too.
+/// Raised whenever the index format changes; see [`analyzer::VERSION`], too.
 const LAYOUT: i64 = 2;
 
-/// Which volume an event is in.
+/// The volume of an event.
 pub(crate) fn volume_of(id: i64) -> i64 {
     id.max(0) / VOLUME
 }
 
-/// A volume as far as it is made.
+/// A volume's progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Volume {
     pub(crate) number: i64,
-    /// Up to this event it has all messages.
+    /// It is complete up to this event.
     pub(crate) done: i64,
-    /// How many texts have left it, in the words of [`super::shared::counted`].
+    /// The number of removals, as in [`super::shared::counted`].
     pub(crate) removed: i64,
 }
 
@@ -40,12 +40,12 @@ impl Volume {
     }
 }
 
-/// What an index has to say in its file's header to be of use.
+/// The version in the header of a usable index.
 pub(crate) fn version() -> i64 {
     LAYOUT * 1000 + i64::from(analyzer::VERSION)
 }
 
-/// Makes the tables of an empty file.
+/// Creates the tables of an empty file.
 pub(crate) fn create(connection: &Connection, instance: &str) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
         "BEGIN IMMEDIATE;
@@ -70,7 +70,7 @@ pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<Volume>> {
     volumes.collect()
 }
 
-/// Writes how far a volume is.
+/// Stores a volume's progress.
 pub(crate) fn put(connection: &Connection, volume: &Volume) -> rusqlite::Result<()> {
     let Volume { number, done, removed } = *volume;
     let sql = "INSERT OR REPLACE INTO volumes VALUES (?1, ?2, ?3)";
@@ -85,7 +85,8 @@ pub(crate) fn remove(connection: &Connection, number: i64) -> rusqlite::Result<(
     connection.execute("DELETE FROM volumes WHERE number = ?1", [number]).map(drop)
 }
 
-/// The newest event that the index had seen, and its time: what it was made of has them, too.
+/// The newest event that the index has seen, and its time: the database it was built from has it,
+/// too.
 pub(crate) fn last_seen(connection: &Connection) -> rusqlite::Result<Option<(String, i64, i64)>> {
     let sql = "SELECT instance, last, time FROM about";
     let found = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));

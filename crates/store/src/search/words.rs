@@ -1,15 +1,15 @@
-//! The words that are asked for, and whether a text has them.
+//! The words of a query, and whether a text contains them.
 
-use super::analyzer::{self, Place, Word};
+use super::analyzer::{self, Position, Word};
 
-/// Letters that a word has at least of which only the beginning is asked for.
+/// The minimum number of letters of a prefix.
 const PREFIX_LETTERS: usize = 3;
 
-/// The words of a question.
+/// The words of a query.
 ///
-/// `one two` asks for texts that have both words, `"one two"` for the words next to each other,
-/// `-one` for texts without it, and `begin*` for any word that begins like that, if those are three
-/// letters at least. A character of a script without spaces is found anywhere.
+/// `one two` matches texts with both words, `"one two"` the words next to each other, `-one` texts
+/// without it, and `begin*` any word with this prefix of at least three letters. A character of a
+/// script without spaces is found anywhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words {
     /// All of these.
@@ -18,10 +18,10 @@ pub struct Words {
     pub(crate) none: Vec<Term>,
 }
 
-/// A part of a question: what stands between spaces, or in quotation marks.
+/// A part of a query: what stands between spaces, or in quotation marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Item<'q> {
-    /// Without the marks around it.
+    /// Without the surrounding marks.
     pub text: &'q str,
     /// Whether it had quotation marks.
     pub quoted: bool,
@@ -29,23 +29,23 @@ pub struct Item<'q> {
     pub without: bool,
 }
 
-/// Words next to each other.
+/// Consecutive words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Term {
     pub(crate) words: Vec<Box<str>>,
-    /// Whether of the last word this is only how it begins.
+    /// Whether the last word is a prefix.
     pub(crate) prefix: bool,
 }
 
 impl Words {
-    /// The words of a question as people write it.
+    /// Parses a query as people write it.
     pub fn parse(text: &str) -> Self {
         let mut words = Self::default();
         Self::items(text).for_each(|item| words.add(item.text, item.without));
         words
     }
 
-    /// The parts of a question as people write it.
+    /// The parts of a query as people write it.
     pub fn items(text: &str) -> impl Iterator<Item = Item<'_>> {
         let mut rest = text;
         std::iter::from_fn(move || {
@@ -67,7 +67,7 @@ impl Words {
         })
     }
 
-    /// Adds what stands together in a question.
+    /// Adds one part of a query.
     pub fn add(&mut self, item: &str, without: bool) {
         if let Some(term) = Term::new(item) {
             let terms = if without { &mut self.none } else { &mut self.all };
@@ -77,17 +77,17 @@ impl Words {
         }
     }
 
-    /// Whether nothing is asked for.
+    /// Whether it has no words.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty() && self.none.is_empty()
     }
 
-    /// How many there are.
+    /// The number of words.
     pub fn count(&self) -> usize {
         self.all.iter().chain(&self.none).map(|term| term.words.len()).sum()
     }
 
-    /// Whether a text has them.
+    /// Whether a text matches.
     pub fn are_in(&self, text: &str) -> bool {
         if self.is_empty() {
             return true;
@@ -103,11 +103,11 @@ impl Term {
         let mut words = analyzer::words(item);
         let last = words.last()?;
         let starred = item.ends_with('*') && last.text.chars().count() >= PREFIX_LETTERS;
-        let prefix = match last.place {
-            Place::Whole => starred,
-            Place::Alone => true,
-            // It stands in the word before, too, and in a text something may follow it.
-            Place::Last => {
+        let prefix = match last.position {
+            Position::Whole => starred,
+            Position::Alone => true,
+            // The word before contains it, too, and in a text something may follow it.
+            Position::Last => {
                 words.pop();
                 false
             }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn all_words_are_needed_and_none_of_those_with_a_minus() {
+    fn all_words_must_match_and_none_with_a_minus() {
         let text = "The parser reads the line, and the line ends";
         for question in
             ["parser", "LINE parser", "\"the line\"", "line -lines", "pars*", "\"line ends"]
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn each_script_is_found_by_its_words_and_parts() {
+    fn every_script_is_found_by_its_words_and_parts() {
         for (question, text) in [
             ("größe", "Die Größe der Straße"),
             ("strasse", "Die Größe der Straße"),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_words_asks_for_nothing() {
+    fn a_query_without_words_is_empty() {
         for question in ["", "  ", "-", "\"\"", "*", "- -", "!?"] {
             assert!(Words::parse(question).is_empty(), "{question:?}");
         }
@@ -195,7 +195,7 @@ mod tests {
         }
 
         #[test]
-        fn any_question_can_be_asked(question in "\\PC{0,60}", text in "\\PC{0,60}") {
+        fn any_query_can_be_parsed(question in "\\PC{0,60}", text in "\\PC{0,60}") {
             let _ = Words::parse(&question).are_in(&text);
         }
     }

@@ -47,7 +47,7 @@ fn names(folder: &Path) -> Vec<String> {
 /// Each step is a step forward: SQLite by itself would begin again with each commit of another
 /// connection.
 #[test]
-fn a_copy_made_while_the_store_is_written_ends_and_is_of_one_moment() {
+fn a_backup_during_writes_finishes_and_is_a_consistent_snapshot() {
     let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
     let file = place.path().join("copy");
     let mut store = open(folder.path());
@@ -99,7 +99,7 @@ fn a_copy_made_while_the_store_is_written_ends_and_is_of_one_moment() {
 }
 
 #[test]
-fn a_copy_has_what_is_beside_the_database_and_gives_it_back_to_the_owner_alone() {
+fn a_backup_includes_the_extra_files_and_restores_them_for_the_owner_only() {
     let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
     filled(folder.path(), 3);
     fs::write(folder.path().join("key.pem"), "the key").unwrap();
@@ -129,7 +129,7 @@ fn a_copy_has_what_is_beside_the_database_and_gives_it_back_to_the_owner_alone()
 }
 
 #[test]
-fn nothing_is_overwritten() {
+fn existing_files_are_never_overwritten() {
     let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
     filled(folder.path(), 1);
     fs::write(folder.path().join("key.pem"), "the key").unwrap();
@@ -165,7 +165,7 @@ fn nothing_is_overwritten() {
 }
 
 #[test]
-fn what_was_left_of_a_copy_is_used_and_one_that_is_being_made_is_not() {
+fn an_interrupted_backup_is_reused_and_one_in_progress_is_left_alone() {
     let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
     filled(folder.path(), 1);
     let (file, partial) = (place.path().join("copy"), place.path().join("copy.partial"));
@@ -181,7 +181,7 @@ fn what_was_left_of_a_copy_is_used_and_one_that_is_being_made_is_not() {
 }
 
 #[test]
-fn a_copy_that_is_no_good_is_not_laid_anywhere() {
+fn an_invalid_backup_is_not_restored() {
     let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
     filled(folder.path(), 300);
     let good = place.path().join("good");
@@ -234,7 +234,7 @@ fn a_copy_that_is_no_good_is_not_laid_anywhere() {
 }
 
 #[test]
-fn an_older_and_a_newer_database() {
+fn older_databases_are_backed_up_and_newer_ones_refused() {
     let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
     // Before a new program takes it forward is when a backup is wanted most.
     for (number, old) in OLD {
@@ -253,7 +253,7 @@ fn an_older_and_a_newer_database() {
 }
 
 #[test]
-fn a_damaged_database_gives_no_copy() {
+fn a_damaged_database_is_not_backed_up() {
     let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
     filled(folder.path(), 300);
     let database = folder.path().join("parlor.db");
@@ -266,7 +266,7 @@ fn a_damaged_database_gives_no_copy() {
 }
 
 #[test]
-fn a_copy_that_is_told_to_stop_leaves_nothing() {
+fn a_stopped_backup_leaves_nothing_behind() {
     let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
     filled(folder.path(), 3);
     let progress = Arc::<Progress>::default();
@@ -283,7 +283,7 @@ fn a_copy_that_is_told_to_stop_leaves_nothing() {
 
 /// A database that was copied by hand after a clean stop has no hash; it is checked all the same.
 #[test]
-fn a_database_copied_by_hand_can_be_laid_back() {
+fn a_database_copied_by_hand_can_be_restored() {
     let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
     filled(folder.path(), 3);
     fs::copy(folder.path().join("parlor.db"), place.path().join("copy")).unwrap();
@@ -294,7 +294,7 @@ fn a_database_copied_by_hand_can_be_laid_back() {
 
 #[cfg(unix)]
 #[test]
-fn what_somebody_has_put_in_the_place_of_a_copy_is_neither_followed_nor_used() {
+fn a_link_or_file_placed_in_the_way_is_neither_followed_nor_used() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
     filled(folder.path(), 1);
@@ -332,7 +332,7 @@ fn what_somebody_has_put_in_the_place_of_a_copy_is_neither_followed_nor_used() {
 }
 
 #[test]
-fn a_copy_with_what_is_not_ours_is_refused_before_any_of_it_is_carried_out() {
+fn a_backup_with_foreign_objects_is_refused_before_anything_in_it_runs() {
     let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
     filled(folder.path(), 3);
     let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)";
@@ -380,7 +380,7 @@ fn a_copy_with_what_is_not_ours_is_refused_before_any_of_it_is_carried_out() {
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_is_no_copy_and_nobody_waits_for_it() {
+fn a_pipe_is_refused_without_waiting() {
     let place = tempdir().unwrap();
     let pipe = place.path().join("pipe");
     make_pipe(&pipe);

@@ -94,7 +94,7 @@ pub(crate) fn marks(folder: &Path) -> (u64, u64) {
 }
 
 #[test]
-fn killed_between_any_two_commits_nothing_is_missing_or_doubled() {
+fn a_kill_between_any_two_commits_loses_and_duplicates_nothing() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     let (mut before, mut amid, mut after) = (0, 0, 0);
@@ -159,7 +159,7 @@ fn a_reader_sees_each_event_once_while_they_are_indexed() {
 }
 
 #[test]
-fn a_commit_that_fails_amid_a_run_moves_nothing() {
+fn a_commit_that_fails_during_indexing_changes_nothing() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     commit(&mut store, &turns(1, 30_000));

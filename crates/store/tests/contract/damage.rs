@@ -34,7 +34,7 @@ fn harmed(sql: &str) -> (TempDir, SqliteStore) {
 }
 
 #[test]
-fn a_store_that_is_sound_says_so() {
+fn an_intact_store_reports_no_damage() {
     on_both(|store| {
         commit(store, &[say(1, lobby())]);
         assert_eq!(page(store, lobby(), Latest, 9), [1]);
@@ -43,7 +43,7 @@ fn a_store_that_is_sound_says_so() {
 }
 
 #[test]
-fn a_damaged_event_is_shown_as_that_in_its_place_and_the_page_goes_on() {
+fn a_damaged_event_is_marked_in_place_and_the_page_continues() {
     for column in [
         "text = 'texu 5'",
         "time = 51",
@@ -94,7 +94,7 @@ fn a_damaged_event_is_shown_as_that_in_its_place_and_the_page_goes_on() {
 }
 
 #[test]
-fn an_event_that_is_gone_leaves_its_place() {
+fn a_missing_event_is_marked_in_place() {
     let (folder, store) = harmed("DELETE FROM events WHERE id = 5");
     let all = events(&store, &query(Scope::One(lobby()), Latest, 9));
     assert_eq!((all[3].id, all[3].kind, all[3].time), (5, EventKind::Damaged, 40));
@@ -104,7 +104,7 @@ fn an_event_that_is_gone_leaves_its_place() {
 
 /// The bit that showed others' private messages in the lobby.
 #[test]
-fn what_an_index_has_of_another_conversation_is_left_out() {
+fn events_indexed_in_the_wrong_conversation_are_left_out() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     let pair = Conversation::direct(1, 2);
@@ -141,7 +141,7 @@ fn what_an_index_has_of_another_conversation_is_left_out() {
 }
 
 #[test]
-fn a_damaged_index_is_made_anew_whatever_is_wrong_with_it() {
+fn a_damaged_index_is_rebuilt_whatever_is_wrong_with_it() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     let turn = |n: u64| say(n, Conversation::room(1 + (n % 3) as u32));
@@ -174,7 +174,7 @@ fn a_damaged_index_is_made_anew_whatever_is_wrong_with_it() {
 }
 
 #[test]
-fn who_talks_to_whom_is_made_anew() {
+fn the_table_of_direct_conversations_is_rebuilt() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     commit(&mut store, &[say(1, Conversation::direct(1, 2)), say(2, Conversation::direct(1, 3))]);
@@ -195,7 +195,7 @@ fn who_talks_to_whom_is_made_anew() {
 }
 
 #[test]
-fn what_the_hub_cannot_do_without_is_no_start_when_it_is_damaged() {
+fn damage_to_indispensable_data_prevents_a_start() {
     for (sql, words) in [
         ("UPDATE accounts SET name = 'bnn'", "of accounts, entry 1 is damaged"),
         ("UPDATE accounts SET id = 3", "of accounts, entry 3 is damaged"),
@@ -229,7 +229,7 @@ fn what_the_hub_cannot_do_without_is_no_start_when_it_is_damaged() {
 }
 
 #[test]
-fn what_the_hub_can_do_without_is_left_out_and_told_of() {
+fn damaged_dispensable_data_is_left_out_and_reported() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     let pair = Conversation::direct(1, 2);
@@ -253,7 +253,7 @@ fn what_the_hub_can_do_without_is_left_out_and_told_of() {
 }
 
 #[test]
-fn a_pending_delivery_that_is_damaged_goes_to_nobody_else() {
+fn a_damaged_pending_message_is_not_shown_to_anybody_else() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     let pair = Conversation::direct(1, 2);
@@ -268,7 +268,7 @@ fn a_pending_delivery_that_is_damaged_goes_to_nobody_else() {
 }
 
 #[test]
-fn a_damaged_resend_id_is_told_of() {
+fn a_damaged_resend_id_is_reported() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     commit(&mut store, &[resend(message(1, lobby()), "x")]);
@@ -280,7 +280,7 @@ fn a_damaged_resend_id_is_told_of() {
 }
 
 #[test]
-fn what_is_damaged_is_nobodys_to_take_back() {
+fn a_damaged_message_cannot_be_redacted() {
     let (_folder, mut store) = harmed("UPDATE events SET account = 2 WHERE id = 5");
     let none = Outcome::Refused(Refused::NoSuchEvent);
     assert_eq!(commit(&mut store, &[redact(11, lobby(), 5)]), [none]);
@@ -290,7 +290,7 @@ fn what_is_damaged_is_nobodys_to_take_back() {
 /// Whole pages of the file are overwritten while the server runs: the events on them are lost, and
 /// no others.
 #[test]
-fn a_damaged_page_hides_only_what_was_on_it() {
+fn a_damaged_page_hides_only_its_own_events() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     let long = |n: u64| {
@@ -327,7 +327,7 @@ fn a_damaged_page_hides_only_what_was_on_it() {
 
 /// All that is sound is in the new folder, what is not is listed, and the damaged one stays as it is.
 #[test]
-fn what_is_sound_can_be_salvaged_and_what_is_not_is_listed() {
+fn intact_data_is_salvaged_and_the_rest_is_listed() {
     let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
     let mut store = open(folder.path());
     let pair = Conversation::direct(1, 2);

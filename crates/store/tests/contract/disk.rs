@@ -66,7 +66,7 @@ fn everything_survives_a_restart_and_the_first_instance_stays() {
 }
 
 #[test]
-fn what_was_committed_survives_without_a_close() {
+fn committed_data_survives_without_a_close() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     fill(&mut store);
@@ -110,7 +110,7 @@ fn a_newer_database_is_refused_by_name_and_left_alone() {
 }
 
 #[test]
-fn a_newer_version_that_is_only_in_the_log_is_refused_too() {
+fn a_newer_version_only_in_the_log_is_refused_too() {
     let folder = tempdir().unwrap();
     drop(open(folder.path()));
     let newer = Connection::open(database(&folder)).unwrap();
@@ -127,7 +127,7 @@ fn a_newer_version_that_is_only_in_the_log_is_refused_too() {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_is_named() {
+fn an_unwritable_folder_is_reported_by_name() {
     let folder = tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
@@ -138,7 +138,7 @@ fn a_place_that_cannot_be_written_is_named() {
 
 #[cfg(unix)]
 #[test]
-fn a_new_folder_is_its_owners_alone() {
+fn a_new_folder_is_private() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempdir().unwrap();
     let data = folder.path().join("deep/data");
@@ -148,7 +148,7 @@ fn a_new_folder_is_its_owners_alone() {
 
 #[cfg(unix)]
 #[test]
-fn in_a_folder_that_others_may_read_the_files_are_still_their_owners_alone() {
+fn files_are_private_even_in_a_readable_folder() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -161,7 +161,7 @@ fn in_a_folder_that_others_may_read_the_files_are_still_their_owners_alone() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_refused() {
+fn a_file_that_is_not_a_database_is_refused() {
     let folder = tempdir().unwrap();
     fs::write(database(&folder), [b'x'; 4096]).unwrap();
     let refused = SqliteStore::open(folder.path(), INSTANCE).err().unwrap();
@@ -246,7 +246,7 @@ fn the_full_check_finds_what_sqlite_cannot_know() {
 }
 
 #[test]
-fn checking_a_folder_without_a_database_makes_nothing() {
+fn checking_a_folder_without_a_database_creates_nothing() {
     let folder = tempdir().unwrap();
     assert!(matches!(check(folder.path()), Err(Failure::Io { .. })));
     assert_eq!(files(folder.path()), []);
@@ -296,7 +296,7 @@ fn check_after(store: SqliteStore, folder: &TempDir) -> Vec<String> {
 }
 
 #[test]
-fn maintenance_catches_up_with_whatever_came() {
+fn maintenance_catches_up_with_any_backlog() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     let many: Vec<Write> =
@@ -328,7 +328,7 @@ fn each_probe_is_written_to_the_disk() {
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_others_can_change_is_refused_and_the_lock_is_the_owners() {
+fn a_folder_writable_by_others_is_refused_and_the_lock_is_private() {
     use std::os::unix::fs::{PermissionsExt, chown, symlink};
     let mode =
         |path: &Path, mode| fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();

@@ -27,7 +27,7 @@ fn says(room: u32, key: &str, value: &str) -> Write {
 }
 
 #[test]
-fn what_is_older_than_it_is_kept_goes_with_all_that_is_about_it() {
+fn expired_events_are_removed_with_everything_about_them() {
     on_both(|store| {
         let direct = Conversation::direct(1, 2);
         commit(store, &[Write::Room(room(1, "#lobby"))]);
@@ -65,7 +65,7 @@ fn what_is_older_than_it_is_kept_goes_with_all_that_is_about_it() {
 }
 
 #[test]
-fn a_room_keeps_so_many_messages_but_nothing_goes_on_its_first_day() {
+fn a_room_keeps_its_message_count_but_nothing_younger_than_a_day_is_removed() {
     on_both(|store| {
         commit(store, &[Write::Room(room(1, "#lobby")), Write::Room(room(2, "#b"))]);
         for at in 1..=10 {
@@ -90,7 +90,7 @@ fn a_room_keeps_so_many_messages_but_nothing_goes_on_its_first_day() {
 }
 
 #[test]
-fn of_a_room_that_has_ended_all_goes_thirty_days_after_its_last_event() {
+fn an_ended_rooms_events_are_removed_after_thirty_days() {
     on_both(|store| {
         let ended = Conversation::room(7);
         commit(store, &[Write::Room(room(1, "#lobby")), Write::Room(room(7, "#short"))]);
@@ -138,7 +138,7 @@ fn the_file_shrinks_in_small_steps() {
 }
 
 #[test]
-fn who_keeps_less_from_some_step_on_keeps_less_of_all() {
+fn stricter_settings_in_mid_round_apply_to_all_conversations() {
     on_both(|store| {
         let rooms: Vec<Write> = (1..=80).map(|n| Write::Room(room(n, &format!("#r{n}")))).collect();
         commit(store, &rooms);
@@ -157,7 +157,7 @@ fn who_keeps_less_from_some_step_on_keeps_less_of_all() {
 
 /// Nobody who reads meanwhile is shown damage, or a gap.
 #[test]
-fn readers_see_an_unbroken_history_meanwhile() {
+fn readers_see_an_unbroken_history_during_removal() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path());
     commit(&mut store, &[Write::Room(room(1, "#lobby"))]);
@@ -194,7 +194,7 @@ fn readers_see_an_unbroken_history_meanwhile() {
 
 /// Whatever step it was stopped at, a start goes on with something whole.
 #[test]
-fn it_may_be_stopped_at_any_step() {
+fn removal_can_be_interrupted_at_any_step() {
     for stop in 0..12 {
         let folder = tempfile::tempdir().unwrap();
         let mut store = open(folder.path());
@@ -224,7 +224,7 @@ fn it_may_be_stopped_at_any_step() {
 /// Rooms keep different things, so that pages lose some of their rows, and SQLite puts together what is
 /// left.
 #[test]
-fn what_has_gone_is_in_no_file() {
+fn removed_events_are_in_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path());
     let word = |id: u64| format!("w{:016x}q", id.wrapping_mul(0x9e37_79b9_7f4a_7c15));

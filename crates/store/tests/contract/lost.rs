@@ -89,7 +89,7 @@ fn a_killed_store_is_opened_with_all_its_events() {
 }
 
 #[test]
-fn a_log_that_was_deleted_is_missed() {
+fn a_deleted_log_is_noticed() {
     let folder = killed(20);
     fs::remove_file(path(&folder, "parlor.db-wal")).unwrap();
     let words =
@@ -98,7 +98,7 @@ fn a_log_that_was_deleted_is_missed() {
 }
 
 #[test]
-fn a_log_with_one_wrong_bit_is_missed_and_kept() {
+fn a_log_with_one_wrong_bit_is_noticed_and_kept() {
     let folder = killed(20);
     let log = path(&folder, "parlor.db-wal");
     let mut bytes = fs::read(&log).unwrap();
@@ -111,7 +111,7 @@ fn a_log_with_one_wrong_bit_is_missed_and_kept() {
 }
 
 #[test]
-fn a_log_that_another_program_has_moved_into_the_database_is_not_missed() {
+fn a_log_checkpointed_by_another_program_is_not_missed() {
     let folder = killed(20);
     let other = Connection::open(path(&folder, "parlor.db")).unwrap();
     let count = "SELECT count(*) FROM events";
@@ -122,7 +122,7 @@ fn a_log_that_another_program_has_moved_into_the_database_is_not_missed() {
 }
 
 #[test]
-fn a_database_that_was_deleted_or_emptied_is_missed() {
+fn a_deleted_or_emptied_database_is_noticed() {
     for log in [true, false] {
         for empty in [true, false] {
             let folder = killed(20);
@@ -141,7 +141,7 @@ fn a_database_that_was_deleted_or_emptied_is_missed() {
 }
 
 #[test]
-fn a_log_without_a_database_is_refused_also_where_nothing_was_noted() {
+fn a_log_without_a_database_is_refused_even_without_a_mark() {
     let folder = killed(20);
     fs::remove_file(path(&folder, "state")).unwrap();
     fs::remove_file(path(&folder, "parlor.db")).unwrap();
@@ -167,7 +167,7 @@ fn an_older_copy_and_another_rooms_database_are_refused() {
 }
 
 #[test]
-fn a_backup_that_is_laid_where_a_database_was_is_taken_for_what_it_is() {
+fn a_restored_backup_is_accepted_where_a_database_was() {
     let folder = killed(20);
     let copy = path(&folder, "copy");
     drop(open(folder.path()));
@@ -181,7 +181,7 @@ fn a_backup_that_is_laid_where_a_database_was_is_taken_for_what_it_is() {
 }
 
 #[test]
-fn a_damaged_note_refuses_nothing_but_a_database_that_is_not_there() {
+fn a_damaged_mark_only_refuses_a_missing_database() {
     let folder = killed(20);
     fs::write(path(&folder, "state"), "parlor state 1\n").unwrap();
     assert_eq!(open(folder.path()).load().unwrap().events, 20);
@@ -193,7 +193,7 @@ fn a_damaged_note_refuses_nothing_but_a_database_that_is_not_there() {
 
 /// Each of the three, away and back, and another file in its place.
 #[test]
-fn nothing_is_stored_into_files_that_are_not_in_their_places() {
+fn nothing_is_stored_into_misplaced_files() {
     let folder = tempdir().unwrap();
     let away = tempdir().unwrap();
     let mut store = open(folder.path());
@@ -233,7 +233,7 @@ fn nothing_is_stored_into_files_that_are_not_in_their_places() {
 }
 
 #[test]
-fn of_a_log_that_is_deleted_nothing_is_lost() {
+fn deleting_the_log_while_running_loses_nothing() {
     for name in ["parlor.db-wal", "parlor.db-shm"] {
         let folder = tempdir().unwrap();
         let mut store = open(folder.path());
@@ -253,7 +253,7 @@ fn of_a_log_that_is_deleted_nothing_is_lost() {
 }
 
 #[test]
-fn a_stop_says_that_the_database_is_gone() {
+fn stopping_reports_that_the_database_is_gone() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     commit(&mut store, &[say(1, lobby())]);
@@ -265,7 +265,7 @@ fn a_stop_says_that_the_database_is_gone() {
 }
 
 #[test]
-fn after_a_stop_one_file_is_all_and_has_nothing_of_what_was_taken_back() {
+fn after_a_stop_one_file_is_left_without_redacted_text() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     let secret = b"text 1";
@@ -301,7 +301,7 @@ fn after_a_stop_the_log_is_empty_though_another_program_has_the_database_open() 
 }
 
 #[test]
-fn a_log_that_a_reader_holds_is_told_and_moved_when_it_ends() {
+fn a_checkpoint_blocked_by_a_reader_is_reported_and_done_later() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     commit(&mut store, &[say(1, lobby())]);

@@ -79,7 +79,7 @@ fn assert_has_everything(version: usize, store: &mut SqliteStore) {
 }
 
 #[test]
-fn a_database_of_each_older_version_is_taken_forward_and_gets_checksums() {
+fn every_older_version_migrates_and_gets_checksums() {
     for (version, _) in OLD {
         let folder = laid(version);
         let mut store = open(folder.path());
@@ -136,7 +136,7 @@ fn a_migration_that_is_stopped_changes_nothing() {
 
 /// A row that nobody can read gets no sum that would make it sound.
 #[test]
-fn what_was_damaged_before_is_so_afterwards() {
+fn damaged_rows_stay_damaged_after_a_migration() {
     let folder = laid(3);
     let old = Connection::open(folder.path().join("parlor.db")).unwrap();
     old.execute("UPDATE events SET text = CAST(x'ff' AS TEXT) WHERE id = 1", []).unwrap();

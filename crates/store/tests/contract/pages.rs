@@ -78,7 +78,7 @@ fn each_selection_of_one_conversation() {
 }
 
 #[test]
-fn a_time_shared_by_events_is_left_out_whole_on_both_sides() {
+fn events_with_the_same_time_are_left_out_together() {
     on_both(|store| {
         for (number, at) in [(1, 5), (2, 7), (4, 7), (9, 7), (12, 8)] {
             commit(store, &[put(Event { time: at, ..message(number, lobby()) })]);
@@ -91,7 +91,7 @@ fn a_time_shared_by_events_is_left_out_whole_on_both_sides() {
 }
 
 #[test]
-fn nothing_above_up_to_is_looked_at() {
+fn events_above_up_to_are_ignored() {
     on_both(|store| {
         commit(store, &(1..=9).map(|n| say(n, lobby())).collect::<Vec<_>>());
         let of = Scope::One(lobby());
@@ -108,7 +108,7 @@ fn nothing_above_up_to_is_looked_at() {
 }
 
 #[test]
-fn kinds_not_asked_for_are_left_out_and_the_page_is_still_filled() {
+fn unwanted_kinds_are_left_out_and_the_page_is_still_filled() {
     on_both(|store| {
         let kinds = [EventKind::Message, EventKind::Join, EventKind::Notice, EventKind::Tagmsg];
         for n in 1..=12 {
@@ -132,7 +132,7 @@ fn kinds_not_asked_for_are_left_out_and_the_page_is_still_filled() {
 
 /// However many there are of them: a question does not read past them.
 #[test]
-fn a_page_is_full_though_thousands_of_another_kind_are_in_its_way() {
+fn a_page_is_full_despite_thousands_of_other_kinds() {
     let many = parlor_store::REDACTED_PASSED as u64 + 10;
     on_both(|store| {
         for kind in [EventKind::Tagmsg, EventKind::Rename] {
@@ -187,7 +187,7 @@ fn everything_is_the_room_and_all_own_direct_conversations() {
 /// Two rooms. The clock is right (10, 20), then a day ahead (1010 to 1030), right again (30, 40), and
 /// put back once more (15, 35).
 #[test]
-fn pages_by_time_leave_nothing_out_where_the_clock_was_put_back() {
+fn paging_by_time_misses_nothing_where_the_clock_was_set_back() {
     on_both(|store| {
         let other = Conversation::room(2);
         let times = [10, 20, 1010, 1020, 1030, 30, 40, 15, 35];
@@ -260,7 +260,7 @@ fn targets_are_the_conversations_by_their_latest_message() {
 
 /// Who goes on from the last one's time misses none.
 #[test]
-fn targets_with_the_time_of_the_last_come_along() {
+fn targets_with_the_same_time_as_the_last_are_included() {
     on_both(|store| {
         let talks = [2, 3, 4, 5].map(|other| Conversation::direct(1, other));
         let times = [10, 20, 20, 30];
@@ -290,7 +290,7 @@ fn a_reader_sees_what_was_committed_after_it_was_made() {
 }
 
 #[test]
-fn a_room_can_be_read_from_behind_an_event_on() {
+fn a_room_can_be_read_after_an_event() {
     use parlor_store::{Kinds, Point, Query, Scope};
     on_both(|store| {
         let room = Conversation::room(7);

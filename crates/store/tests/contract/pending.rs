@@ -69,7 +69,7 @@ fn a_duplicate_leaves_nothing_pending() {
 }
 
 #[test]
-fn maintenance_forgets_only_what_is_a_day_old() {
+fn maintenance_drops_only_day_old_resend_ids() {
     on_both(|store| {
         let at = |number, time| Event { time, ..message(number, lobby()) };
         commit(store, &[resend(at(1, 10), "old"), resend(at(2, 20), "young")]);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use parlor_store::{
     AUDIT_DAYS, AUDIT_KEPT, Audit, Conversation, DELETED_USER, EVERYBODY, Event, EventKind,
-    Fingerprint, Keep, Outcome, Record, RecordKind, SAID, Scope, Select::Latest, Store, Subject,
-    UNREAD_MOST, Unread, Unreads, Write, check,
+    Fingerprint, Keep, Outcome, RECENT_MESSAGES, Record, RecordKind, Scope, Select::Latest, Store,
+    Subject, UNREAD_MOST, Unread, Unreads, Write, check,
 };
 use rusqlite::Connection;
 use tempfile::tempdir;
@@ -77,7 +77,7 @@ fn a_record_is_set_replaced_and_removed() {
 }
 
 #[test]
-fn records_go_with_whose_they_are_and_no_others() {
+fn records_are_removed_with_their_owner_and_no_others() {
     on_both(|store| {
         let mut writes = vec![Write::Account(account(1, "ann")), Write::Room(room(1, "#lobby"))];
         for kind in RecordKind::ALL {
@@ -132,7 +132,7 @@ fn the_audit_log_is_read_backwards_page_by_page() {
 }
 
 #[test]
-fn the_oldest_of_a_long_audit_log_goes_and_nothing_young() {
+fn the_oldest_entries_of_a_long_audit_log_are_removed_and_no_recent_ones() {
     let folder = tempdir().unwrap();
     let disk: &mut dyn Store = &mut open(folder.path());
     let memory: &mut dyn Store = &mut parlor_store::MemoryStore::new("k3f9");
@@ -156,7 +156,7 @@ fn the_oldest_of_a_long_audit_log_goes_and_nothing_young() {
 }
 
 #[test]
-fn unread_is_what_others_said_behind_the_marker() {
+fn unread_counts_other_peoples_messages_after_the_marker() {
     on_both(|store| {
         let (two, pair) = (Conversation::room(2), Conversation::direct(1, 5));
         let join = Event { kind: EventKind::Join, account: 2, ..message(3, lobby()) };
@@ -188,7 +188,7 @@ fn unread_is_what_others_said_behind_the_marker() {
 }
 
 #[test]
-fn what_may_not_be_read_does_not_count_nor_what_is_ignored_nor_what_was_there_before() {
+fn unreadable_ignored_and_older_messages_do_not_count() {
     on_both(|store| {
         let pair = Conversation::direct(1, 2);
         let said = [by(1, lobby(), 2), by(2, lobby(), 3), by(3, lobby(), 2), by(4, pair, 2)];
@@ -244,7 +244,7 @@ fn mentions_are_counted_among_what_is_unread() {
 }
 
 #[test]
-fn what_is_sent_again_mentions_nobody_twice() {
+fn a_resent_message_mentions_nobody_twice() {
     on_both(|store| {
         let send = |id| match resend(Event { account: 2, ..message(id, lobby()) }, "x") {
             Write::Event { event, resend, pending_for, .. } => {
@@ -259,7 +259,7 @@ fn what_is_sent_again_mentions_nobody_twice() {
 }
 
 #[test]
-fn what_is_taken_back_or_too_old_does_not_count() {
+fn redacted_and_expired_messages_do_not_count() {
     on_both(|store| {
         let said: Vec<Write> = (1..=6).map(|id| mention(id, lobby(), 2, &[1])).collect();
         commit(store, &said);
@@ -278,7 +278,7 @@ fn what_is_taken_back_or_too_old_does_not_count() {
 
 /// Enough for two runs to be in the index, some of it in the tail.
 #[test]
-fn what_is_in_the_index_counts_as_what_is_not() {
+fn indexed_and_unindexed_messages_count_alike() {
     let folder = tempdir().unwrap();
     let disk: &mut dyn Store = &mut open(folder.path());
     let memory: &mut dyn Store = &mut parlor_store::MemoryStore::new("k3f9");
@@ -325,7 +325,7 @@ fn what_is_in_the_index_counts_as_what_is_not() {
 
 /// As version 10 left it, and as a damaged disk does.
 #[test]
-fn a_marker_without_a_place_is_looked_up_by_its_time_and_damage_is_told() {
+fn a_marker_without_an_event_is_found_by_time_and_damage_is_reported() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     let said: Vec<Write> = (1..=100).map(|id| mention(id, lobby(), 2, &[1])).collect();
@@ -346,7 +346,7 @@ fn a_marker_without_a_place_is_looked_up_by_its_time_and_damage_is_told() {
 }
 
 #[test]
-fn a_deleted_account_is_nobody_from_the_commit_on() {
+fn a_deleted_account_is_masked_from_the_commit_on() {
     on_both(|store| {
         let pair = Conversation::direct(1, 2);
         let to_ann =
@@ -394,7 +394,7 @@ fn a_deleted_account_is_nobody_from_the_commit_on() {
 }
 
 #[test]
-fn what_a_deleted_account_said_can_be_taken_back_with_it() {
+fn deleting_an_account_can_redact_its_messages() {
     on_both(|store| {
         let pair = Conversation::direct(1, 2);
         let tag = Event { kind: EventKind::Tagmsg, tags: "+x".into(), ..message(3, lobby()) };
@@ -423,7 +423,7 @@ fn what_a_deleted_account_said_can_be_taken_back_with_it() {
 
 /// A kill between any two steps: what is shown is the same, and in the end nothing of it is in the file.
 #[test]
-fn a_deletion_that_is_killed_goes_on_and_leaves_no_trace() {
+fn an_interrupted_deletion_continues_and_leaves_no_trace() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     let secret = |id| {
@@ -492,7 +492,7 @@ fn an_export_has_all_that_an_account_wrote_and_was_told_directly() {
 }
 
 #[test]
-fn what_was_said_in_rooms_lately_is_known_at_the_start_and_is_bounded() {
+fn recent_messages_in_rooms_are_loaded_within_a_bound() {
     on_both(|store| {
         let (lobby, garden) = (lobby(), Conversation::room(2));
         let other = |id, kind, of| put(Event { kind, ..message(id, of) });
@@ -508,14 +508,15 @@ fn what_was_said_in_rooms_lately_is_known_at_the_start_and_is_bounded() {
         ];
         commit(store, &writes);
         let said = |store: &mut dyn Store| -> Vec<(u64, u32)> {
-            store.load().unwrap().said.iter().map(|said| (said.id, said.room)).collect()
+            store.load().unwrap().recent_messages.iter().map(|said| (said.id, said.room)).collect()
         };
         assert_eq!(said(store), [(1, 1), (4, 2), (5, 2), (6, 1)]);
-        let first = store.load().unwrap().said[2];
+        let first = store.load().unwrap().recent_messages[2];
         assert_eq!((first.author, first.time), (2, message(5, garden).time));
         commit(store, &[Write::DeleteAccount { id: 3, messages: true }]);
         assert_eq!(said(store), [(1, 1), (4, 2), (5, 2)]);
-        let more: Vec<Write> = (10..).take(SAID - 4).map(|id| by(id, lobby, 1)).collect();
+        let more: Vec<Write> =
+            (10..).take(RECENT_MESSAGES - 4).map(|id| by(id, lobby, 1)).collect();
         commit(store, &more);
         assert_eq!(said(store)[..3], [(5, 2), (10, 1), (11, 1)]);
     });

@@ -28,7 +28,7 @@ fn a_new_store_is_empty_and_has_its_instance() {
 }
 
 #[test]
-fn an_event_comes_back_whole() {
+fn an_event_is_read_back_unchanged() {
     on_both(|store| {
         let mut events = Vec::new();
         let kinds = EventKind::ALL.into_iter().filter(|kind| *kind != EventKind::Redacted);
@@ -104,7 +104,7 @@ fn accounts_rooms_and_members_are_replaced_and_removed() {
 }
 
 #[test]
-fn a_probe_is_stored_and_nothing_is_seen_of_it() {
+fn a_probe_is_stored_and_invisible() {
     on_both(|store| {
         commit(store, &[Write::Account(account(1, "ann")), say(1, lobby())]);
         let before = store.load().unwrap();
@@ -112,16 +112,21 @@ fn a_probe_is_stored_and_nothing_is_seen_of_it() {
         let together = [Write::Probe, say(2, lobby()), Write::Probe];
         assert_eq!(commit(store, &together), [Outcome::Stored; 3]);
         let found = store.load().unwrap();
-        let said = found.said.clone();
-        let after =
-            parlor_store::Loaded { events: 2, last_event: 2, last_time: 20, said, ..before };
+        let recent_messages = found.recent_messages.clone();
+        let after = parlor_store::Loaded {
+            events: 2,
+            last_event: 2,
+            last_time: 20,
+            recent_messages,
+            ..before
+        };
         assert_eq!(found, after);
         assert_eq!(page(store, lobby(), Latest, 10), [1, 2]);
     });
 }
 
 #[test]
-fn where_a_log_was_left_is_stored_with_what_came_of_it() {
+fn the_position_in_a_log_is_stored_with_its_effects() {
     on_both(|store| {
         let before = store.load().unwrap();
         assert_eq!((before.applied, before.live), (0, None));
@@ -173,7 +178,7 @@ fn metadata_is_set_replaced_and_removed_and_comes_in_order() {
 }
 
 #[test]
-fn a_read_marker_is_one_for_each_account_and_conversation() {
+fn there_is_one_read_marker_per_account_and_conversation() {
     on_both(|store| {
         let pair = Conversation::direct(u32::MAX, 1);
         let high = Conversation::direct(u32::MAX, u32::MAX);
@@ -202,7 +207,7 @@ fn a_read_marker_is_one_for_each_account_and_conversation() {
 }
 
 #[test]
-fn a_certificate_is_of_one_account_or_of_none() {
+fn a_certificate_belongs_to_one_account_or_none() {
     on_both(|store| {
         let of = |first: u8, account| {
             let mut fingerprint = [7; 32];
@@ -235,7 +240,7 @@ fn full_room() -> Room {
 }
 
 #[test]
-fn an_account_that_is_gone_leaves_nothing_but_its_number_and_what_others_said() {
+fn a_removed_account_leaves_only_its_number_and_other_peoples_messages() {
     on_both(|store| {
         let own = |id: u32| {
             [
@@ -274,7 +279,7 @@ fn an_account_that_is_gone_leaves_nothing_but_its_number_and_what_others_said() 
 }
 
 #[test]
-fn who_has_said_something_is_silent_no_longer() {
+fn an_account_that_has_sent_something_is_no_longer_silent() {
     on_both(|store| {
         commit(store, &[Write::Account(account(1, "ann"))]);
         for day in [Some(20_000), Some(20_001), None, None] {
@@ -286,7 +291,7 @@ fn who_has_said_something_is_silent_no_longer() {
 }
 
 #[test]
-fn an_ended_room_leaves_nothing_but_its_number_and_events() {
+fn an_ended_room_leaves_only_its_number_and_events() {
     on_both(|store| {
         commit(
             store,
@@ -312,7 +317,7 @@ fn an_ended_room_leaves_nothing_but_its_number_and_events() {
 }
 
 #[test]
-fn the_highest_numbers_are_known_also_of_guests() {
+fn the_highest_ids_include_those_of_guests() {
     on_both(|store| {
         commit(store, &[Write::Account(account(4, "ann")), Write::Room(room(3, "#r"))]);
         let guest = Event { account: 9, guest: true, ..message(5, lobby()) };
@@ -326,7 +331,7 @@ fn the_highest_numbers_are_known_also_of_guests() {
 }
 
 #[test]
-fn ids_that_do_not_rise_and_redactions_of_nothing_are_bugs() {
+fn ids_that_do_not_increase_and_redactions_of_nothing_panic() {
     let panics = |writes: Vec<Write>, new: &dyn Fn() -> Box<dyn Store>| {
         let mut store = new();
         commit(&mut *store, &[say(5, lobby())]);

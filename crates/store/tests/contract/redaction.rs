@@ -32,7 +32,7 @@ fn redact_as(write: Write, account: u32, anybodys: bool) -> Write {
 }
 
 #[test]
-fn what_was_taken_back_is_gone_and_the_rest_as_before() {
+fn a_redacted_message_is_gone_and_the_rest_unchanged() {
     on_both(|store| {
         commit(store, &[say(1, lobby()), say(2, lobby()), tagmsg(3, lobby()), say(4, lobby())]);
         let stored = commit(store, &[redact(5, lobby(), 2), redact(6, lobby(), 3)]);
@@ -54,7 +54,7 @@ fn what_was_taken_back_is_gone_and_the_rest_as_before() {
 }
 
 #[test]
-fn what_may_not_be_taken_back_stays_and_nothing_says_so() {
+fn a_refused_redaction_changes_nothing() {
     on_both(|store| {
         let pair = Conversation::direct(1, 2);
         let bobs = Event { account: 2, ..message(2, lobby()) };
@@ -101,7 +101,7 @@ fn what_may_not_be_taken_back_stays_and_nothing_says_so() {
 }
 
 #[test]
-fn one_commit_may_say_something_and_take_it_back() {
+fn one_commit_can_store_a_message_and_redact_it() {
     on_both(|store| {
         let writes = [resend(message(1, lobby()), "x"), redact(2, lobby(), 1), say(3, lobby())];
         assert_eq!(commit(store, &writes), [Outcome::Stored; 3]);
@@ -113,7 +113,7 @@ fn one_commit_may_say_something_and_take_it_back() {
 }
 
 #[test]
-fn nobody_waits_for_what_was_taken_back() {
+fn redacted_messages_are_pending_for_nobody() {
     on_both(|store| {
         let pair = Conversation::direct(1, 2);
         let waiting = |number| keep_for(message(number, pair), 2);
@@ -127,7 +127,7 @@ fn nobody_waits_for_what_was_taken_back() {
 }
 
 #[test]
-fn a_page_that_lost_events_is_filled_up() {
+fn a_page_with_redacted_events_is_filled_up() {
     on_both(|store| {
         // 1 to 20 are messages; of 4 to 17 only 10 is left.
         commit(store, &(1..=20).map(|n| say(n, lobby())).collect::<Vec<_>>());
@@ -159,7 +159,7 @@ fn a_page_that_lost_events_is_filled_up() {
 }
 
 #[test]
-fn the_latest_message_is_one_that_is_still_there() {
+fn the_latest_message_is_never_a_redacted_one() {
     on_both(|store| {
         let (bob, cem) = (Conversation::direct(1, 2), Conversation::direct(1, 3));
         commit(store, &[say(1, bob), say(2, cem), say(3, bob), say(4, lobby()), say(5, bob)]);
@@ -180,7 +180,7 @@ fn turn(n: u64) -> Write {
 }
 
 #[test]
-fn the_index_is_whole_wherever_something_was_taken_back() {
+fn the_index_stays_complete_wherever_something_was_redacted() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     let (mut there, mut next) = (BTreeMap::new(), 1);
@@ -219,7 +219,7 @@ fn the_index_is_whole_wherever_something_was_taken_back() {
 }
 
 #[test]
-fn a_question_looks_past_a_bounded_number_of_them() {
+fn a_query_skips_a_bounded_number_of_redacted_events() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     let passed = REDACTED_PASSED as u64;
@@ -244,7 +244,7 @@ fn a_question_looks_past_a_bounded_number_of_them() {
 }
 
 #[test]
-fn the_text_is_not_in_the_files_any_more() {
+fn redacted_text_is_gone_from_the_files() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     // Among others, alone on overflow pages, and with tags.
@@ -273,7 +273,7 @@ fn the_text_is_not_in_the_files_any_more() {
 }
 
 #[test]
-fn a_commit_that_fails_takes_nothing_back() {
+fn a_failed_commit_redacts_nothing() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
     let pair = Conversation::direct(1, 2);
@@ -307,7 +307,7 @@ fn is_in_files(folder: &std::path::Path, word: &str) -> bool {
 }
 
 #[test]
-fn what_was_taken_back_is_in_no_file_after_the_next_housekeeping() {
+fn redacted_text_is_in_no_file_after_maintenance() {
     let folder = tempdir().unwrap();
     let word = "xyzzy-secret";
     let mut store = open(folder.path());

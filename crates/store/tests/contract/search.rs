@@ -81,7 +81,7 @@ fn messages_are_found_in_many_languages() {
 }
 
 #[test]
-fn a_search_is_narrowed_and_ends_at_its_limit() {
+fn searches_can_be_narrowed_and_stop_at_their_limit() {
     on_all(|store, index| {
         let mut writes = Vec::new();
         for id in 1..=20 {
@@ -113,7 +113,7 @@ fn a_search_is_narrowed_and_ends_at_its_limit() {
 }
 
 #[test]
-fn nobody_finds_what_is_not_theirs() {
+fn nobody_finds_what_they_may_not_read() {
     on_all(|store, index| {
         let hidden = Conversation::room(2);
         let direct = Conversation::direct;
@@ -146,7 +146,7 @@ fn nobody_finds_what_is_not_theirs() {
 }
 
 #[test]
-fn what_was_taken_back_is_not_found() {
+fn redacted_messages_are_not_found() {
     on_all(|store, index| {
         fill(store, &["a secret word", "another word"]);
         index();
@@ -189,7 +189,7 @@ fn every_message_is_found_by_each_of_its_words() {
 }
 
 #[test]
-fn a_search_whose_time_is_over_says_how_far_it_went() {
+fn a_search_that_runs_out_of_time_reports_how_far_it_went() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path());
     let said = |id| put(text(id, lobby(), if id == 1 { "needle" } else { "hay" }));

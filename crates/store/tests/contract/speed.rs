@@ -56,7 +56,7 @@ fn commit_many(store: &mut SqliteStore, first: u64, total: u64, group: u64, room
 
 #[test]
 #[ignore = "measures; takes seconds and wants a release build"]
-fn commits_150_000_events_a_second_in_large_groups() {
+fn large_groups_commit_150_000_events_a_second() {
     for (group, rooms) in [(1, 1), (64, 1), (1600, 1), (1600, 100), (1600, 10_000), (10_000, 100)] {
         let folder = tempdir().unwrap();
         let total = if group == 1 { 20_000 } else { 6400 * group.min(64) };

@@ -63,7 +63,7 @@ fn a_search_uses_the_index_and_goes_through_all_volumes() {
 }
 
 #[test]
-fn what_leaves_the_store_leaves_every_file() {
+fn removed_messages_leave_every_file() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path());
     let mut index = attach(&mut store);
@@ -114,7 +114,7 @@ fn what_leaves_the_store_leaves_every_file() {
 }
 
 #[test]
-fn an_index_that_is_missing_damaged_or_another_one_is_made_anew() {
+fn a_missing_damaged_or_foreign_index_is_rebuilt() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("search.db");
     let mut store = open(folder.path());

@@ -296,7 +296,7 @@ fn the_promises_hold_on_a_disk_that_fails_at_any_call() {
 /// The one that a store which only says what SQLite says does not hold: the refused write was in the
 /// log, and a start found it there.
 #[test]
-fn what_could_not_be_flushed_was_not_stored() {
+fn a_transaction_that_could_not_be_flushed_is_not_stored() {
     let (_, flushes) = calls();
     let fault = Fault { kind: "flush-eio", first: 0, once: true, then_killed: false };
     for first in flushes - 5..=flushes {

@@ -1,4 +1,4 @@
-//! What was said in some events next to each other, as it is on disk, for the index.
+//! The messages among some consecutive events, as on disk, for the index.
 
 use std::ops::Range;
 
@@ -12,15 +12,15 @@ use crate::{AccountId, Conversation, Damage, Event, EventKind};
 
 /// The messages among some events, and how far they go.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct Messages {
     /// One text after the other.
     texts: String,
     messages: Vec<Message>,
-    /// How many events there were.
+    /// The number of events examined.
     pub(super) looked: usize,
-    /// The last event that was looked at, or the end of the range if there are no further ones.
+    /// The last event examined, or the end of the range if there are no more.
     pub(super) last: i64,
-    /// The newest event that there was, and its time.
+    /// The newest event, and its time.
     pub(super) newest: i64,
     pub(super) time: Option<i64>,
 }
@@ -33,11 +33,11 @@ struct Message {
     end: usize,
 }
 
-impl Said {
-    /// Reads the first events of a range, as far as the limits of events and bytes of texts go.
+impl Messages {
+    /// Reads the first events of a range, within the limits for events and bytes.
     ///
-    /// The rows are not compared with their checksums: a hit is, when it is read, and of a damaged
-    /// message nobody knows the words.
+    /// Does not verify checksums: hits are verified when they are read, and the words of a damaged
+    /// message are unknown.
     pub(super) fn read(
         events: &Connection,
         damage: &Damage,
@@ -45,13 +45,13 @@ impl Said {
         (limit, bytes): (usize, usize),
     ) -> rusqlite::Result<Self> {
         match Self::read_together(events, range, limit, bytes) {
-            // A page of the file is damaged; the others are not.
+            // A damaged page hides only its own events.
             Err(error) if is_damage(&error) => {
                 let rows = Rows { connection: events, damage, departed: &NOBODY };
                 let stretch = rows.stretch(range, End::Oldest, limit.min(4096), &|_, _| true)?;
-                let mut said = Self { last: stretch.last, ..Self::default() };
-                stretch.events.iter().for_each(|event| said.add(event));
-                Ok(said)
+                let mut messages = Self { last: stretch.last, ..Self::default() };
+                stretch.events.iter().for_each(|event| messages.add(event));
+                Ok(messages)
             }
             read => read,
         }
@@ -67,25 +67,25 @@ impl Said {
             WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3";
         let mut statement = events.prepare_cached(sql)?;
         let mut rows = statement.query(params![range.start, range.end, limit as i64])?;
-        let mut said = Self { last: range.end - 1, ..Self::default() };
+        let mut messages = Self { last: range.end - 1, ..Self::default() };
         while let Some(row) = rows.next()? {
-            said.newest = row.get(0)?;
-            said.time = row.get(5).ok();
-            said.looked += 1;
+            messages.newest = row.get(0)?;
+            messages.time = row.get(5).ok();
+            messages.looked += 1;
             match message(row) {
                 Ok(Some((conversation, author, text))) => {
-                    said.push(said.newest, conversation, author, text);
+                    messages.push(messages.newest, conversation, author, text);
                 }
-                // It is no event, but damage, and nobody is shown it.
+                // A damaged row, which is never shown.
                 Err(error) if error.sqlite_error_code().is_none() => {}
                 other => drop(other?),
             }
-            if said.looked == limit || said.texts.len() >= bytes {
-                said.last = said.newest;
+            if messages.looked == limit || messages.texts.len() >= bytes {
+                messages.last = messages.newest;
                 break;
             }
         }
-        Ok(said)
+        Ok(messages)
     }
 
     fn add(&mut self, event: &Event) {
@@ -101,7 +101,7 @@ impl Said {
         self.messages.push(Message { id, conversation, author, end: self.texts.len() });
     }
 
-    /// Its messages, oldest first: id, conversation, author and text.
+    /// The messages, oldest first: id, conversation, author and text.
     pub(super) fn messages(&self) -> impl Iterator<Item = (i64, Conversation, AccountId, &str)> {
         let mut begin = 0;
         self.messages.iter().map(move |message| {
@@ -112,7 +112,7 @@ impl Said {
     }
 }
 
-/// What is in a row, if it is a message.
+/// The contents of a row, if it is a message.
 fn message<'r>(row: &'r Row<'_>) -> rusqlite::Result<Option<(Conversation, AccountId, &'r str)>> {
     let kind = EventKind::from_code(row.get(2)?);
     if !kind.is_some_and(EventKind::is_message) {

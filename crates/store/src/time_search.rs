@@ -11,13 +11,13 @@ use crate::row::Rows;
 use crate::sum::{self, Summer};
 
 /// The stretches of the events, oldest first.
-pub(crate) struct Places<'c> {
+pub(crate) struct TimeSearch<'c> {
     rows: Rows<'c>,
     stretches: Vec<Range<i64>>,
     end: i64,
 }
 
-impl<'c> Places<'c> {
+impl<'c> TimeSearch<'c> {
     /// The stretches of the events below an id.
     pub(crate) fn read(rows: Rows<'c>, end: i64) -> rusqlite::Result<Self> {
         let connection = rows.connection;
@@ -47,8 +47,8 @@ impl<'c> Places<'c> {
         self.stretches.last().map_or(0, |stretch| stretch.end)
     }
 
-    /// The first id that is not older than a time. `has` knows whether an event that is asked for
-    /// is in a range.
+    /// The first id that is not older than a time. `has` tells whether a range contains an event of
+    /// the query.
     pub(crate) fn before(
         &self,
         time: i64,
@@ -68,7 +68,7 @@ impl<'c> Places<'c> {
         Ok(0)
     }
 
-    /// The newest id that is not newer than a time, whatever came later. It is likely to be near the end.
+    /// The newest id that is not newer than a time, whatever came later; probably near the end.
     pub(crate) fn up_to(&self, time: i64) -> rusqlite::Result<i64> {
         for stretch in self.stretches.iter().rev() {
             if self.first_time(stretch)?.is_some_and(|first| first <= time) {
@@ -90,7 +90,7 @@ impl<'c> Places<'c> {
         Ok(0)
     }
 
-    /// The first id that is newer than a time; `has` as in [`Places::before`].
+    /// The first id newer than a time; `has` as in [`TimeSearch::before`].
     pub(crate) fn after(
         &self,
         time: i64,
@@ -110,12 +110,12 @@ impl<'c> Places<'c> {
         Ok(self.end)
     }
 
-    /// The stretches, if there is more than one: else a time has one place.
+    /// The stretches, if there are several: otherwise a time has only one position.
     fn several(&self) -> &[Range<i64>] {
         if self.stretches.len() > 1 { &self.stretches } else { &[] }
     }
 
-    /// The ids of a stretch with just this time.
+    /// The ids of a stretch with exactly this time.
     fn exact(&self, stretch: &Range<i64>, time: i64) -> rusqlite::Result<Range<i64>> {
         let around = self.first_time(stretch)?.is_some_and(|first| first <= time)
             && self.last_time(stretch)?.is_some_and(|last| last >= time);
@@ -139,7 +139,7 @@ impl<'c> Places<'c> {
         self.rows.next(range.start, range.end)
     }
 
-    /// Where in a stretch the events begin whose time is `late`.
+    /// Where in a stretch the events for which `late` holds begin.
     fn find(&self, stretch: &Range<i64>, late: impl Fn(i64) -> bool) -> rusqlite::Result<i64> {
         let Range { start: mut low, end: mut high } = *stretch;
         while low < high {
@@ -149,7 +149,7 @@ impl<'c> Places<'c> {
                 _ => high = middle,
             }
         }
-        // What is on a damaged page is shown with the time of the event before it.
+        // Events on a damaged page are shown with the time of the event before them.
         Ok(self.first(&(low..stretch.end))?.map_or(low, |(id, _)| id))
     }
 }
