@@ -161,7 +161,7 @@ mod tests {
 
     /// Both directions, byte by byte, and more than a record at once.
     #[test]
-    fn what_is_sent_arrives_however_it_is_cut() {
+    fn data_arrives_however_it_is_split() {
         for version in [&TLS12, &TLS13] {
             let pair = Pair::new(version, Resumption::disabled()).unwrap();
             let Shaken { mut server, mut client, .. } = pair.shake_hands().unwrap();

@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_found_behind_tags_and_source() {
+    fn a_message_is_found_after_tags_and_source() {
         let text = Heard::Message { tags: b"time=1;msgid=x", text: b"hello : all" };
         let line = b"@time=1;msgid=x :a!b@c PRIVMSG #r :hello : all";
         assert_eq!(Dialect::Irc.hear(line), text);

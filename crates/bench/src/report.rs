@@ -292,7 +292,7 @@ mod tests {
         );
     }
     #[test]
-    fn the_first_is_compared_with_its_older_version() {
+    fn the_first_server_is_compared_with_its_older_version() {
         let before = outcome(Kind::Older("before".into()), &[4.0]);
         let table = table(&[outcome(Kind::Parlor, &[3.0]), before, outcome(Kind::Floor, &[2.0])]);
         assert!(table.contains("| to floor |   to before |"), "{table}");

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_does_not_agree_or_breaks_the_rfc_is_noticed() {
+    fn a_server_that_breaks_the_rfc_is_detected() {
         let response = |response: &str| {
             let mut client = WebSocket::new(Messages::Binary);
             client.receive(response.as_bytes(), &mut Vec::new(), &mut Vec::new()).unwrap_err()

@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_stay_together_where_the_server_takes_several() {
+    fn pasted_lines_become_one_multiline_message_if_supported() {
         assert_eq!(messages("a\nb\n\nc", 100, None), ["a", "b", " ", "c"]);
         assert_eq!(messages("\na\nb\n\nc\n", 100, Some((1000, 100))), ["a\nb\n\nc"]);
         assert_eq!(messages("a\nb\nc", 100, Some((1000, 2))), ["a\nb", "c"]);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_put_together_again_by_its_receivers() {
+    fn receivers_reassemble_long_lines() {
         let text = format!("{} end\nlast", "word ".repeat(200));
         let outgoing = Outgoing {
             number: 7,
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_fits_the_line_that_is_relayed() {
+    fn every_piece_fits_the_relayed_line() {
         let author = "a".repeat(32);
         let target = format!("#{}", "l".repeat(63));
         let text = "x".repeat(piece_bytes(&author, &target));
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn pasted_lines_are_pieces_of_their_own_and_blank_ones_stay_between_them() {
+    fn pasted_lines_are_separate_pieces_and_blank_ones_are_kept_between_them() {
         assert_eq!(pieces("\none\r\n\n\t two\n \n", 100), ["one", " ", "\t two"]);
         assert!(pieces(" \n ", 100).is_empty());
     }

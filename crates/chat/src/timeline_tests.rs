@@ -57,7 +57,7 @@ fn nothing_older_means_the_start() {
 }
 
 #[test]
-fn a_page_from_the_midst_has_unknown_neighbours() {
+fn a_page_from_the_middle_has_gaps_on_both_sides() {
     let mut timeline = Timeline::default();
     timeline.add_page(&Run::Latest, messages(90..93));
     timeline.add_page(&Run::Around("m50".to_owned()), messages(49..52));
@@ -69,7 +69,7 @@ fn a_page_from_the_midst_has_unknown_neighbours() {
 }
 
 #[test]
-fn what_only_this_client_knows_keeps_its_neighbour() {
+fn unsent_entries_keep_their_position() {
     let mut timeline = Timeline::default();
     timeline.push(message(1), true);
     timeline.push(Entry::new(Kind::Info, "parlor", 1, "joined"), true);
@@ -237,7 +237,7 @@ impl Model {
 
 proptest! {
     #[test]
-    fn whatever_happens_the_timeline_ends_as_the_servers_history(steps in steps()) {
+    fn whatever_happens_the_timeline_converges_to_the_servers_history(steps in steps()) {
         let mut model = Model {
             history: 0,
             timeline: Timeline::default(),

@@ -230,7 +230,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn the_timeline_ends_as_the_servers_history_and_nothing_is_said_twice(steps in steps()) {
+    fn the_timeline_converges_to_the_history_without_duplicates(steps in steps()) {
         let server = Server::default();
         let mut world = World { server, chat: Chat::new("r"), connected: false, said: 0 };
         for step in &steps {
@@ -248,7 +248,7 @@ proptest! {
     }
 
     #[test]
-    fn no_line_is_a_reason_to_panic(lines in prop::collection::vec(strange_line(), 0..60)) {
+    fn no_line_causes_a_panic(lines in prop::collection::vec(strange_line(), 0..60)) {
         let mut chat = Chat::new("r");
         let mut out = Vec::new();
         chat.logged_in("ann", [("labeled-response".to_owned(), String::new())], &mut out);
@@ -261,7 +261,7 @@ proptest! {
 }
 
 #[test]
-fn a_server_that_takes_any_number_of_lines_is_given_a_bounded_one() {
+fn multiline_messages_are_bounded_whatever_the_server_allows() {
     let mut chat = Chat::new("r");
     let mut out = Vec::new();
     let value = format!("max-bytes=1000,max-lines={}", usize::MAX);

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_way_to_write_an_address_is_understood() {
+    fn every_form_of_address_is_understood() {
         for (text, host, port) in [
             ("chat.example", "chat.example", None),
             ("chat.example:7000", "chat.example", Some(7000)),

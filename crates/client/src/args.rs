@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn without_words_it_is_the_own_machine() {
+    fn without_arguments_the_server_is_localhost() {
         assert_eq!(address(""), ("localhost".to_owned(), 9999));
         for line in ["[::1] 7000", "::1 7000", "[::1]:7000", "-hn [::1]:7000", "-hn=::1 -p 7000"] {
             assert_eq!(address(line), ("::1".to_owned(), 7000), "{line}");
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_refused_with_the_exit_code_for_it() {
+    fn invalid_arguments_are_refused_with_the_right_exit_code() {
         for line in [
             "a -hn b",
             "a 1 -p 2",

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_said_is_no_entry() {
+    fn lines_without_an_author_are_not_entries() {
         assert_eq!(read(":parlor NOTICE ann :maintenance at noon"), None);
         assert_eq!(read(":bob!bob@parlor JOIN #lobby"), None);
         assert_eq!(read(":bob!bob@parlor PRIVMSG #lobby"), None);

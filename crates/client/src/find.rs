@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_asked_for_is_marked() {
+    fn requested_history_is_marked() {
         let marks = |text, asked| marked(text, asked).replace(REVERSED, "|");
         assert_eq!(marks("Tea, tea and steam", "tea"), "|Tea|, |tea| and steam");
         assert_eq!(marks("the parser parses", "pars*"), "the |pars|er |pars|es");

@@ -62,7 +62,7 @@ fn servers_have_one_name_each() {
 }
 
 #[test]
-fn what_was_written_down_is_found_again() {
+fn written_entries_are_found_again() {
     let (_folder, known_hosts) = file();
     assert_eq!(known_hosts.read().unwrap().find(SERVER), None);
     set(&known_hosts, SERVER, certificate(1));
@@ -79,7 +79,7 @@ fn what_was_written_down_is_found_again() {
 
 #[cfg(unix)]
 #[test]
-fn nobody_else_may_look_into_it() {
+fn the_file_is_private() {
     use std::os::unix::fs::PermissionsExt;
     let (folder, known_hosts) = file();
     set(&known_hosts, SERVER, certificate(1));
@@ -90,7 +90,7 @@ fn nobody_else_may_look_into_it() {
 }
 
 #[test]
-fn lines_that_mean_nothing_stay_and_are_named() {
+fn invalid_lines_are_kept_and_reported() {
     let (_folder, known_hosts) = file();
     set(&known_hosts, "other:1", certificate(1));
     let good = String::from_utf8(fs::read(known_hosts.path()).unwrap()).unwrap();
@@ -113,7 +113,7 @@ fn lines_that_mean_nothing_stay_and_are_named() {
 }
 
 #[test]
-fn what_a_killed_client_left_behind_is_no_obstacle() {
+fn leftovers_of_a_killed_client_do_no_harm() {
     let (_folder, known_hosts) = file();
     set(&known_hosts, SERVER, certificate(1));
     fs::write(
@@ -144,7 +144,7 @@ fn a_change_that_is_refused_changes_nothing() {
 }
 
 #[test]
-fn clients_that_write_at_once_lose_nothing_of_each_other() {
+fn concurrent_writers_lose_nothing() {
     let (_folder, known_hosts) = file();
     let start = Barrier::new(8);
     thread::scope(|scope| {
@@ -171,7 +171,7 @@ fn clients_that_write_at_once_lose_nothing_of_each_other() {
 }
 
 #[test]
-fn a_file_that_grows_beyond_its_limit_is_not_read_and_not_written() {
+fn a_file_above_its_limit_is_neither_read_nor_written() {
     let (_folder, known_hosts) = file();
     set(&known_hosts, SERVER, certificate(1));
     let full = format!("#{}\n", "x".repeat(KNOWN_HOSTS_BYTES - 2));
@@ -188,7 +188,7 @@ fn a_file_that_grows_beyond_its_limit_is_not_read_and_not_written() {
 }
 
 #[test]
-fn a_file_or_folder_that_cannot_be_used_is_named() {
+fn an_unusable_file_or_folder_is_reported_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
@@ -238,7 +238,7 @@ fn accounts_have_lines_of_their_own() {
 }
 
 #[test]
-fn what_is_in_the_place_of_its_files_is_neither_followed_nor_waited_for() {
+fn links_and_pipes_in_place_of_its_files_are_not_followed_or_waited_for() {
     use std::os::unix::fs::symlink;
     let (_folder, known_hosts) = file();
     fs::create_dir_all(known_hosts.path.parent().unwrap()).unwrap();

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_stand_where_a_terminal_puts_them() {
+    fn characters_have_the_width_that_terminals_give_them() {
         assert_eq!(spot("", 10), (0, 0));
         assert_eq!(spot("abc", 10), (0, 3));
         assert_eq!(spot("abcdefghij", 10), (1, 0));

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_certain_is_shown_before_all_is_there() {
+    fn the_settled_beginning_is_shown_before_everything_has_arrived() {
         let mut missed = Missed::default();
         missed.add("#lobby", entries(&[(1, "a"), (4, "d"), (7, "g")]), None);
         missed.add("bob", entries(&[(2, "b"), (4, "e")]), None);

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_begin_anew_only_after_a_connection_that_held() {
+    fn pauses_reset_only_after_a_stable_connection() {
         let start = Instant::now();
         let mut pauses = Pauses::default();
         let mut next_seconds = |broke_at: u32, connected: bool| {
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn tries_are_counted_for_each_operation_however_often_it_breaks() {
+    fn attempts_are_counted_per_operation_across_reconnects() {
         let start = Instant::now();
         let mut pauses = Pauses::default();
         for tries in 1..=3 {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn patience_is_for_no_progress() {
+    fn timeouts_measure_the_lack_of_progress() {
         let start = Instant::now();
         let mut patience = Patience::new(start, 10 * SECOND, 100 * SECOND);
         assert_eq!(patience.over(start + 9 * SECOND, 0), None);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn who_can_go_elsewhere_goes_at_once_the_first_time() {
+    fn the_first_failover_to_another_server_is_immediate() {
         let mut pauses = Pauses::default();
         assert_eq!(pauses.next(255, true), NODE_PAUSE_MOST);
         assert_eq!(pauses.next(128, true).as_secs(), 2, "then they grow as ever");

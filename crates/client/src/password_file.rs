@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn line_ends_and_byte_order_marks_are_no_part_of_the_password() {
+    fn line_ends_and_byte_order_marks_are_not_part_of_the_password() {
         for text in
             ["secret", "secret\n", "secret\r\n", "secret\r", "\u{feff}secret\r\nrest", "secret\n\n"]
         {

@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_operation_is_not_guessed() {
+    fn unknown_operations_are_not_guessed() {
         assert_eq!(Operation::parse("hello"), Operation::Unknown("hello"));
         assert_eq!(Operation::parse("part rust"), Operation::Unknown("part rust"));
         assert_eq!(Operation::parse("CH bob many"), Operation::Unknown("CH bob many"));

@@ -96,7 +96,7 @@ fn user_and_password_are_given_where_the_proxy_wants_them() {
 }
 
 #[test]
-fn what_goes_wrong_is_told() {
+fn proxy_errors_are_reported() {
     let ending = |answers: &[u8]| talk(URL, answers, &Target::Name("a", 1)).1.unwrap_err();
     assert_eq!(ending(b"HTTP/1.1 400"), "it does not speak SOCKS5");
     assert_eq!(ending(b""), "it closed the connection");

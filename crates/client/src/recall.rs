@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_to_no_regular_file_is_left_as_it_is_and_nothing_is_kept() {
+    fn history_is_not_kept_in_anything_but_a_regular_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_and_what_begins_with_a_space_are_not_kept() {
+    fn secrets_and_lines_that_begin_with_a_space_are_not_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history");
         let mut recall = Recall::kept_in(&path).unwrap();

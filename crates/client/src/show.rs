@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_say_to_each_other_is_told_as_that() {
+    fn ctcp_messages_are_shown_as_such() {
         let told = |notice, text| {
             let place = Place::Private("bob".to_owned());
             let entry = Entry { notice, ..entry(place, Some("bob"), text) };
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_back_leaves_its_place_and_author() {
+    fn a_redacted_message_keeps_its_place_and_author() {
         let message = entry(Place::Lobby, Some("bob"), "oops");
         let line = |by| plain().arrival(&message.taken_back(by), NOON_MS);
         assert_eq!(line("bob"), "[BM] 12:02 bob: (taken back)");
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_others_send_reaches_the_terminal_as_a_control() {
+    fn control_characters_from_others_never_reach_the_terminal() {
         assert_eq!(harmless("\x1b[2Jx\x07\x7f\tz"), "^[[2Jx^G^?\tz");
         assert_eq!(harmless("a\u{9b}31m\u{202e}b"), "a<U+009B>31m<U+202E>b");
         assert_eq!(harmless("Grüße, 世界 👋🏽"), "Grüße, 世界 👋🏽");

@@ -106,7 +106,7 @@ fn bytes_go_both_ways_however_the_records_are_cut() {
 }
 
 #[test]
-fn what_comes_with_the_end_of_the_handshake_is_not_lost() {
+fn data_that_arrives_with_the_end_of_the_handshake_is_not_lost() {
     let mut config = server_config();
     config.send_half_rtt_data = true;
     let (encryption, mut server, mut client, mut socket) = agreed(config, b"early\r\n");
@@ -124,7 +124,7 @@ fn what_comes_with_the_end_of_the_handshake_is_not_lost() {
 }
 
 #[test]
-fn the_goodbye_of_the_server_is_the_end_and_what_follows_counts_for_nothing() {
+fn after_the_servers_close_notify_nothing_counts() {
     let (encryption, mut server, ..) = agreed(server_config(), b"");
     server.writer().write_all(b"last").unwrap();
     server.send_close_notify();
@@ -148,7 +148,7 @@ fn records_that_were_changed_on_the_way_are_an_error() {
 }
 
 #[test]
-fn the_goodbye_of_the_client_is_understood() {
+fn the_clients_close_notify_is_understood() {
     let (encryption, mut server, ..) = agreed(server_config(), b"");
     let records = encryption.goodbye();
     server.read_tls(&mut &records[..]).unwrap();
@@ -193,7 +193,7 @@ fn told_of_authority(name: Option<ServerName<'static>>) -> Vec<String> {
 
 /// Otherwise whoever answers for a name of that kind could show an honest certificate for the address that he has.
 #[test]
-fn nobody_vouches_for_a_server_whose_name_cannot_stand_in_a_certificate() {
+fn names_that_cannot_be_in_a_certificate_are_not_verified() {
     let address = ServerName::try_from("127.0.0.1").ok();
     assert_eq!(told_of_authority(address), [""; 0]);
     let told = told_of_authority(None);
@@ -235,7 +235,7 @@ fn a_server_that_stalls_in_the_handshake_is_given_up() {
 }
 
 #[test]
-fn a_server_that_says_a_byte_now_and_then_is_given_up_at_the_same_time() {
+fn a_server_that_trickles_bytes_is_given_up_at_the_same_time() {
     let slow = without_tls(|mut socket| {
         // The beginning of a long handshake record, one byte at a time, until the client has gone.
         let mut byte = 0_usize;
@@ -249,7 +249,7 @@ fn a_server_that_says_a_byte_now_and_then_is_given_up_at_the_same_time() {
 }
 
 #[test]
-fn what_says_something_else_is_told_from_what_says_nothing() {
+fn wrong_protocols_are_distinguished_from_silence() {
     let other = without_tls(|mut socket| {
         socket.write_all(b"hi").unwrap();
         drop(socket.read_to_end(&mut Vec::new()));

@@ -88,7 +88,7 @@ fn is_refused(file: &str, given: Option<u8>, shown: &Shown, parts: &[&str]) {
 }
 
 #[test]
-fn the_first_sight_is_told_and_remembered() {
+fn a_first_certificate_is_shown_and_remembered() {
     let told = format!("this certificate is accepted, with the fingerprint {}", fingerprint(1));
     is_news("", None, &self_made(1), &told, &certificate(1));
     let expired = Shown { vouched: Err(Doubt::Expired), ..self_made(1) };
@@ -98,7 +98,7 @@ fn the_first_sight_is_told_and_remembered() {
 }
 
 #[test]
-fn the_same_again_is_nothing_to_talk_about() {
+fn a_known_certificate_is_accepted_silently() {
     is_silent(&certificate(1), None, &self_made(1));
     is_silent(&certificate(1), None, &vouched(1));
     is_silent(&certificate(1), Some(1), &self_made(1));
@@ -107,7 +107,7 @@ fn the_same_again_is_nothing_to_talk_about() {
 }
 
 #[test]
-fn another_certificate_than_before_is_refused() {
+fn a_changed_certificate_is_refused() {
     let known = format!("known: {}", fingerprint(1));
     let parts = ["a different certificate than before", "reinstalled", "eavesdrop", &known];
     is_refused(&certificate(1), None, &self_made(2), &parts);
@@ -117,13 +117,13 @@ fn another_certificate_than_before_is_refused() {
 }
 
 #[test]
-fn an_authority_is_believed_without_a_word_and_remembered() {
+fn a_ca_issued_certificate_is_accepted_silently_and_remembered() {
     assert_eq!(meet("", None, &vouched(1)), (Ok(Vec::new()), AUTHORITY.to_owned()));
     is_news(&certificate(1), None, &vouched(2), "now has a certificate from a known CA", AUTHORITY);
 }
 
 #[test]
-fn a_server_that_had_an_authority_may_not_come_back_without() {
+fn a_server_with_a_ca_issued_certificate_may_not_return_without_one() {
     let parts = ["chat.example:9999 used to have a certificate from a known CA", "line 1 of FILE"];
     is_refused(AUTHORITY, None, &self_made(1), &parts);
     for (doubt, why) in [
@@ -139,7 +139,7 @@ fn a_server_that_had_an_authority_may_not_come_back_without() {
 }
 
 #[test]
-fn a_given_fingerprint_is_what_counts_and_is_remembered() {
+fn a_given_fingerprint_decides_and_is_remembered() {
     let told = format!("Saved the fingerprint {} for {SERVER}", fingerprint(2));
     for before in ["", &certificate(1), AUTHORITY, DAMAGED] {
         for shown in [self_made(2), vouched(2)] {
@@ -158,7 +158,7 @@ fn a_given_fingerprint_is_what_counts_and_is_remembered() {
 }
 
 #[test]
-fn an_authority_that_vouches_later_replaces_a_given_fingerprint() {
+fn a_later_ca_issued_certificate_replaces_a_given_fingerprint() {
     let (outcome, after) = meet("", Some(2), &self_made(2));
     assert!(outcome.is_ok());
     let (outcome, after) = meet(&after, None, &vouched(3));
@@ -167,7 +167,7 @@ fn an_authority_that_vouches_later_replaces_a_given_fingerprint() {
 }
 
 #[test]
-fn a_damaged_line_about_the_server_is_no_first_sight() {
+fn a_damaged_entry_does_not_count_as_a_first_contact() {
     is_refused(DAMAGED, None, &self_made(1), &["cannot be read", "fix line 1 of FILE"]);
     let (outcome, after) = meet(DAMAGED, None, &vouched(1));
     assert!(outcome.unwrap()[1].contains("now has a certificate from a known CA"));
@@ -175,7 +175,7 @@ fn a_damaged_line_about_the_server_is_no_first_sight() {
 }
 
 #[test]
-fn damaged_lines_about_others_are_named_and_stay() {
+fn damaged_entries_of_other_servers_are_reported_and_kept() {
     let person = Person::with(&format!("\nwhat is this\n{}", certificate(1)));
     let told = person.trust(None).remember(&self_made(1)).unwrap();
     assert_eq!(told, [format!("Line 2 of {} is invalid.", person.path().display())]);
@@ -199,7 +199,7 @@ fn forgetful(given: Option<u8>) -> [Trust; 2] {
 }
 
 #[test]
-fn what_cannot_be_remembered_is_not_trusted() {
+fn a_certificate_that_cannot_be_remembered_is_not_trusted() {
     for trust in forgetful(None) {
         let sentence = trust.check(&self_made(1)).unwrap_err().to_string();
         assert!(sentence.contains(", so nothing was sent to it"), "{sentence}");
@@ -209,7 +209,7 @@ fn what_cannot_be_remembered_is_not_trusted() {
 }
 
 #[test]
-fn what_needs_no_memory_goes_without() {
+fn ca_issued_certificates_work_without_a_known_hosts_file() {
     let given = forgetful(Some(1)).map(|trust| (trust, self_made(1)));
     let authority = forgetful(None).map(|trust| (trust, vouched(1)));
     for (trust, shown) in given.into_iter().chain(authority) {
@@ -224,7 +224,7 @@ fn what_needs_no_memory_goes_without() {
 
 /// A folder where files can be read but not written, also by those who may write everywhere.
 #[test]
-fn a_first_sight_that_cannot_be_written_down_is_refused() {
+fn a_first_certificate_that_cannot_be_stored_is_refused() {
     let person = Person::with("");
     // What should become the lock is a folder.
     std::fs::create_dir(person.path().with_extension("lock")).unwrap();
@@ -238,7 +238,7 @@ fn a_first_sight_that_cannot_be_written_down_is_refused() {
 
 /// Another client pinned the server between the look and the writing.
 #[test]
-fn two_clients_that_meet_a_server_at_once_do_not_overrule_each_other() {
+fn concurrent_first_contacts_do_not_overwrite_each_other() {
     let person = Person::with("");
     let (first, second) = (person.trust(None), person.trust(None));
     first.check(&self_made(1)).unwrap();

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_removed_is_gone_and_nothing_else() {
+    fn removing_capabilities_removes_nothing_else() {
         let mut set: Capabilities = [Capability::Batch, Capability::Sasl].into_iter().collect();
         set.remove(Capability::Batch);
         assert_eq!(set.iter().collect::<Vec<_>>(), [Capability::Sasl]);

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_stand_in_their_places() {
+    fn line_parts_are_written_in_order() {
         assert_eq!(line(|l| l.verb("PING").end()), "PING\r\n");
         assert_eq!(line(|l| l.verb("PING").text("").end()), "PING :\r\n");
         assert_eq!(
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn no_piece_can_begin_a_line_of_its_own() {
+    fn no_part_can_start_another_line() {
         let evil = "x\r\nQUIT\0y";
         let written = line(|l| {
             l.tag(evil, evil).raw_tags(evil).source(evil).verb(evil).param(evil).text(evil).end();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_none_is_made_one() {
+    fn invalid_parameters_are_made_valid() {
         assert_eq!(
             line(|l| l.verb("V").param("").param("a b").param(":c").end()),
             "V * a_b _c\r\n"

@@ -85,14 +85,14 @@ mod tests {
         B0:03:61:A3:96:17:7A:9C:B4:10:FF:61:F2:00:15:AD";
 
     #[test]
-    fn it_is_written_as_openssl_does_and_as_irc_does() {
+    fn fingerprints_are_formatted_like_openssl_and_like_irc() {
         let abc = Fingerprint::of(b"abc");
         assert_eq!(abc.to_string(), ABC);
         assert_eq!(format!("{abc:x}"), ABC.replace(':', "").to_lowercase());
     }
 
     #[test]
-    fn it_is_read_with_and_without_colons_in_either_case() {
+    fn fingerprints_are_parsed_with_and_without_colons_in_either_case() {
         let bare = ABC.replace(':', "");
         for text in [ABC, &ABC.to_lowercase(), &bare, &bare.to_lowercase()] {
             assert_eq!(text.parse(), Ok(Fingerprint::of(b"abc")), "{text}");
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_fingerprint_is_refused() {
+    fn invalid_fingerprints_are_refused() {
         let bare = ABC.replace(':', "");
         let wrong = [
             "",

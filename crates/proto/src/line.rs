@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_have_a_limit_of_their_own_and_the_rest_keeps_its_512() {
+    fn tags_have_their_own_limit_and_the_rest_keeps_512_bytes() {
         let rest = "a".repeat(510);
         let line = |data: usize| format!("@{} {rest}", "t".repeat(data));
         assert!(check_line(line(4094).as_bytes()).is_ok());
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_head_of_what_is_no_line_is_what_can_be_read_up_to_the_verb() {
+    fn an_invalid_lines_head_is_what_is_readable_up_to_the_verb() {
         assert_eq!(head(b"PRIVMSG #a :caf\xe9"), "PRIVMSG");
         assert_eq!(head(b"@label=x  :src  PRIVMSG #a :\0"), "@label=x  :src  PRIVMSG");
         assert_eq!(head(&[b"BM ", &[b'a'; 600][..]].concat()), "BM");

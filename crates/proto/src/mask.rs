@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_backslash_takes_the_meaning_from_wildcards_only() {
+    fn a_backslash_escapes_only_wildcards() {
         assert!(matches("a\\*b", "a*b"));
         assert!(!matches("a\\*b", "axb"));
         assert!(matches("a\\?", "a?"));
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn many_stars_take_no_more_steps_than_mask_times_text() {
+    fn matching_takes_at_most_mask_times_text_steps() {
         let text = "a".repeat(5000);
         for mask in [
             "*a".repeat(200) + "b",

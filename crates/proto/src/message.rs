@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_source_is_none_and_leading_spaces_do_not_matter() {
+    fn an_empty_source_is_ignored_and_so_are_leading_spaces() {
         assert_eq!(parse(": PING a").source, None);
         assert_eq!(parse("  ping a").verb, "ping");
     }

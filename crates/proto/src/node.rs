@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_is_written_as_it_was_read() {
+    fn a_node_survives_parsing_and_writing() {
         let digits = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         let known = format!("192.0.2.7:6697={digits}");
         for text in ["a.example:9999", "[2001:db8::1]:1", &known] {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_node_is_refused() {
+    fn invalid_nodes_are_refused() {
         let long = format!("{}:1", "a".repeat(NODE_ADDRESS_BYTES));
         let texts = [
             "", ":", "a", "a:", "a:0", "a:65536", "a:+1", ":1", "a b:1", "a/b:1", "u@a:1", "::1:1",
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_ends_with_the_line_without_a_star_and_has_a_bound() {
+    fn a_capability_list_ends_with_the_line_without_a_star_and_is_bounded() {
         let mut listing = Listing::default();
         assert_eq!(listing.take(&["*", "a:1", "no node"]), None);
         let names = |nodes: Vec<Node>| nodes.iter().map(Node::to_string).collect::<Vec<_>>();

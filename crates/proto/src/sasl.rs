@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn too_much_is_refused_and_the_next_message_begins_afresh() {
+    fn an_overlong_sasl_message_is_refused_and_the_next_starts_fresh() {
         let mut chunks = Chunks::default();
         assert_eq!(chunks.push(&"A".repeat(401)), Err(SaslError::ChunkTooLong));
         for _ in 0..10 {

@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_alike_is_the_same_password() {
+    fn passwords_typed_alike_are_equal() {
         assert_eq!(prepare("passwort\u{b2}"), "passwort2");
         assert_eq!(prepare("e\u{301}t\u{e9}"), prepare("\u{e9}te\u{301}"));
         assert_eq!(prepare("two\u{a0}words\u{3000}here"), "two words here");
@@ -46,14 +46,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_prepared_stays_as_it_is() {
+    fn unpreparable_passwords_are_used_as_they_are() {
         for as_it_is in ["\u{7}bell", "\u{627}1", "\u{1f600}e\u{301}", "\u{e000}", "\u{ad}", ""] {
             assert_eq!(prepare(as_it_is), as_it_is);
         }
     }
 
     #[test]
-    fn a_new_password_is_as_long_as_what_is_left_of_it() {
+    fn a_new_passwords_length_is_measured_after_preparation() {
         for long in ["1234", "\u{e9}\u{e9}", "\u{1f600}", "a\u{ad}bcd"] {
             assert!(is_long_enough(long), "{long}");
         }

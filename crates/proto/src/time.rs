@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_time_is_refused() {
+    fn invalid_times_are_refused() {
         assert_eq!(parse_server_time("2026-11-22T14:02:05.123Z"), Some(1_795_356_125_123));
         assert_eq!(parse_server_time("2026-11-22T14:02:05Z"), Some(1_795_356_125_000));
         assert_eq!(parse_server_time("2016-12-31T23:59:60.000Z"), Some(1_483_228_800_000));

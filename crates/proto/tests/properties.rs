@@ -41,7 +41,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_reads_back(
+    fn written_lines_parse_back(
         tags in vec(("[a-z0-9+/.-]{1,8}", any::<String>()), 0..4),
         source in proptest::option::of(word()),
         verb in "[A-Za-z]{1,8}|[0-9]{3}",
@@ -65,7 +65,7 @@ proptest! {
     }
 
     #[test]
-    fn hostile_pieces_still_make_exactly_one_line(
+    fn hostile_parts_still_make_exactly_one_line(
         key in any_text(), value in any_text(), source in any_text(), param in any_text(), text in any_text(),
     ) {
         let mut out = Vec::new();
@@ -79,14 +79,14 @@ proptest! {
     }
 
     #[test]
-    fn a_text_reaches_bm_as_it_was_typed(text in "[^ :\r\n\0][^\r\n\0]{0,30}") {
+    fn a_text_reaches_bm_unchanged(text in "[^ :\r\n\0][^\r\n\0]{0,30}") {
         for line in [format!("BM {text}"), format!("bm :{text}"), format!("BM   :{text}")] {
             prop_assert_eq!(Message::parse(&line).unwrap().rest(0), Some(text.as_str()));
         }
     }
 
     #[test]
-    fn tag_values_read_back(value: String) {
+    fn tag_values_survive_escaping(value: String) {
         let mut escaped = b"k=".to_vec();
         escape_value(&value, &mut escaped);
         let raw = String::from_utf8(escaped).unwrap();
@@ -110,7 +110,7 @@ proptest! {
     }
 
     #[test]
-    fn a_line_that_passes_keeps_the_rules(bytes in prop_oneof![vec(any::<u8>(), 0..600), any_text().prop_map(String::into_bytes)]) {
+    fn accepted_lines_follow_the_rules(bytes in prop_oneof![vec(any::<u8>(), 0..600), any_text().prop_map(String::into_bytes)]) {
         match check_line(&bytes) {
             Ok(line) => {
                 prop_assert_eq!(line.as_bytes(), &bytes[..]);
@@ -126,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn tags_up_to_the_limit_of_their_sender_pass(data in 0..TAGS_BYTES + 10) {
+    fn tags_up_to_the_senders_limit_are_accepted(data in 0..TAGS_BYTES + 10) {
         let line = format!("@{} V", "t".repeat(data));
         prop_assert_eq!(check_line(line.as_bytes()).is_ok(), data + 2 <= TAGS_CLIENT_BYTES);
         prop_assert_eq!(check_server_line(line.as_bytes()).is_ok(), data + 2 <= TAGS_BYTES);
@@ -147,7 +147,7 @@ proptest! {
     }
 
     #[test]
-    fn an_allowed_name_stands_in_a_line_as_it_is(name in "[a-c0-9_\\[\\]\\\\`^{}| -]{0,34}|#?[a-c,: \u{e9}\u{7}]{0,10}") {
+    fn allowed_names_appear_in_lines_unchanged(name in "[a-c0-9_\\[\\]\\\\`^{}| -]{0,34}|#?[a-c,: \u{e9}\u{7}]{0,10}") {
         if check_name(&name).is_ok() || check_room(&name).is_ok() {
             let bytes = encode::message(&[], Some(&name), "V", &[&name, &name]);
             prop_assert_eq!(bytes, format!(":{name} V {name} {name}\r\n").into_bytes());
@@ -155,19 +155,19 @@ proptest! {
     }
 
     #[test]
-    fn masks_agree_with_the_plain_definition(mask in "[ab*?\\\\A\u{e9}]{0,7}", text in "[abA*?\\\\\u{e9}]{0,7}") {
+    fn masks_match_a_naive_implementation(mask in "[ab*?\\\\A\u{e9}]{0,7}", text in "[abA*?\\\\\u{e9}]{0,7}") {
         prop_assert_eq!(mask::matches(&mask, &text), naive_matches(&mask, &text), "{} on {}", mask, text);
     }
 
     #[test]
-    fn a_completed_mask_is_complete(mask in "[a-b!@*]{0,8}") {
+    fn completing_a_mask_twice_changes_nothing(mask in "[a-b!@*]{0,8}") {
         let full = mask::complete_mask(&mask);
         let parts = mask::Source::parse(&full);
         prop_assert!(!parts.nick.is_empty() && parts.user.is_some() && parts.host.is_some(), "{}", full);
     }
 
     #[test]
-    fn times_read_back(ms in 0..253_402_300_800_000_i64) {
+    fn times_survive_writing_and_parsing(ms in 0..253_402_300_800_000_i64) {
         let mut out = Vec::new();
         write_server_time(ms, &mut out);
         let text = String::from_utf8(out).unwrap();
@@ -178,7 +178,7 @@ proptest! {
     }
 
     #[test]
-    fn any_number_is_written_as_some_time_and_any_text_is_read_or_refused(ms: i64, text in "[0-9T:.Z\u{e9}-]{18,25}") {
+    fn any_number_is_a_valid_time_and_any_text_is_parsed_or_refused(ms: i64, text in "[0-9T:.Z\u{e9}-]{18,25}") {
         let mut out = Vec::new();
         write_server_time(ms, &mut out);
         prop_assert!(parse_server_time(std::str::from_utf8(&out).unwrap()).is_some());
@@ -190,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn sasl_messages_read_back_from_their_chunks(bytes in vec(any::<u8>(), 0..3000)) {
+    fn sasl_messages_survive_chunking(bytes in vec(any::<u8>(), 0..3000)) {
         let mut chunks = Chunks::default();
         let mut params = encode_chunks(&bytes);
         let last = params.pop().unwrap();
@@ -212,14 +212,14 @@ proptest! {
     }
 
     #[test]
-    fn external_is_read_or_refused(bytes: Vec<u8>) {
+    fn external_messages_are_parsed_or_refused(bytes: Vec<u8>) {
         if let Ok(authzid) = decode_external(&bytes) {
             prop_assert_eq!(authzid.as_bytes(), bytes.as_slice());
         }
     }
 
     #[test]
-    fn plain_is_read_or_refused(bytes: Vec<u8>, user in "[^\0]{1,8}", password in "[^\0]{1,8}") {
+    fn plain_messages_are_parsed_or_refused(bytes: Vec<u8>, user in "[^\0]{1,8}", password in "[^\0]{1,8}") {
         if let Ok(plain) = decode_plain(&bytes) {
             prop_assert_eq!([&plain.authzid, &plain.authcid, &plain.password].map(String::as_str).join("\0").into_bytes(), bytes);
         }

@@ -25,7 +25,7 @@ mod rfc {
 }
 
 #[test]
-fn the_client_says_what_the_rfc_says() {
+fn the_client_matches_the_rfcs_example() {
     let mut client = ScramClient::new("user", "pencil", rfc::CLIENT_NONCE);
     assert_eq!(client.first(), rfc::CLIENT_FIRST.as_bytes());
     assert_eq!(client.respond(rfc::SERVER_FIRST.as_bytes()).unwrap(), rfc::CLIENT_FINAL.as_bytes());
@@ -33,7 +33,7 @@ fn the_client_says_what_the_rfc_says() {
 }
 
 #[test]
-fn the_server_says_what_the_rfc_says() {
+fn the_server_matches_the_rfcs_example() {
     let keys = Keys::derive("pencil", rfc::SALT, 4096);
     let mut server = ScramServer::start(rfc::CLIENT_FIRST.as_bytes()).unwrap();
     assert_eq!(server.user(), "user");
@@ -140,7 +140,7 @@ proptest! {
 }
 
 #[test]
-fn a_first_message_is_refused_for_what_is_wrong_with_it() {
+fn invalid_first_messages_are_refused_with_the_right_error() {
     let start = |message: &str| ScramServer::start(message.as_bytes()).map(|s| s.user().to_owned());
     assert_eq!(start("y,,n=ann,r=abc"), Ok("ann".into()));
     assert_eq!(start("n,a=Ann,n=ann,r=abc,x=extension"), Ok("ann".into()));
@@ -165,7 +165,7 @@ fn a_first_message_is_refused_for_what_is_wrong_with_it() {
 }
 
 #[test]
-fn a_final_message_must_belong_to_the_challenge_and_is_good_once() {
+fn a_final_message_must_match_its_challenge_and_works_once() {
     let keys = Keys::derive("secret", SALT, ITERATIONS);
     let (_, mut server, client_final) = until_final("ann", "secret", &keys);
     assert!(server.finish(&client_final).is_ok());
@@ -211,7 +211,7 @@ fn debug_output_shows_no_secret() {
 }
 
 #[test]
-fn an_app_password_of_the_same_salt_is_proven_as_well_and_a_code_comes_along() {
+fn app_passwords_with_the_same_salt_are_accepted_and_a_code_may_follow() {
     let mine = Keys::derive("secret", SALT, ITERATIONS);
     let phone = Keys::derive("drawn by the server", SALT, ITERATIONS);
     let exchange = |password: &str, code: Option<&str>| {

@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hub_commits_by_itself_only_when_idle_and_after_all_that_is_queued() {
+    fn the_hub_commits_itself_only_when_idle_and_after_everything_queued() {
         let folder = tempfile::tempdir().unwrap();
         let (handle, thread, committed) = journal(folder.path(), Duration::from_secs(60));
         let newest = || committed.load(Ordering::Acquire);
@@ -445,7 +445,7 @@ mod tests {
 
     /// In a server this takes up to [`crate::limits::MAINTAIN_SECONDS`], without any input.
     #[test]
-    fn what_was_taken_back_leaves_the_files_by_itself() {
+    fn redacted_text_leaves_the_files_by_itself() {
         let (folder, word) = (tempfile::tempdir().unwrap(), "xyzzy-secret");
         let (handle, thread, committed) = journal(folder.path(), Duration::from_millis(20));
         let thread = thread::spawn(|| thread.run());

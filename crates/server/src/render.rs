@@ -526,7 +526,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_has_the_user_and_the_host_of_the_time() {
+    fn sources_have_the_user_and_host_of_their_time() {
         let with = |userhost: Option<&str>, guest| {
             let author = Author { userhost, guest, ..ann() };
             let (source, room) =
@@ -555,7 +555,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_of_long_ago_stays_one() {
+    fn an_old_action_is_still_an_action() {
         let history = |text: &str| {
             let mut lines = Vec::new();
             let event = event(EventKind::Message, text);

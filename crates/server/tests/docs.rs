@@ -86,7 +86,7 @@ fn assert_complete(full: &str, file: &str) {
 }
 
 #[test]
-fn the_documentation_has_the_table_of_rights() {
+fn the_documentation_contains_the_table_of_rights() {
     let text = fs::read_to_string(root().join("docs/administration.md")).unwrap();
     let table = text.split("permission.rs -->\n").nth(1).expect("the table");
     assert_eq!(table.split("\n<!-- end -->").next().unwrap(), permission::markdown());

@@ -42,7 +42,7 @@ fn modules_become_one_script_without_import_export_and_comments() {
 }
 
 #[test]
-fn a_module_that_breaks_a_rule_is_named_with_the_rule() {
+fn a_module_that_breaks_a_rule_is_reported_with_the_rule() {
     for (text, part) in [
         ("const a = 2;\n", "the top-level name a is declared in web/core/a.js too"),
         ("import { b } from \"../core/a.js\";\n", "imports b, which web/core/a.js does not export"),

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn no_half_of_a_wide_character_is_left() {
+    fn no_half_of_a_wide_character_remains() {
         let mut canvas = Canvas::new(5, 1);
         canvas.put(0, 0, 5, "日本", Style::new());
         assert_eq!(row(&canvas), ["日", "", "本", "", " "]);

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn people_come_in_the_order_in_which_they_spoke_and_are_addressed_at_the_beginning() {
+    fn nick_completion_prefers_recent_speakers_and_adds_a_colon_at_the_start() {
         assert_eq!(completed("b"), ["bob: ", "bea: ", "Björn: ", "b"]);
         assert_eq!(completed("hi B"), ["bob ", "bea ", "Björn ", "B"]);
         assert_eq!(completed("hi @ca"), ["@carl ", "@ca"]);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn pressed_again_it_goes_on_and_comes_back_to_what_was_typed() {
+    fn repeated_completion_cycles_back_to_the_typed_text() {
         let mut completion = Completion::of("b", 1, "#lobby", &chat()).unwrap();
         assert_eq!(completion.choice(), "bob: ");
         completion.turn(true);

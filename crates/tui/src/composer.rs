@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn words_and_lines_are_moved_over_and_cut() {
+    fn keys_move_over_and_delete_words_and_lines() {
         use Act::{CutToEnd, CutToStart, CutWordLeft, CutWordRight, LineStart, WordLeft, Yank};
         assert_eq!(composed("one two", &[WordLeft]).cursor(), 4);
         assert_eq!(composed("one two", &[CutWordLeft]).text(), "one ");
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn up_and_down_go_through_the_lines_and_then_through_what_was_said() {
+    fn up_and_down_go_through_lines_and_then_the_input_history() {
         let said = Said::new(["first".to_owned(), " secret".to_owned(), "second".to_owned()]);
         let mut composer = Composer::default();
         composer.set("ab\ncd");
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paste_keeps_its_lines_and_loses_what_could_harm() {
+    fn a_paste_keeps_its_lines_and_loses_control_characters() {
         let mut composer = Composer::default();
         assert!(composer.paste("one\r\ntwo\x1b[31m\tthree\r\n"));
         assert_eq!(composer.text(), "one\ntwo[31m\tthree");

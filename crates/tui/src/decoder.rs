@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_takes_nothing_else_with_it() {
+    fn an_incomplete_sequence_swallows_nothing_else() {
         for (cut, meaning) in [
             ("\x1b", "<Escape>"),
             ("\x1b[", ""),
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_replaced() {
+    fn invalid_bytes_are_replaced() {
         assert_eq!(told(&decode(b"a\xffb\xe4 \xf0\x9f\x91x")), "a\u{fffd}b\u{fffd} \u{fffd}x");
         let mut decoder = Decoder::default();
         let mut events = Vec::new();
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_paste_without_its_end_is_a_paste_and_a_huge_one_is_cut() {
+    fn an_unterminated_paste_is_a_paste_and_a_huge_one_is_cut() {
         let mut decoder = Decoder::default();
         let mut events = Vec::new();
         decoder.feed(b"\x1b[200~one\ntwo\x1b[2", &mut events);
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bytes_make_it_panic_or_keep_it_waiting_for_more_than_it_may() {
+    fn no_bytes_make_the_decoder_panic_or_buffer_without_limit() {
         // A linear congruence makes the bytes; each third is of those that sequences are made of.
         let mut seed: u32 = 7;
         let mut decoder = Decoder::default();

@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn as_delivered_no_key_has_two_meanings_and_each_can_be_read() {
+    fn default_keys_are_unambiguous_and_parse() {
         assert_eq!(Keymap::new(&BTreeMap::new()).1, Vec::<String>::new());
         let mut names: Vec<_> = BINDINGS.iter().map(|binding| binding.name).collect();
         names.sort_unstable();
@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_come_as_they_are_written() {
+    fn keys_are_parsed_as_they_are_written() {
         let pressed = |code, modifiers| Key::from(KeyEvent::new(code, modifiers));
         assert_eq!(pressed(KeyCode::Char('k'), Modifiers::CONTROL), key("Ctrl-K"));
         assert_eq!(pressed(KeyCode::Char('a'), Modifiers::ALT), key("alt-a"));
@@ -482,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_the_person_takes_the_place_of_another_and_that_is_told() {
+    fn a_configured_key_replaces_a_default_and_says_so() {
         let (map, wrong) = Keymap::new(&configured(&[("palette", &["Ctrl-F"])]));
         assert_eq!(map.act(key("Ctrl-F"), &[Context::Text, Context::Anywhere]), Some(Act::Palette));
         assert_eq!(map.act(key("Ctrl-K"), &[Context::Anywhere]), None);
@@ -490,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn clashes_unknown_names_and_unknown_keys_are_told() {
+    fn clashes_unknown_names_and_unknown_keys_are_reported() {
         let (map, wrong) = Keymap::new(&configured(&[
             ("palette", &["F5"]),
             ("search", &["F5", "F6"]),
@@ -511,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_special_is_looked_at_first() {
+    fn the_most_specific_context_is_checked_first() {
         let map = Keymap::default();
         let up = key("Up");
         assert_eq!(map.act(up, &[Context::Empty, Context::Text]), Some(Act::FocusMessage));
@@ -521,7 +521,7 @@ mod tests {
     }
 
     #[test]
-    fn the_menu_of_a_message_has_what_can_be_done_with_it() {
+    fn a_messages_menu_lists_its_actions() {
         let map = Keymap::default();
         let mine = Has { failed: false, msgid: true, mine: true, reply: false };
         assert_eq!(map.menu(mine), "r reply  + react  c copy  d take back  Esc back");
@@ -530,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_has_the_keys_of_the_person() {
+    fn the_help_shows_the_configured_keys() {
         let (map, _) = Keymap::new(&configured(&[("palette", &["F9"])]));
         let help = map.help();
         let row = ("F9".to_owned(), "Go to a room or person, or do a command".to_owned());

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn beginnings_of_words_and_neighbours_come_first() {
+    fn matches_at_word_starts_and_consecutive_ones_rank_first() {
         assert_eq!(best("dev", &["#web-dev", "#dev", "#dxexv"]), ["#dev", "#web-dev", "#dxexv"]);
         assert_eq!(best("gc", &["#magic", "#garden-club"]), ["#garden-club", "#magic"]);
         assert_eq!(best("ANN", &["joanna", "ann"]), ["ann", "joanna"]);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_found_behind_a_slash_and_rooms_first_without_one() {
+    fn a_slash_finds_commands_and_without_one_rooms_rank_first() {
         let mut chat = Chat::new("r");
         let mut out = Vec::new();
         chat.logged_in("ann", [], &mut out);

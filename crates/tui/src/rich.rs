@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_after_a_colour_are_the_texts_own() {
+    fn digits_after_a_colour_code_belong_to_the_text() {
         assert_eq!(texts("\x03123").concat(), "3");
         assert_eq!(texts("\x034,x").concat(), ",x");
         assert_eq!(texts("\x03x").concat(), "x");
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_end_where_the_sentence_goes_on() {
+    fn links_end_before_punctuation() {
         let found = |text: &str| -> Vec<String> {
             addresses(text).into_iter().map(|range| text[range].to_owned()).collect()
         };

@@ -39,7 +39,7 @@ fn said(line: &str) -> (String, String, bool) {
 }
 
 #[test]
-fn what_is_no_command_is_said() {
+fn text_that_is_not_a_command_is_sent() {
     let here = |text: &str| ("#lobby".to_owned(), text.to_owned(), false);
     assert_eq!(said("hello /join"), here("hello /join"));
     assert_eq!(said("//join is a command"), here("/join is a command"));
@@ -52,7 +52,7 @@ fn what_is_no_command_is_said() {
 }
 
 #[test]
-fn the_operations_of_the_original_program_work_in_capitals() {
+fn the_original_operations_work_in_capitals() {
     assert_eq!(said("BM hello all"), ("#lobby".to_owned(), "hello all".to_owned(), false));
     assert_eq!(said("PM bob hi"), ("bob".to_owned(), "hi".to_owned(), false));
     assert_eq!(orders("PM bob"), [Order::Go("bob".to_owned())]);
@@ -99,14 +99,14 @@ fn commands_become_lines_of_the_protocol() {
 }
 
 #[test]
-fn other_servers_are_asked_in_the_words_of_irc() {
+fn other_servers_get_plain_irc_commands() {
     let orders = understand("/ban bob spam", "#lobby", &chat(&[])).unwrap();
     assert_eq!(orders, [Order::Do(Intent::Raw("MODE #lobby +b bob!*@*".to_owned()))]);
     assert!(refused("/ignore bob").contains("no list"));
 }
 
 #[test]
-fn what_is_wrong_is_told_with_what_would_be_right() {
+fn errors_say_what_would_be_right() {
     assert_eq!(
         refused("/jion #dev"),
         "There is no command /jion. Do you mean /join? To say it: //jion"

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_readable_on_their_background() {
+    fn nick_colours_are_readable_on_the_background() {
         // A dark grey (#1e1e1e) is harder than black.
         let dark = 0.013;
         for index in ON_DARK {
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn every_colour_of_mirc_is_one_of_the_terminal() {
+    fn every_mirc_colour_maps_to_a_terminal_colour() {
         let theme = Theme::default();
         assert!((0..99).all(|number| theme.mirc(number).is_some()));
         assert_eq!(theme.mirc(99), None);

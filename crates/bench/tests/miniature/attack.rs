@@ -31,17 +31,17 @@ fn attack(only: &[Kind]) {
 }
 
 #[test]
-fn attacks_by_work_take_the_server_from_nobody() {
+fn attacks_on_cpu_time_deny_service_to_nobody() {
     attack(&[Kind::Rooms, Kind::Masks, Kind::Bans, Kind::Targets, Kind::History]);
 }
 
 #[test]
-fn attacks_on_memory_and_disk_take_the_server_from_nobody() {
+fn attacks_on_memory_and_disk_deny_service_to_nobody() {
     attack(&[Kind::Unread, Kind::Tags, Kind::Addresses]);
 }
 
 #[test]
-fn attacks_on_logins_take_the_server_from_nobody() {
+fn attacks_on_logins_deny_service_to_nobody() {
     attack(&[Kind::Register, Kind::Guesses, Kind::Challenges]);
 }
 

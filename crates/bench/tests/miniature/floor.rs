@@ -31,14 +31,14 @@ fn fanout_sends_at_the_rate_it_is_given() {
 }
 
 #[test]
-fn a_server_without_the_capabilities_is_passed_over() {
+fn a_server_without_the_capabilities_is_skipped() {
     let fanout = Fanout { caps: "server-time".to_owned(), ..small_fanout() };
     let failure = fanout.run(&Kind::Floor, &bench()).unwrap_err();
     assert!(matches!(failure, Failure::Lacks(_)), "{failure}");
 }
 
 #[test]
-fn a_server_without_the_transport_is_passed_over() {
+fn a_server_without_the_transport_is_skipped() {
     let bench = Bench { transport: Transport::Tls, ..bench() };
     let failure = small_fanout().run(&Kind::Floor, &bench).unwrap_err();
     assert!(matches!(failure, Failure::Lacks(_)), "{failure}");
@@ -75,7 +75,7 @@ fn join_counts_what_the_lobby_costs() {
 }
 
 #[test]
-fn durable_passes_over_what_keeps_nothing() {
+fn durable_skips_servers_that_store_nothing() {
     let durable = Durable { senders: 4, window: 8, bytes: 40, rate: None, times: TIMES };
     let failure = durable.run(&Kind::Floor, &bench()).unwrap_err();
     assert!(matches!(failure, Failure::Lacks(_)), "{failure}");

@@ -94,13 +94,13 @@ fn failure_of(lie: Lie) -> Failure {
 }
 
 #[test]
-fn a_loss_is_noticed() {
+fn a_loss_is_detected() {
     let failure = failure_of(Lie::LosesTheTenth);
     assert!(matches!(failure, Failure::Miscounted { got: 10, expected: 9, .. }), "{failure}");
 }
 
 #[test]
-fn a_double_is_noticed() {
+fn a_duplicate_is_detected() {
     let failure = failure_of(Lie::DoublesTheTenth);
     assert!(matches!(failure, Failure::Miscounted { got: 9, expected: 10, .. }), "{failure}");
 }
@@ -112,7 +112,7 @@ fn a_refusal_is_not_taken_for_a_room() {
 }
 
 #[test]
-fn a_closed_connection_is_noticed() {
+fn a_closed_connection_is_detected() {
     let failure = failure_of(Lie::ClosesAtTheTenth);
     // Closing with bytes unread resets the connection, which the client may meet while sending.
     assert!(matches!(failure, Failure::Closed { .. } | Failure::Io { .. }), "{failure}");

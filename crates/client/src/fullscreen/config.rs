@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_configured_counts_and_the_rest_is_as_delivered() {
+    fn configured_values_override_the_defaults() {
         let (config, wrong) = Config::parse(
             "notify = \"osc9\"\nmouse = false\n[keys]\npalette = \"F5\"\nsend = [\"Enter\", \"F6\"]\n",
         );
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line_and_what_would_be_right() {
+    fn config_errors_name_the_line_and_the_remedy() {
         let (config, wrong) = Config::parse("mouse = true\nmice = 3\n");
         assert_eq!(config, Config::default());
         assert!(wrong[0].starts_with("line 2: unknown field `mice`"), "{wrong:?}");

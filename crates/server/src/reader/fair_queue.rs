@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_much_waits_behind_themselves() {
+    fn large_requests_only_delay_their_own_requester() {
         let (sender, receiver) = bounded(100, 100, Gauge::default());
         for item in [10, 11, 12, 13] {
             sender.try_send(1, item).unwrap();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn one_thing_of_each_is_served_at_a_time_and_a_rest_comes_first() {
+    fn one_item_per_key_is_served_at_a_time_and_continuations_come_first() {
         let (sender, receiver) = bounded(100, 100, Gauge::default());
         for (key, item) in [(1, 10), (1, 11), (2, 20)] {
             sender.try_send(key, item).unwrap();
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn each_has_a_bound_and_all_together() {
+    fn the_queue_is_bounded_per_key_and_in_total() {
         let waiting = Gauge::default();
         let (sender, receiver) = bounded(3, 2, waiting.clone());
         assert_eq!(
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_hears_that_nothing_more_comes() {
+    fn waiting_receivers_are_woken_when_the_queue_closes() {
         let (sender, receiver) = bounded::<u8, u32>(3, 2, Gauge::default());
         let waits = std::thread::spawn(move || receiver.recv().is_none());
         drop(sender);

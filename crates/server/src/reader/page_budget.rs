@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_where_the_requester_goes_on() {
+    fn the_next_page_begins_where_the_last_was_cut() {
         assert_eq!(ids(Select::Latest, 3), [17, 18, 19]);
         assert_eq!(ids(Select::LatestAfter(Point::Id(9)), 3), [17, 18, 19]);
         assert_eq!(ids(Select::Before(Point::Time(20)), 3), [17, 18, 19]);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn one_stays_whatever_its_size_and_all_that_fit() {
+    fn one_item_stays_whatever_its_size_and_all_others_that_fit() {
         for select in [Select::Latest, Select::After(Point::Id(1)), Select::Around(Point::Id(15))] {
             assert_eq!(ids(select, 0).len(), 1, "{select:?}");
             assert_eq!(ids(select, 100).len(), 10, "{select:?}");
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_of_several_lines_counts_each() {
+    fn multiline_messages_count_every_line() {
         let mut pair = events(1..3);
         pair[0].text = "a\nb\rc".into();
         assert_eq!(bytes(&pair[0]), 5 + 5 * LINE_FRAME_BYTES);

@@ -285,7 +285,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn people_are_told_how_much_is_unread_since_when_and_whether_it_is_about_them() {
+    fn the_unread_sentence_gives_counts_dates_and_mentions() {
         let unread = |conversation, messages, mentions| Unread {
             conversation,
             messages,

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_put_together_are_the_line() {
+    fn joined_pieces_give_the_line() {
         let text = "\u{20ac}".repeat(300);
         let all: Vec<_> = cut(&text).collect();
         assert!(all.iter().all(|(_, piece)| piece.len() <= EXPORT_PIECE_BYTES));

@@ -153,14 +153,14 @@ mod tests {
     }
 
     #[test]
-    fn long_lines_go_on_in_the_next() {
+    fn long_lines_continue_on_the_next() {
         assert_eq!(parted("abcdef\ng\r\u{e9}\u{e9}\u{e9}", 4), "abcd\ref\ng\r\u{e9}\u{e9}\r\u{e9}");
         assert_eq!(parted("abcd\n", 4), "abcd\n");
         assert_eq!(parted("a\u{e9}\u{e9}", 2), "a\r\u{e9}\r\u{e9}");
     }
 
     #[test]
-    fn joining_and_taking_apart_lose_nothing() {
+    fn joining_and_splitting_lines_loses_nothing() {
         let mut texts = BTreeSet::new();
         for lines in all_joined() {
             let mut text = String::new();

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_owner_may_open_it_and_what_was_left_is_replaced() {
+    fn the_admin_socket_is_private_and_a_leftover_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let (folder, path) = (folder.path(), folder.path().join(ADMIN_SOCKET));
         for _ in 0..2 {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_in_its_place_goes_and_what_it_leads_to_stays() {
+    fn a_link_in_place_of_the_admin_socket_is_removed_but_not_its_target() {
         let folder = tempfile::tempdir().unwrap();
         let (folder, path) = (folder.path(), folder.path().join(ADMIN_SOCKET));
         let other = folder.join("other");
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_with_a_long_path_has_one_too() {
+    fn a_folder_with_a_long_path_has_an_admin_socket_too() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("f".repeat(150));
         fs::create_dir(&folder).unwrap();

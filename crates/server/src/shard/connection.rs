@@ -336,7 +336,7 @@ mod tests {
     use crate::transport::certificate::Certificate;
 
     #[test]
-    fn who_was_told_to_log_in_has_half_a_minute_from_then_on_or_less() {
+    fn a_session_told_to_log_in_has_at_most_half_a_minute() {
         let (mut connection, _peer) = unread(0);
         let limits = |login_seconds| Limits { login_seconds, ..Limits::default() };
         let patience = |connection: &Connection, seconds| {
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_of_a_proxy_is_no_line_however_it_is_cut() {
+    fn a_proxy_header_is_never_a_line_however_it_is_split() {
         let config: Config = toml::from_str("server.proxies = [\"127.0.0.1\"]").unwrap();
         let certificate = Certificate::load(&config.tls, None).unwrap();
         let header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x63\x7f\0\0\x01\x10\0\x27\x0f";

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_says_what_is_wrong() {
+    fn the_health_answer_says_what_is_wrong() {
         let cases = [
             (
                 (ProbeResult::Writable, PLENTY),
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn one_write_answers_all_who_ask_while_it_is_under_way_and_shortly_after() {
+    fn one_probe_answers_everybody_who_asks_meanwhile_and_shortly_after() {
         let (mut state, begin) = (Health::default(), Instant::now());
         assert_eq!(state.ask(requester(1), begin, PLENTY), HealthCheck::Probe);
         assert_eq!(state.ask(requester(2), after(begin, 3), PLENTY), HealthCheck::Wait);
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_does_not_answer_is_waited_for_only_so_long_and_written_to_only_once() {
+    fn an_unresponsive_store_is_probed_once_and_waited_for_briefly() {
         let (mut state, begin) = (Health::default(), Instant::now());
         let late = health(ProbeResult::NoAnswer, PLENTY);
         assert_eq!(state.ask(requester(1), begin, PLENTY), HealthCheck::Probe);

@@ -85,7 +85,7 @@ mod tests {
     use crate::listen::bind;
 
     #[test]
-    fn the_system_holds_little_for_a_connection() {
+    fn the_kernel_buffers_little_per_connection() {
         let listener = bind(Some("127.0.0.1"), 0).unwrap();
         let address = listener.local_addr().unwrap();
         let (inbox, outlet) = crate::inbox::new(Default::default()).unwrap();

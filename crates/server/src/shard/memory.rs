@@ -217,7 +217,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn if_too_much_waits_who_took_nothing_goes_first_and_then_who_has_most() {
+    fn under_memory_pressure_stalled_connections_go_first_then_the_largest() {
         let (mut shard, _ends) = shard(1_500_000);
         let (large, _peer) = told(&mut shard, 1_000_000);
         let (small, _other) = told(&mut shard, 400_000);
@@ -239,7 +239,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_shard_with_less_than_its_share_ends_nobody() {
+    fn a_shard_below_its_share_of_memory_closes_nobody() {
         let (mut shard, _ends) = shard(2_000_000);
         let (_slot, _peer) = told(&mut shard, 900_000);
         shard.parts.memory.note(1, 5_000_000);
@@ -251,7 +251,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn who_has_read_nothing_for_a_minute_goes_whatever_is_heard_of_it() {
+    fn a_connection_that_reads_nothing_for_a_minute_is_closed_even_if_it_sends() {
         let (mut shard, _ends) = shard(0);
         let (stuck, _peer) = told(&mut shard, 500_000);
         let (slow, mut reads) = told(&mut shard, 500_000);
@@ -277,7 +277,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn who_has_taken_everything_is_not_counted() {
+    fn connections_without_a_backlog_are_not_counted() {
         let (mut shard, _ends) = shard(0);
         let (slot, mut peer) = told(&mut shard, 500_000);
         assert!(shard.waiting > 0);

@@ -34,7 +34,7 @@ fn connect(shard: &mut Shard, stage: Stage) -> Peer {
 }
 
 #[test]
-fn a_flood_of_connections_is_accepted_in_parts_and_nobody_else_waits_for_it() {
+fn a_flood_of_connections_is_accepted_in_steps_and_delays_nobody_else() {
     let (mut shard, (to_hub, ..)) = shard(0);
     let listener = listen::bind(Some("127.0.0.1"), 0).unwrap();
     let (address, (inbox, mut outlet)) =
@@ -60,7 +60,7 @@ fn a_flood_of_connections_is_accepted_in_parts_and_nobody_else_waits_for_it() {
 }
 
 #[test]
-fn those_who_have_not_logged_in_are_read_as_long_as_they_have_time_left() {
+fn newcomers_are_read_within_their_time_budget() {
     let (mut shard, _ends) = shard(0);
     let _crowd: Vec<Peer> = (0..9).map(|_| connect(&mut shard, Stage::LoggingIn)).collect();
     let _ann = connect(&mut shard, Stage::Ready);
@@ -78,7 +78,7 @@ fn those_who_have_not_logged_in_are_read_as_long_as_they_have_time_left() {
 }
 
 #[test]
-fn more_of_them_than_a_round_has_time_for_leave_half_of_the_core_to_others() {
+fn a_flood_of_newcomers_leaves_half_a_core_to_others() {
     let (mut shard, _ends) = shard(0);
     let (_inbox, mut outlet) = inbox::new(Default::default()).unwrap();
     let _crowd: Vec<Peer> =

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outbox_takes_little_more_than_what_waits_in_it() {
+    fn an_outbox_uses_little_more_memory_than_its_contents() {
         let mut outbox = Outbox::default();
         let short: Arc<[u8]> = vec![b'x'; 100].into();
         let number = 100_000;

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_answers_what_was_written_before_it_and_that_once() {
+    fn a_line_acknowledges_what_was_written_before_it_once() {
         let live = |live| Watermarks { kept: 0, live };
         let mut receipts = Receipts::default();
         assert_eq!(receipts.answered(), None);

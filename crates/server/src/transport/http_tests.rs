@@ -578,7 +578,7 @@ fn sequence<'p>(
 
 proptest! {
     #[test]
-    fn any_bytes_come_to_the_same_however_they_are_cut_and_within_bounds(
+    fn input_is_parsed_the_same_however_it_is_split_and_within_bounds(
         bytes in prop_oneof![6 => vec(some_request(), 1..4).prop_map(|all| all.concat()),
             1 => vec(any::<u8>(), 0..300),
             1 => vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b'a')], 0..40)],

@@ -256,7 +256,7 @@ fn some_bytes() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn any_bytes_come_to_the_same_however_they_are_cut_and_within_bounds(
+    fn input_is_parsed_the_same_however_it_is_split_and_within_bounds(
         bytes in some_bytes(),
         cuts in vec(1..700_usize, 1..20),
     ) {

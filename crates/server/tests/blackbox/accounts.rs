@@ -57,7 +57,7 @@ fn app_password(ann: &mut Client, name: &str) -> String {
 }
 
 #[test]
-fn a_second_factor_is_asked_for_by_every_way_and_each_code_is_good_once() {
+fn every_login_method_asks_for_the_second_factor_and_codes_work_once() {
     let server = Server::start("");
     let mut ann = server.log_in("ann");
     let token = app_password(&mut ann, "phone");
@@ -113,7 +113,7 @@ fn a_second_factor_is_asked_for_by_every_way_and_each_code_is_good_once() {
 }
 
 #[test]
-fn operators_that_need_a_second_factor_have_their_rights_with_it_alone() {
+fn operators_who_need_a_second_factor_have_no_rights_without_it() {
     let server = Server::start(
         "operator = [{ account = \"ann\", role = \"admin\" }]\naccounts.operators_need_2fa = true\n",
     );
@@ -136,7 +136,7 @@ fn operators_that_need_a_second_factor_have_their_rights_with_it_alone() {
 }
 
 #[test]
-fn guessed_codes_are_failed_logins() {
+fn wrong_codes_count_as_failed_logins() {
     let server = Server::start("limits.failed_logins = 2\n");
     let mut ann = server.log_in("ann");
     let (_, codes) = turn_on(&mut ann);
@@ -152,7 +152,7 @@ fn guessed_codes_are_failed_logins() {
 }
 
 #[test]
-fn what_was_confirmed_of_an_account_survives_kills() {
+fn confirmed_account_changes_survive_kills() {
     let mut random = Random::seeded();
     let mut server = Server::start("");
     let mut tokens = Vec::new();
@@ -256,7 +256,7 @@ fn a_one_time_code_logs_in_everywhere_to_set_a_new_password() {
 }
 
 #[test]
-fn what_is_kept_waits_for_the_new_password_which_is_not_the_code() {
+fn pending_messages_wait_for_a_new_password_other_than_the_code() {
     let server = Server::start("operator = [{ account = \"ada\", role = \"admin\" }]");
     let mut ada = server.log_in("ada");
     server.log_in("pupil");
@@ -296,7 +296,7 @@ fn what_is_kept_waits_for_the_new_password_which_is_not_the_code() {
 /// the session is told nothing, and nobody sees its user online. When it is set on another connection,
 /// the session ends.
 #[test]
-fn who_has_only_a_one_time_code_sees_nothing_and_is_not_seen() {
+fn a_session_with_a_one_time_code_sees_nobody_and_is_not_seen() {
     let server =
         Server::start("operator = [{ account = \"ada\", role = \"admin\" }]\nserver.guests = true");
     let mut ada = server.log_in("ada");
@@ -348,7 +348,7 @@ fn who_has_only_a_one_time_code_sees_nothing_and_is_not_seen() {
 }
 
 #[test]
-fn an_export_has_pages_that_are_json() {
+fn exports_come_in_pages_of_valid_json() {
     let server = Server::start("");
     let mut ann = server.log_in("ann");
     for number in 0..300 {

@@ -43,7 +43,7 @@ fn texts(data: &Path) -> Vec<String> {
 /// Three people talk without a pause. What each was told is stored when the backup began is in it, and
 /// of what came later a part without gaps. The server that is made of it is the same one to clients.
 #[test]
-fn a_backup_under_load_has_all_that_was_confirmed_before_it() {
+fn a_backup_under_load_contains_everything_confirmed_before_it() {
     const NAMES: [&str; 3] = ["ann", "bob", "cid"];
     let mut server = Server::start("");
     let place = tempfile::tempdir().expect("a folder");
@@ -102,7 +102,7 @@ fn a_backup_under_load_has_all_that_was_confirmed_before_it() {
 }
 
 #[test]
-fn what_a_backup_and_a_restore_refuse() {
+fn invalid_backups_and_restores_are_refused() {
     let mut server = Server::start("");
     server.log_in("ann");
     let place = tempfile::tempdir().expect("a folder");

@@ -32,7 +32,7 @@ fn the_longest_line_is_taken() {
 
 /// A text that fits the sender's line may be too long for its receivers', who get the sender's name before it.
 #[test]
-fn a_text_that_would_not_fit_at_its_receivers_is_refused() {
+fn a_text_too_long_for_the_relayed_line_is_refused() {
     let server = Server::start("");
     let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
     ann.until(":bob!* JOIN #lobby");
@@ -64,7 +64,7 @@ fn tags_too_long_are_refused() {
 }
 
 #[test]
-fn of_other_tags_only_some_are_stored() {
+fn other_client_tags_are_stored_up_to_a_limit() {
     let server = Server::start(GUESTS);
     let mut ann = server.connect("ann");
     ann.request("message-tags echo-message batch draft/multiline standard-replies");
@@ -139,7 +139,7 @@ fn invalid_utf8_is_refused_and_not_stored() {
 }
 
 #[test]
-fn what_is_no_line_is_answered_with_its_verb_and_label_if_they_can_be_read() {
+fn invalid_lines_are_answered_with_their_verb_and_label_if_readable() {
     let server = Server::start("");
     let mut ann = server.connect("ann");
     ann.request("labeled-response batch");
@@ -169,7 +169,7 @@ fn what_is_no_line_is_answered_with_its_verb_and_label_if_they_can_be_read() {
 }
 
 #[test]
-fn before_the_login_verbs_say_that_one_must_log_in() {
+fn before_the_login_verbs_ask_for_a_login() {
     let server = Server::start("");
     let mut ann = server.connect("ann");
     for verb in ["BM", "PM", "CH"] {
@@ -211,7 +211,7 @@ fn an_unknown_command_is_named_in_the_answer() {
 }
 
 #[test]
-fn too_few_parameters_are_told_and_nothing_is_done() {
+fn missing_parameters_are_reported_and_nothing_happens() {
     let server = Server::start(GUESTS);
     let mut ann = server.guest("ann");
     for line in [
@@ -266,7 +266,7 @@ fn half_a_login_leaves_nothing_behind() {
 
 /// Logged in before the bytes end: the login counts, and what was asked is answered.
 #[test]
-fn what_was_sent_before_the_end_of_input_is_done() {
+fn commands_sent_before_the_end_of_input_are_carried_out() {
     let server = Server::start("");
     let mut bob = server.log_in("bob");
     let mut ann = server.connect("ann");

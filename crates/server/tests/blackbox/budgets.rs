@@ -26,7 +26,7 @@ fn until_refused(client: &mut Client) -> String {
 }
 
 #[test]
-fn who_asks_for_too_much_is_told_how_long_to_wait_and_others_are_not_refused() {
+fn asking_for_too_much_is_refused_with_a_delay_and_others_are_unaffected() {
     let server = Server::start(CONFIG);
     let mut eve = server.guest("eve");
     for number in 0..20 {
@@ -92,7 +92,7 @@ fn thousands_of_lines_at_once_are_all_answered_in_order() {
 }
 
 #[test]
-fn who_has_too_much_stored_is_told_how_long_to_wait_on_whatever_device() {
+fn storing_too_much_is_refused_with_a_delay_on_every_device() {
     let server = Server::start("limits.stored_bytes_per_hour = 36000\n");
     let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
     ann.send("PM bob :hello");
@@ -132,7 +132,7 @@ fn devices(server: &Server, name: &str, count: usize) -> Vec<Client> {
 }
 
 #[test]
-fn a_reader_is_not_pushed_out_by_private_messages_and_the_senders_are_refused() {
+fn private_messages_cannot_push_out_a_reader_and_senders_are_refused() {
     // So small an outbox that a few hundred lines would fill it.
     let server = Server::start("server.guests = true\nlimits.outbox_bytes = 1048576\n");
     let mut victim = server.log_in("victim");
@@ -162,7 +162,7 @@ fn a_reader_is_not_pushed_out_by_private_messages_and_the_senders_are_refused() 
 }
 
 #[test]
-fn many_messages_for_somebody_offline_do_not_bury_a_friends() {
+fn a_flood_of_offline_messages_does_not_bury_a_friends() {
     let server = Server::start("limits.commands_per_second = 0\n");
     drop(server.log_in("victim"));
     let (mut eve, mut ann) = (server.log_in("eve"), server.log_in("ann"));
@@ -254,7 +254,7 @@ fn a_paste_and_a_client_that_joins_fifty_rooms_are_never_refused() {
 }
 
 #[test]
-fn twenty_people_behind_one_address_with_the_habits_of_their_clients_are_never_refused() {
+fn twenty_ordinary_clients_behind_one_address_are_never_refused() {
     let server = Server::start(DEFAULTS);
     let mut people: Vec<Client> = Vec::new();
     for number in 0..20 {

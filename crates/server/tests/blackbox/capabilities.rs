@@ -33,7 +33,7 @@ fn list(client: &mut Client, subcommand: &str) -> (Vec<String>, usize) {
 }
 
 #[test]
-fn the_list_for_302_is_whole_however_long_it_is_and_the_old_one_is_one_line() {
+fn the_capability_list_is_complete_for_302_and_one_line_otherwise() {
     let server = server();
     let mut new = server.connect("new");
     new.send(&format!("NICK {NICK}"));
@@ -91,7 +91,7 @@ fn a_long_request_is_answered_in_full() {
 }
 
 #[test]
-fn what_is_supported_is_told_in_full_on_lines_that_fit() {
+fn isupport_tokens_are_sent_in_full_on_lines_that_fit() {
     let server = server();
     let mut ann = server.guest(NICK);
     ann.send("ISUPPORT");

@@ -98,7 +98,7 @@ fn the_address_to_listen_on_may_be_a_name() {
 
 /// Beside the first address; both lead to the same room.
 #[test]
-fn more_addresses_to_listen_on_are_told_and_work() {
+fn further_listen_addresses_are_announced_and_work() {
     let server = Server::start("server.guests = true\nserver.listen = [\"127.0.0.1:0\"]\n");
     let log = server.log();
     let told = log.lines().find(|line| line.contains("address=127.0.0.1:"));
@@ -120,7 +120,7 @@ fn more_addresses_to_listen_on_are_told_and_work() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named_and_no_folder_is_made() {
+fn a_port_in_use_is_reported_and_no_folder_is_created() {
     let folder = tempfile::tempdir().expect("a folder");
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
@@ -142,7 +142,7 @@ fn a_data_folder_that_is_a_file_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_data_folder_where_nothing_can_be_written_is_refused() {
+fn an_unwritable_data_folder_is_refused() {
     // Not even the superuser can make a folder there.
     refused(&mut serve(Path::new("/proc/parlor-data")), &["/proc/parlor-data"]);
 }
@@ -254,7 +254,7 @@ fn a_config_is_checked_without_a_start() {
 
 /// What one needs to know of it, before it says that it waits.
 #[test]
-fn the_start_tells_where_the_data_is_the_fingerprint_and_how_to_join() {
+fn startup_prints_the_data_folder_the_fingerprint_and_how_to_join() {
     let server = Server::start("");
     let log = server.log();
     let data = server.data().canonicalize().expect("it is there");
@@ -270,7 +270,7 @@ fn the_start_tells_where_the_data_is_the_fingerprint_and_how_to_join() {
 }
 
 #[test]
-fn port_address_and_folder_may_stand_in_the_config_and_the_command_line_comes_first() {
+fn the_command_line_overrides_port_address_and_folder_of_the_config() {
     let folder = tempfile::tempdir().expect("a folder");
     let (named, other) = (folder.path().join("named"), folder.path().join("other"));
     let config = folder.path().join("parlor.toml");
@@ -336,7 +336,7 @@ fn least_stop(mut server: impl FnMut() -> (Server, Vec<Client>)) -> Duration {
 
 /// Nobody of them reads before the server is gone, and each finds its last lines all the same.
 #[test]
-fn by_sigterm_a_thousand_idle_clients_are_not_waited_for() {
+fn sigterm_does_not_wait_for_a_thousand_idle_clients() {
     allow_many_connections();
     let took = least_stop(|| {
         let server = Server::start_as(
@@ -358,7 +358,7 @@ fn by_sigterm_a_thousand_idle_clients_are_not_waited_for() {
 }
 
 #[test]
-fn by_sigterm_everybody_is_told_and_all_is_kept() {
+fn sigterm_tells_everybody_and_keeps_everything() {
     let mut server = Server::start("");
     let mut clients = [server.log_in("ann"), server.log_in("bob")];
     clients[0].until(":bob!* JOIN #lobby");
@@ -378,7 +378,7 @@ fn by_sigterm_everybody_is_told_and_all_is_kept() {
 }
 
 #[test]
-fn by_sigterm_with_nobody_there_it_ends_at_once() {
+fn sigterm_without_clients_ends_at_once() {
     let mut server = Server::start("");
     let (status, took) = server.terminate();
     assert!(status.success(), "{status}");
@@ -388,7 +388,7 @@ fn by_sigterm_with_nobody_there_it_ends_at_once() {
 
 /// Even one who does not read does not hold it up.
 #[test]
-fn by_sigterm_a_client_that_never_reads_is_not_waited_for() {
+fn sigterm_does_not_wait_for_a_client_that_never_reads() {
     let mut server = Server::start("server.guests = true\n");
     let stuck = server.guest("stuck");
     let mut ann = server.guest("ann");
@@ -406,7 +406,7 @@ fn by_sigterm_a_client_that_never_reads_is_not_waited_for() {
 }
 
 #[test]
-fn the_terminal_shows_who_comes_and_goes_and_no_secret() {
+fn the_terminal_shows_logins_and_departures_and_no_secrets() {
     let server = Server::start("");
     let mut ann = server.connect("ann");
     ann.send("LOGIN ann :open sesame");

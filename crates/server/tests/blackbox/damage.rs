@@ -16,7 +16,7 @@ fn check(server: &Server) -> Output {
 }
 
 #[test]
-fn a_damaged_message_is_shown_as_that_and_the_operator_is_told() {
+fn a_damaged_message_is_marked_and_the_operator_is_told() {
     let mut server = Server::start("");
     let mut ann = server.log_in("ann");
     for text in ["one", "two", "three"] {
@@ -49,7 +49,7 @@ fn a_damaged_message_is_shown_as_that_and_the_operator_is_told() {
 
 /// What `chatserver salvage` says: what it leaves out on standard error, a line each.
 #[test]
-fn what_is_sound_can_be_salvaged() {
+fn intact_data_can_be_salvaged() {
     let mut server = Server::start("");
     let mut ann = server.log_in("ann");
     for text in ["one", "two"] {

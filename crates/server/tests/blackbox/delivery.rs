@@ -26,7 +26,7 @@ fn is_shown(server: &Server) -> bool {
 }
 
 #[test]
-fn what_was_told_to_a_dead_link_is_shown_at_the_next_login() {
+fn messages_sent_to_a_dead_link_are_shown_at_the_next_login() {
     let server = Server::start("limits.ping_seconds = 1");
     let (ann, mut bob) = told(&server);
     // Bob's client answers; hers does not.
@@ -39,7 +39,7 @@ fn what_was_told_to_a_dead_link_is_shown_at_the_next_login() {
 }
 
 #[test]
-fn what_was_told_to_a_connection_that_breaks_is_shown_at_the_next_login() {
+fn messages_sent_to_a_breaking_connection_are_shown_at_the_next_login() {
     let server = Server::start("");
     let (ann, mut bob) = told(&server);
     drop(ann);
@@ -49,7 +49,7 @@ fn what_was_told_to_a_connection_that_breaks_is_shown_at_the_next_login() {
 }
 
 #[test]
-fn what_was_kept_is_shown_again_if_the_connection_dies_right_after_the_login() {
+fn pending_messages_are_shown_again_if_the_connection_dies_after_the_login() {
     let server = Server::start("");
     let (mut ann, mut bob) = told(&server);
     ann.send("QUIT");
@@ -70,7 +70,7 @@ fn what_was_kept_is_shown_again_if_the_connection_dies_right_after_the_login() {
 }
 
 #[test]
-fn what_was_told_and_not_answered_survives_a_killed_server_and_what_was_answered_is_done() {
+fn unacknowledged_messages_survive_a_kill_and_acknowledged_ones_are_done() {
     let mut server = Server::start("");
     let (_ann, _bob) = told(&server);
     server.restart();
@@ -80,7 +80,7 @@ fn what_was_told_and_not_answered_survives_a_killed_server_and_what_was_answered
 }
 
 #[test]
-fn what_one_device_has_answered_is_not_kept_for_another_that_broke() {
+fn messages_acknowledged_by_one_device_are_not_pending_for_another() {
     let server = Server::start("");
     let mut phone = server.log_in("ann");
     let (ann, mut bob) = told(&server);
@@ -93,7 +93,7 @@ fn what_one_device_has_answered_is_not_kept_for_another_that_broke() {
 
 /// More was kept than a login shows: what comes meanwhile and is answered takes none of it along.
 #[test]
-fn what_was_not_shown_yet_is_not_taken_by_an_answer_to_something_later() {
+fn acknowledging_later_messages_does_not_acknowledge_unseen_earlier_ones() {
     let server = Server::start("");
     let (mut ann, mut bob) = told(&server);
     ann.send("QUIT");
@@ -116,7 +116,7 @@ fn what_was_not_shown_yet_is_not_taken_by_an_answer_to_something_later() {
 }
 
 #[test]
-fn what_is_marked_as_read_is_not_shown() {
+fn messages_marked_as_read_are_not_shown_again() {
     let server = Server::start("");
     let mut ann = server.log_in("ann");
     let mut bob = server.log_in("bob");

@@ -51,7 +51,7 @@ fn a_full_disk_is_told_and_confirms_nothing_and_heals() {
 /// Before the disk is full to its last byte, there is only space for those who can do something about
 /// it; and for all when there is space again.
 #[test]
-fn when_the_disks_reserve_is_touched_operators_go_on_and_it_heals() {
+fn with_the_reserve_in_use_operators_continue_and_it_heals() {
     let config = "operator = [{ name = \"boss\", password = \"up\" }]\n";
     let server = Server::start(config);
     let (mut boss, mut ann) = (server.log_in("boss"), server.log_in("ann"));
@@ -205,7 +205,7 @@ fn with_a_full_disk_metadata_stays_as_it_is() {
 
 /// One who enters and says something at once has neither entered nor said it.
 #[test]
-fn with_a_full_disk_what_follows_on_what_was_not_stored_is_not_done_either() {
+fn with_a_full_disk_nothing_that_depends_on_a_failed_write_happens() {
     let server = Server::start_on_small_disk("server.guests = true\n");
     let (mut ann, mut bob) = (server.guest("ann"), server.guest("bob"));
     ann.send("JOIN #garden");
@@ -231,7 +231,7 @@ fn with_a_full_disk_what_follows_on_what_was_not_stored_is_not_done_either() {
 
 /// A room that ends while nothing can be stored has nobody in it: who comes next is its operator.
 #[test]
-fn a_room_that_ended_with_a_full_disk_can_be_made_anew() {
+fn a_room_that_ended_on_a_full_disk_can_be_created_again() {
     let server = Server::start_on_small_disk("server.guests = true\n");
     let (mut ann, mut bob) = (server.guest("ann"), server.guest("bob"));
     ann.send("JOIN #garden");

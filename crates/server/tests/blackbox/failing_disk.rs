@@ -77,7 +77,7 @@ fn history(client: &mut Client) -> Vec<String> {
 }
 
 #[test]
-fn what_could_not_be_flushed_is_not_there_after_a_kill() {
+fn unflushed_messages_are_gone_after_a_kill() {
     let fault = [("FAULT", "flush-eio"), ("FAULT_END", "-wal"), ("FAULT_ONCE", "1")];
     let mut server = start(&fault);
     let mut ann = server.log_in("ann");
@@ -101,7 +101,7 @@ fn what_could_not_be_flushed_is_not_there_after_a_kill() {
 
 /// Whatever a command wants stored: who sent it is told that it was not, and nothing has changed.
 #[test]
-fn a_setting_that_cannot_be_stored_is_told_and_is_as_before() {
+fn a_setting_that_cannot_be_stored_is_reported_and_unchanged() {
     for (line, look, answer) in [
         ("NOTIFY #lobby mute", "NOTIFY", ":parlor NOTE NOTIFY END 0 *"),
         ("SILENCE +bob", "SILENCE", ":parlor 272 *"),
@@ -139,7 +139,7 @@ fn a_setting_that_cannot_be_stored_is_told_and_is_as_before() {
 }
 
 #[test]
-fn a_disk_on_which_nothing_is_certain_ends_the_server_and_nobody_is_told_anything() {
+fn an_uncertain_commit_ends_the_server_and_nobody_is_told_anything() {
     let mut server = start(&[("FAULT", "flush-eio"), ("FAULT_END", "-wal")]);
     let mut ann = server.log_in("ann");
     assert!(say(&mut ann, "before"));
@@ -160,7 +160,7 @@ fn a_disk_on_which_nothing_is_certain_ends_the_server_and_nobody_is_told_anythin
 }
 
 #[test]
-fn on_a_disk_that_fails_once_at_any_call_what_was_confirmed_is_there_and_nothing_else() {
+fn after_one_disk_failure_anywhere_exactly_the_confirmed_messages_are_there() {
     for (kind, first) in [
         ("write-eio", 3),
         ("write-eio", 20),
@@ -183,7 +183,7 @@ fn on_a_disk_that_fails_once_at_any_call_what_was_confirmed_is_there_and_nothing
 }
 
 #[test]
-fn a_log_that_cannot_be_moved_into_the_database_is_told() {
+fn a_failing_checkpoint_is_reported() {
     let server = start(&[("FAULT", "write-eio"), ("FAULT_END", "/parlor.db")]);
     let mut ann = server.log_in("ann");
     arm(&server);
@@ -225,7 +225,7 @@ fn a_file_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn a_clock_before_1970_is_named_at_the_start_and_later_only_stops_tls() {
+fn a_clock_before_1970_prevents_a_start_and_later_only_tls() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut command = chatserver();
     command.args(["--bind", "127.0.0.1", "-p", "0", "--data"]).arg(folder.path().join("data"));

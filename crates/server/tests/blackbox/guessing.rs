@@ -38,7 +38,7 @@ const WRONG: &str = ":parlor FAIL LOGIN WRONG_PASSWORD *";
 const TOO_MANY: &str = ":parlor FAIL LOGIN TOO_MANY_ATTEMPTS *";
 
 #[test]
-fn failures_are_slowed_down_and_then_the_door_closes() {
+fn failed_logins_are_delayed_and_then_locked_out() {
     let server = Server::start(CONFIG);
     log_in(&server, HOME, "ann");
     let mut eve = from(&server, ELSEWHERE, "eve");
@@ -61,7 +61,7 @@ fn failures_are_slowed_down_and_then_the_door_closes() {
 }
 
 #[test]
-fn a_login_to_ones_own_account_does_not_forgive_guesses_at_anothers() {
+fn logging_in_does_not_clear_guesses_at_other_accounts() {
     let server = Server::start(CONFIG);
     log_in(&server, HOME, "ann");
     log_in(&server, ELSEWHERE, "eve");
@@ -74,7 +74,7 @@ fn a_login_to_ones_own_account_does_not_forgive_guesses_at_anothers() {
 
 /// Who mistypes and then logs in is as welcome as before.
 #[test]
-fn a_login_forgives_its_own_failures() {
+fn a_login_clears_its_own_failures() {
     let server = Server::start(CONFIG);
     log_in(&server, HOME, "ann");
     for _ in 0..3 {
@@ -131,7 +131,7 @@ fn failing_at_ones_own_account_does_not_lock_out_a_school() {
 }
 
 #[test]
-fn wrong_passwords_of_the_server_count() {
+fn wrong_server_passwords_count_as_failures() {
     let server = Server::start("limits.failed_logins = 1\nserver.password = \"sesame\"\n");
     let mut eve = server.connect("eve");
     for number in 0..3 {
@@ -143,7 +143,7 @@ fn wrong_passwords_of_the_server_count() {
 }
 
 #[test]
-fn guesses_at_operators_are_slowed_down_and_then_refused() {
+fn guessing_oper_passwords_is_delayed_and_then_refused() {
     let server =
         Server::start(&format!("{CONFIG}operator = [{{ name = \"boss\", password = \"up\" }}]\n"));
     let mut eve = log_in(&server, ELSEWHERE, "boss");

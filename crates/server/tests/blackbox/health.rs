@@ -24,7 +24,7 @@ pub(crate) fn until(server: &Server, wanted: u16) -> String {
 }
 
 #[test]
-fn a_server_that_can_store_is_well() {
+fn a_server_that_can_store_is_healthy() {
     let server = Server::start("");
     let (status, body) = health(&server);
     assert_eq!(status, 200, "{body}");
@@ -39,7 +39,7 @@ fn a_server_that_can_store_is_well() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_told_and_so_is_its_end() {
+fn health_reports_a_full_disk_and_its_end() {
     let server = Server::start_on_small_disk("");
     until(&server, 200);
     crate::disk_full::limit_files(&server, Some(0));
@@ -54,7 +54,7 @@ fn a_full_disk_is_told_and_so_is_its_end() {
 
 /// Somebody else's transaction holds the store up, as a disk that hangs would.
 #[test]
-fn a_store_that_does_not_answer_is_not_waited_for_without_end() {
+fn health_does_not_wait_forever_for_the_store() {
     let server = Server::start("");
     let other = rusqlite::Connection::open(server.data().join("parlor.db")).expect("the store");
     other.execute_batch("BEGIN IMMEDIATE").expect("a transaction");
@@ -69,7 +69,7 @@ fn a_store_that_does_not_answer_is_not_waited_for_without_end() {
 }
 
 #[test]
-fn asking_much_does_not_make_the_disk_work() {
+fn frequent_health_checks_cause_no_extra_writes() {
     let server = Server::start("");
     let before = numbers(&server);
     let begun = Instant::now();

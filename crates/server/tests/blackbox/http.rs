@@ -69,7 +69,7 @@ fn the_page_says_how_to_join() {
 }
 
 #[test]
-fn what_is_not_there_or_cannot_be_is_told_so() {
+fn unknown_paths_and_invalid_requests_get_an_explanation() {
     let server = server();
     let header = |size: usize| format!("X-Filling: {}\r\n", "x".repeat(size));
     let host = HOST;
@@ -207,7 +207,7 @@ fn requests_may_come_byte_by_byte_or_many_at_once_and_are_answered_in_order() {
 
 /// Some clients say that nothing more comes before they have the answers.
 #[test]
-fn who_sends_no_more_is_answered() {
+fn a_client_that_stops_sending_is_still_answered() {
     let server = server();
     for path in ["/", "/healthz", "/metrics", "/nothing"] {
         let status = if path == "/nothing" { 404 } else { 200 };
@@ -229,7 +229,7 @@ fn who_sends_no_more_is_answered() {
 }
 
 #[test]
-fn a_connection_without_a_further_request_is_closed_without_a_word() {
+fn an_idle_http_connection_is_closed_silently() {
     const IDLE: Duration = Duration::from_secs(10);
     let server = server();
     let begin = Instant::now();
@@ -244,7 +244,7 @@ fn a_connection_without_a_further_request_is_closed_without_a_word() {
 
 /// Who asks for much and reads nothing gets one answer at a time, so that little is kept for it.
 #[test]
-fn who_reads_no_answers_holds_up_nobody() {
+fn a_client_that_reads_no_responses_delays_nobody() {
     let server = Server::start_as(Start::InMemory, "server.guests = true\n");
     let request = format!("GET /join HTTP/1.1\r\n{HOST}\r\n");
     let mut deaf: Vec<Client> = (0..20).map(|_| server.connect("deaf")).collect();

@@ -5,7 +5,7 @@ use crate::support::Server;
 const CONFIG: &str = "server.guests = true\nserver.lobby = \"\"\nlimits.large_room = 2\n";
 
 #[test]
-fn who_comes_into_a_large_room_is_told_of_with_the_first_word() {
+fn joining_a_large_room_is_announced_with_the_first_message() {
     let server = Server::start(CONFIG);
     let (mut ann, mut bob, mut eve) =
         (server.guest("ann"), server.guest("bob"), server.guest("eve"));
@@ -31,7 +31,7 @@ fn who_comes_into_a_large_room_is_told_of_with_the_first_word() {
 }
 
 #[test]
-fn who_leaves_a_large_room_without_a_word_is_not_told_of() {
+fn leaving_a_large_room_without_a_message_is_not_announced() {
     let server = Server::start(CONFIG);
     let (mut ann, mut bob) = (server.guest("ann"), server.guest("bob"));
     let (mut eve, mut fay) = (server.guest("eve"), server.guest("fay"));

@@ -47,7 +47,7 @@ fn a_client_that_never_reads_is_disconnected_and_the_others_are_unharmed() {
 }
 
 #[test]
-fn if_too_much_waits_for_all_together_one_of_those_who_do_not_read_goes() {
+fn when_outboxes_use_too_much_memory_a_client_that_does_not_read_is_dropped() {
     let server = Server::start(
         "server.guests = true\nlimits.memory = 1048576\nlimits.outbox_bytes = 0\nlimits.ping_seconds = 0\n",
     );
@@ -85,7 +85,7 @@ fn one_who_never_logs_in_is_disconnected() {
 }
 
 #[test]
-fn who_was_told_that_an_account_is_needed_has_half_a_minute() {
+fn a_client_told_to_log_in_has_half_a_minute() {
     let server = Server::start("limits.login_seconds = 0\n");
     let (mut silent, mut told) = (server.connect("silent"), server.connect("told"));
     told.send_bytes(b"NICK told\r\nUSER told 0 * :Told\r\n");
@@ -141,7 +141,7 @@ fn too_many_logins_at_once_are_told_to_try_again() {
 }
 
 #[test]
-fn a_flood_is_slowed_down_and_loses_nothing() {
+fn a_flood_is_throttled_and_loses_nothing() {
     let server = Server::start(
         "server.guests = true\nlimits.commands_per_second = 50\nlimits.command_burst = 20\n",
     );
@@ -291,7 +291,7 @@ fn a_room_remembers_a_hundred_invitations() {
 
 /// The lists of a room count together.
 #[test]
-fn one_entry_too_many_in_the_lists_of_a_room_is_refused() {
+fn a_full_list_of_a_room_refuses_another_entry() {
     let server = Server::start(GUESTS);
     let mut ann = server.guest("ann");
     ann.send("JOIN #garden");

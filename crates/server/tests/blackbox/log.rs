@@ -108,7 +108,7 @@ fn json_has_the_same_facts_in_fields() {
 
 /// Whatever a client sends: each line is one that the server has made.
 #[test]
-fn no_client_can_write_into_the_log() {
+fn no_client_can_forge_log_lines() {
     let server = Server::start("server.guests = true\n");
     server.log_in("ann");
     for evil in

@@ -48,7 +48,7 @@ fn with_rooms() -> (Server, Client) {
 }
 
 #[test]
-fn a_list_of_thousands_of_rooms_has_an_end() {
+fn a_list_of_thousands_of_rooms_is_bounded() {
     let (_server, mut ann) = with_rooms();
     ann.send("LIST");
     check_bounded(&answer(&mut ann, "323"), "322", ROOMS);
@@ -72,7 +72,7 @@ fn hundreds_of_lists_of_thousands_of_rooms_do_not_fill_the_memory() {
 }
 
 #[test]
-fn a_who_of_hundreds_of_users_has_an_end() {
+fn a_who_of_hundreds_of_users_is_bounded() {
     const USERS: usize = 700;
     allow_many_connections();
     let server = Server::start(&format!(

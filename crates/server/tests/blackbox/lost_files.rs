@@ -54,7 +54,7 @@ fn nothing_is_confirmed_into_a_database_that_was_deleted() {
 }
 
 #[test]
-fn a_database_that_is_moved_back_is_stored_into_again() {
+fn storing_resumes_when_a_moved_database_returns() {
     let mut server = Server::start("");
     let mut ann = server.log_in("ann");
     say(&mut ann, "before");
@@ -78,7 +78,7 @@ fn a_database_that_is_moved_back_is_stored_into_again() {
 }
 
 #[test]
-fn of_a_log_that_is_deleted_nothing_confirmed_is_lost() {
+fn deleting_the_log_loses_nothing_confirmed() {
     let mut server = Server::start("");
     let mut ann = server.log_in("ann");
     for n in 0..50 {
@@ -97,7 +97,7 @@ fn of_a_log_that_is_deleted_nothing_confirmed_is_lost() {
 }
 
 #[test]
-fn a_start_says_what_is_there_and_how_many_rooms() {
+fn startup_logs_the_contents_of_the_store() {
     let mut server = Server::start("");
     let log = server.log();
     let new = log.find("[INFO] A new room: nothing is stored yet").expect("it is said");
@@ -113,7 +113,7 @@ fn a_start_says_what_is_there_and_how_many_rooms() {
 }
 
 #[test]
-fn a_start_that_finds_less_is_refused_until_it_is_accepted() {
+fn a_start_with_missing_data_is_refused_unless_accepted() {
     let mut server = Server::start("");
     let mut ann = server.log_in("ann");
     for n in 0..20 {

@@ -38,7 +38,7 @@ fn a_key_and_a_value_of_the_most_bytes_fit_a_line_with_the_longest_names() {
 
 /// A session that is nobody yet can make the server keep only so much.
 #[test]
-fn before_the_login_only_so_many_keys_are_kept() {
+fn metadata_set_before_the_login_is_bounded() {
     let server = Server::start("");
     let mut ann = server.connect("ann");
     ann.request("batch draft/metadata-3");
@@ -89,7 +89,7 @@ fn subscribe(requester: &mut Client) {
 
 /// Nobody is disconnected for asking, nor for coming into several rooms at once.
 #[test]
-fn what_is_synchronised_fits_the_smallest_outbox() {
+fn metadata_sync_fits_the_smallest_outbox() {
     let server = Server::start(
         "server.guests = true\nlimits.outbox_bytes = 65536\nlimits.command_burst = 500\n",
     );
@@ -106,7 +106,7 @@ fn what_is_synchronised_fits_the_smallest_outbox() {
 
 /// What is beyond the end of a long answer is left out, and the requester told so.
 #[test]
-fn a_synchronisation_has_an_end() {
+fn metadata_sync_is_bounded() {
     const USERS: usize = 60;
     let server = Server::start("server.guests = true\n");
     let value = "v".repeat(300);
@@ -148,7 +148,7 @@ fn a_synchronisation_has_an_end() {
 /// Who comes into many rooms at once is told when to ask, instead of being told more than its
 /// outbox holds.
 #[test]
-fn who_comes_into_many_rooms_is_not_shown_more_than_the_outbox_holds() {
+fn joining_many_rooms_shows_no_more_metadata_than_the_outbox_holds() {
     const ROOMS: usize = 16;
     let server = Server::start("limits.outbox_bytes = 65536\n");
     let (value, keys) = ("v".repeat(300), KEYS / 2);

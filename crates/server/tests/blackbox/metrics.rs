@@ -62,7 +62,7 @@ fn sum(numbers: &BTreeMap<String, f64>, name: &str) -> f64 {
 }
 
 #[test]
-fn the_numbers_tell_what_has_happened() {
+fn metrics_count_what_has_happened() {
     let server = Server::start("server.guests = true\n");
     let mut ann = server.connect("ann");
     ann.request("message-tags");
@@ -111,7 +111,7 @@ fn the_numbers_tell_what_has_happened() {
 }
 
 #[test]
-fn each_way_in_is_counted_as_what_it_is() {
+fn connections_are_counted_by_their_transport() {
     let server = Server::start_as(Start::InMemory, "");
     let connect = || TcpStream::connect(server.address()).expect("the server listens");
     let _unknown = connect();
@@ -143,7 +143,7 @@ fn each_way_in_is_counted_as_what_it_is() {
 }
 
 #[test]
-fn a_head_alone_has_no_body() {
+fn a_head_request_gets_no_body() {
     let server = Server::start_as(Start::InMemory, "");
     for path in ["/metrics", "/healthz"] {
         let mut stream = TcpStream::connect(server.address()).expect("the server listens");
@@ -158,7 +158,7 @@ fn a_head_alone_has_no_body() {
 }
 
 #[test]
-fn who_is_gone_does_not_count() {
+fn closed_connections_are_not_counted() {
     let server = Server::start_as(Start::InMemory, "server.guests = true\n");
     let clients: Vec<_> = (0..5).map(|n| server.guest(&format!("guest{n}"))).collect();
     until(&server, |now| now["parlor_connections{kind=\"plain\"}"] == 5.0);
@@ -170,7 +170,7 @@ fn who_is_gone_does_not_count() {
 }
 
 #[test]
-fn what_a_slow_reader_is_told_waits_until_it_is_thrown_out() {
+fn queued_bytes_of_a_slow_reader_count_until_it_is_disconnected() {
     let server = Server::start_as(
         Start::InMemory,
         "server.guests = true\nlimits.outbox_bytes = 30000000\nlimits.ping_seconds = 0\n",
@@ -200,7 +200,7 @@ fn what_a_slow_reader_is_told_waits_until_it_is_thrown_out() {
 }
 
 #[test]
-fn who_is_refused_or_held_back_is_counted_by_the_reason() {
+fn refusals_and_delays_are_counted_by_reason() {
     let server = Server::start_as(
         Start::InMemory,
         "limits.connections_per_address = 3\nlimits.commands_per_second = 100\n\
@@ -221,14 +221,14 @@ fn who_is_refused_or_held_back_is_counted_by_the_reason() {
 }
 
 #[test]
-fn who_does_not_log_in_in_time_is_counted() {
+fn missed_login_deadlines_are_counted() {
     let server = Server::start_as(Start::InMemory, "limits.login_seconds = 1\n");
     server.connect("silent").until("ERROR :*No login in time*");
     until(&server, |now| now["parlor_refused_total{reason=\"login_deadline\"}"] >= 1.0);
 }
 
 #[test]
-fn a_request_that_was_forwarded_by_who_knows_whom_is_refused() {
+fn metrics_are_refused_through_unknown_proxies() {
     let server = Server::start_as(Start::InMemory, "");
     for header in ["X-Forwarded-For: 127.0.0.1\r\n", "Forwarded: for=127.0.0.1\r\n"] {
         let (status, head, body) = get(&server, "/metrics", header);
@@ -240,7 +240,7 @@ fn a_request_that_was_forwarded_by_who_knows_whom_is_refused() {
 
 /// A page of a stranger's host that was made to lead here asks by that host's name.
 #[test]
-fn a_request_by_a_name_that_a_stranger_can_have_is_refused() {
+fn metrics_are_refused_under_names_that_a_stranger_could_own() {
     let server = Server::start_as(Start::InMemory, "http.origins = [\"https://chat.example\"]\n");
     let status = |host: &str| {
         let mut client = server.connect("client");

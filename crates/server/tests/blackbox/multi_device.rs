@@ -41,7 +41,7 @@ fn a_room_joined_on_one_device_is_joined_on_all() {
 }
 
 #[test]
-fn others_see_one_person_come_once_and_leave_once() {
+fn others_see_a_user_join_and_leave_once_whatever_the_devices() {
     let server = Server::start("");
     let mut bob = server.log_in("bob");
     let mut laptop = server.log_in("ann");
@@ -59,7 +59,7 @@ fn others_see_one_person_come_once_and_leave_once() {
 
 /// Also when the server was killed between the sending and the login, and only once.
 #[test]
-fn a_message_for_one_who_is_offline_comes_at_the_next_login_with_its_real_time() {
+fn an_offline_message_arrives_at_the_next_login_with_its_original_time() {
     for killed in [false, true] {
         let mut server = Server::start("");
         let mut bob = server.log_in("bob");
@@ -100,7 +100,7 @@ fn tag(line: &str, key: &str) -> String {
 }
 
 #[test]
-fn a_message_for_one_who_is_offline_shows_its_time_also_without_server_time() {
+fn an_offline_message_shows_its_time_even_without_server_time() {
     let server = Server::start("");
     let mut bob = server.log_in("bob");
     bob.send("EX");
@@ -115,7 +115,7 @@ fn a_message_for_one_who_is_offline_shows_its_time_also_without_server_time() {
 
 /// A login shows a thousand, the next one goes on where it ended, and nothing is lost or shown twice.
 #[test]
-fn many_messages_for_one_who_is_offline_come_over_several_logins() {
+fn many_offline_messages_arrive_over_several_logins() {
     let server = Server::start("");
     let mut bob = server.log_in("bob");
     bob.send("EX");
@@ -190,7 +190,7 @@ fn a_message_sent_again_is_stored_and_delivered_once() {
 
 /// An id belongs to its account: somebody else's equal one is another message.
 #[test]
-fn resend_ids_of_two_accounts_have_nothing_to_do_with_each_other() {
+fn resend_ids_are_separate_for_each_account() {
     let server = Server::start("");
     let mut clients = ["ann", "bob"].map(|name| {
         let mut client = server.connect(name);

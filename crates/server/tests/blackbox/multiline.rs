@@ -49,7 +49,7 @@ fn as_many_lines_as_the_capability_says_and_no_more() {
 
 /// To one who does not send batches the tag gives nothing.
 #[test]
-fn the_tag_of_a_batch_is_no_way_around_the_flood_limit() {
+fn batch_tags_do_not_bypass_the_flood_limit() {
     let server = Server::start("limits.commands_per_second = 20\nlimits.command_burst = 20\n");
     let mut bob = server.log_in("bob");
     let mut ann = server.log_in("ann");
@@ -91,7 +91,7 @@ fn as_many_bytes_as_the_capability_says_and_no_more() {
 
 /// Nobody sees part of a message, whatever becomes of its author.
 #[test]
-fn what_was_not_whole_is_not_sent() {
+fn incomplete_multiline_messages_are_not_sent() {
     let server = Server::start("");
     let mut bob = enter(&server, "bob", ALL);
     let mut ann = enter(&server, "ann", ALL);
@@ -108,7 +108,7 @@ fn what_was_not_whole_is_not_sent() {
 }
 
 #[test]
-fn a_message_of_several_lines_is_the_same_after_a_restart_and_sent_again() {
+fn a_multiline_message_is_unchanged_by_a_restart_and_a_resend() {
     let mut server = Server::start("");
     let tell = |ann: &mut Client| {
         ann.send("@+parlor/resend=r1;+draft/reply=x BATCH +b draft/multiline #lobby");

@@ -68,7 +68,7 @@ fn bans_and_suspensions_survive_a_kill_and_end_by_themselves() {
 }
 
 #[test]
-fn the_admin_socket_is_for_the_owner_alone_and_outlives_a_killed_server() {
+fn the_admin_socket_is_private_and_works_again_after_a_kill() {
     let mut server = Server::start("");
     for _ in 0..2 {
         let path = server.data().join("admin.sock");
@@ -90,7 +90,7 @@ fn the_admin_socket_is_for_the_owner_alone_and_outlives_a_killed_server() {
 }
 
 #[test]
-fn admin_prints_tables_or_json_and_says_by_its_exit_code_what_became_of_it() {
+fn admin_prints_tables_or_json_and_exits_accordingly() {
     let server = Server::start(OPERATORS);
     let mut bob = server.log_in("bob");
     let table = done(&server, &["accounts", "list"]);
@@ -143,7 +143,7 @@ fn the_admin_socket_is_open_when_the_server_is_full_and_has_a_limit_of_its_own()
 }
 
 #[test]
-fn what_is_done_to_an_account_is_done_wholly_or_not_at_all() {
+fn account_administration_is_all_or_nothing_across_kills() {
     let mut random = Random::seeded();
     let mut server = Server::start(OPERATORS);
     for round in 0..12 {
@@ -355,7 +355,7 @@ fn audit(ada: &mut Client) -> Vec<String> {
 /// Every row again, by an admin: what changes something is in the audit log, once, and what only looks
 /// is not. Nor is anything that somebody said.
 #[test]
-fn what_is_done_by_the_right_of_an_operator_is_in_the_audit_log() {
+fn everything_done_by_operator_right_is_in_the_audit_log() {
     let mut stage = Stage::new();
     drop(stage.server.log_in("old"));
     drop(stage.server.log_in("bob"));

@@ -10,7 +10,7 @@ const ROUNDS: usize = 120;
 /// Who has seen a `PONG` behind a message can rely on everybody else having the message: it comes
 /// before the answer to whatever they are asked from then on.
 #[test]
-fn after_the_senders_pong_the_message_is_before_everybody_elses() {
+fn a_senders_pong_means_that_the_message_is_ordered() {
     let server = Server::start("server.guests = true\n");
     let mut people: Vec<Client> = (0..PEOPLE)
         .map(|number| {

@@ -74,7 +74,7 @@ fn a_certificate_that_was_added_logs_in_also_after_a_restart() {
 }
 
 #[test]
-fn a_certificate_without_its_key_is_nobodys() {
+fn a_certificate_without_its_key_is_refused() {
     let server = Server::start_as(Start::InMemory, "");
     for version in [&version::TLS12, &version::TLS13] {
         let mut stream = TcpStream::connect(server.address()).expect("it listens");
@@ -119,7 +119,7 @@ fn a_certificate_that_was_removed_logs_in_no_more_by_websocket_either() {
 }
 
 #[test]
-fn a_password_from_elsewhere_is_taken_by_tls_and_refused_without() {
+fn remote_passwords_need_tls() {
     let server = Server::start("server.proxies = [\"127.0.0.1\"]");
     let mut ann = from_elsewhere("ann", &server).into_tls(tls::any());
     ann.log_in("ann");
@@ -132,7 +132,7 @@ fn a_password_from_elsewhere_is_taken_by_tls_and_refused_without() {
 }
 
 #[test]
-fn who_is_encrypted_is_told_for_how_long_to_stay_so_and_who_is_on_the_machine_need_not_be() {
+fn sts_durations_are_sent_over_tls_and_not_to_local_clients() {
     let folder = tempfile::tempdir().expect("a folder");
     let real = certificate(folder.path(), "real");
     let server = Server::start(&real);
@@ -159,7 +159,7 @@ fn who_is_encrypted_is_told_for_how_long_to_stay_so_and_who_is_on_the_machine_ne
 }
 
 #[test]
-fn a_self_signed_certificate_binds_nobody_and_its_fingerprint_is_told() {
+fn a_self_signed_certificate_offers_no_sts_and_shows_its_fingerprint() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(&self_signed(folder.path()));
     let mut ann = Client::connect_tls("ann", server.address(), tls::any());
@@ -177,7 +177,7 @@ fn a_self_signed_certificate_binds_nobody_and_its_fingerprint_is_told() {
 }
 
 #[test]
-fn a_certificate_that_somebody_else_has_named_is_taken_by_who_shows_it_and_they_are_told() {
+fn presenting_a_certificate_claims_it_from_an_account_that_only_named_it() {
     let server = Server::start("");
     let (shows, fingerprint) = tls::with_certificate(&[&version::TLS13]);
     let mut devices = [server.connect("bob"), server.connect("phone")];

@@ -31,7 +31,7 @@ fn expect_from(server: &Server, name: &str, address: &str) {
 }
 
 #[test]
-fn every_way_in_goes_by_the_proxy_protocol() {
+fn every_transport_works_behind_the_proxy_protocol() {
     let server = server(OPEN);
     let mut number = 0;
     type Way = fn(Client) -> Client;
@@ -97,7 +97,7 @@ fn a_connection_that_is_the_proxys_own_keeps_its_address() {
 }
 
 #[test]
-fn a_bad_header_ends_the_connection_and_the_reason_is_told() {
+fn a_bad_proxy_header_closes_the_connection_with_a_reason() {
     let server = server("");
     let long = format!("PROXY UNKNOWN {}\r\n", "x".repeat(107));
     let mut too_long = v2(ELSEWHERE, b"");
@@ -122,7 +122,7 @@ fn a_bad_header_ends_the_connection_and_the_reason_is_told() {
 }
 
 #[test]
-fn a_header_from_elsewhere_is_refused_and_the_reason_is_told() {
+fn a_proxy_header_from_elsewhere_is_refused_with_a_reason() {
     let server = Server::start_as(Start::InMemory, "server.proxies = [\"192.0.2.0/24\"]\n");
     for header in [v1(ELSEWHERE), v2(ELSEWHERE, ENCRYPTED), LOCAL.to_vec()] {
         let mut client = behind(&server, &header);
@@ -142,7 +142,7 @@ fn a_header_from_elsewhere_is_refused_and_the_reason_is_told() {
 }
 
 #[test]
-fn a_proxy_that_does_not_say_for_whom_is_not_taken_for_this_machine() {
+fn a_proxy_that_names_no_client_is_not_treated_as_local() {
     let server = server("");
     for headers in ["", "X-Real-IP: 127.0.0.1\r\n", "X-Forwarded-Proto: http\r\n"] {
         let mut client = server.connect("ann").upgraded(headers);
@@ -154,7 +154,7 @@ fn a_proxy_that_does_not_say_for_whom_is_not_taken_for_this_machine() {
 }
 
 #[test]
-fn the_encryption_of_a_proxy_is_not_its_clients_though_all_comes_at_once() {
+fn a_proxys_own_tls_does_not_count_as_its_clients() {
     let server = server("");
     let mut stream = std::net::TcpStream::connect(server.address()).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
@@ -199,7 +199,7 @@ fn a_second_header_is_not_believed() {
 }
 
 #[test]
-fn by_websocket_the_address_is_that_of_the_last_that_is_no_proxy() {
+fn over_websocket_the_address_is_the_last_one_that_is_not_a_proxy() {
     let config =
         "server.proxies = [\"127.0.0.1\", \"198.51.100.0/24\"]\nserver.plaintext_login = true\n";
     let server = Server::start_as(Start::InMemory, config);
@@ -228,7 +228,7 @@ fn by_websocket_the_address_is_that_of_the_last_that_is_no_proxy() {
 }
 
 #[test]
-fn limits_are_those_of_the_real_address_and_the_proxy_has_none() {
+fn limits_apply_to_the_clients_address_and_not_to_the_proxy() {
     let server = server("limits.connections_per_address = 2\n");
     let mut others: Vec<Client> =
         (1..=6).map(|number| behind(&server, &v1(&format!("192.0.2.{}", 100 + number)))).collect();
@@ -254,7 +254,7 @@ fn limits_are_those_of_the_real_address_and_the_proxy_has_none() {
 const REFUSED: &str = "ENCRYPTION_REQUIRED :This connection is not encrypted*";
 
 #[test]
-fn where_others_can_read_along_no_password_is_taken() {
+fn passwords_are_refused_where_others_can_read_them() {
     let config = "server.guests = true\noperator = [{ name = \"boss\", password = \"open up\" }]\n";
     let server = server(config);
     server.log_in("ann");
@@ -310,7 +310,7 @@ fn mechanisms(client: &mut Client) -> String {
 }
 
 #[test]
-fn where_nobody_can_or_the_config_allows_it_a_password_is_taken() {
+fn passwords_are_accepted_where_nobody_can_read_them_or_the_config_allows_it() {
     let https = format!("X-Forwarded-For: {ELSEWHERE}\r\nX-Forwarded-Proto: https\r\n");
     let safe = server("");
     let open = server(OPEN);

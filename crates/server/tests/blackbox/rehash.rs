@@ -11,7 +11,7 @@ use crate::support::{Server, chatserver};
 const BEGIN: &str = "server.guests = true\n";
 
 #[test]
-fn by_sighup_the_config_is_read_again_and_the_log_says_so() {
+fn sighup_reloads_the_config_and_logs_it() {
     let server = Server::start(BEGIN);
     let mut ann = server.guest("ann");
     server.write_config(&format!("{BEGIN}server.motd = \"Cake\"\nserver.name = \"other\"\n"));
@@ -24,7 +24,7 @@ fn by_sighup_the_config_is_read_again_and_the_log_says_so() {
 }
 
 #[test]
-fn the_config_file_may_begin_with_the_mark_of_utf8() {
+fn the_config_file_may_begin_with_a_byte_order_mark() {
     let server = Server::start("");
     let config = server.data().with_file_name("parlor.toml");
     let marked = format!("\u{feff}{}", std::fs::read_to_string(&config).expect("it is there"));
@@ -34,7 +34,7 @@ fn the_config_file_may_begin_with_the_mark_of_utf8() {
 }
 
 #[test]
-fn by_sighup_a_mistake_in_the_config_is_logged_and_changes_nothing() {
+fn on_sighup_a_config_error_is_logged_and_changes_nothing() {
     let server = Server::start(&format!("{BEGIN}server.motd = \"Cake\"\n"));
     let mut ann = server.guest("ann");
     server.write_config("server.motd = 7\n");
@@ -79,7 +79,7 @@ fn a_pipe_in_the_place_of_the_config_or_a_key_is_refused_at_once() {
 }
 
 #[test]
-fn while_the_config_is_being_read_it_is_not_asked_for_again() {
+fn a_reload_in_progress_is_not_started_twice() {
     let server = Server::start("operator = [{ name = \"boss\", password = \"open up\" }]\n");
     let mut boss = server.log_in("boss");
     boss.send("OPER boss :open up");
@@ -94,7 +94,7 @@ fn while_the_config_is_being_read_it_is_not_asked_for_again() {
 }
 
 #[test]
-fn sighup_without_a_config_file_is_no_end() {
+fn sighup_without_a_config_file_does_not_end_the_server() {
     let mut command = chatserver();
     command.args(["--bind", "127.0.0.1", "-p", "0", "--data", ":memory:"]).stdout(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
@@ -113,7 +113,7 @@ fn sighup_without_a_config_file_is_no_end() {
 
 /// The shards keep limits, too: those of connections that are open and of new ones.
 #[test]
-fn limits_that_change_hold_for_open_connections() {
+fn changed_limits_apply_to_open_connections() {
     let server = Server::start(BEGIN);
     let (mut ann, mut stuck) = (server.guest("ann"), server.connect("stuck"));
     server.write_config(&format!(

@@ -74,7 +74,7 @@ fn the_metadata_of_accounts_and_rooms_survives() {
 }
 
 #[test]
-fn a_room_that_was_left_stays_left() {
+fn a_room_that_was_left_is_not_rejoined() {
     let mut server = Server::start("");
     let mut ann = server.log_in("ann");
     ann.send("JOIN #garden");
@@ -127,7 +127,7 @@ fn half_operators_lists_and_a_new_name_survive() {
 
 /// A member who is away stays a member: the room lives on, and the messages are read later.
 #[test]
-fn who_logs_in_again_is_back_in_the_rooms() {
+fn users_rejoin_their_rooms_when_they_log_in() {
     let server = Server::start("");
     let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
     for (client, name) in [(&mut ann, "ann"), (&mut bob, "bob")] {
@@ -179,7 +179,7 @@ fn without_remembered_rooms_the_last_session_leaves_them_and_an_empty_room_ends(
 }
 
 #[test]
-fn a_guest_leaves_all_rooms_at_the_end() {
+fn a_guest_leaves_all_rooms_on_disconnecting() {
     let server = Server::start("server.guests = true\n");
     let mut ann = server.guest("ann");
     ann.send("JOIN #garden");
@@ -252,7 +252,7 @@ fn a_room_that_nobody_looks_after_goes_to_the_oldest_member_across_a_restart() {
 }
 
 #[test]
-fn what_was_said_before_a_restart_can_be_taken_back_and_pinned() {
+fn messages_from_before_a_restart_can_be_redacted_and_pinned() {
     let (mut server, mut ann, mut bob) = ann_and_bob_in_garden("");
     bob.send("PRIVMSG #garden :spam");
     bob.send("PRIVMSG #lobby :elsewhere");

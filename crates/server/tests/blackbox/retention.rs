@@ -54,7 +54,7 @@ fn until(client: &mut Client, target: &str, days: &[i64]) {
 }
 
 #[test]
-fn what_is_too_old_goes_while_the_server_runs_and_the_rest_stays() {
+fn expired_messages_are_removed_while_the_server_runs() {
     let mut server = Server::start("");
     drop((server.log_in("ann"), server.log_in("bob")));
     server.terminate();

@@ -42,7 +42,7 @@ fn founders_settings_bans_and_pins_survive_a_kill() {
 }
 
 #[test]
-fn a_ban_that_has_ended_while_the_server_was_down_is_over() {
+fn a_ban_that_ended_while_the_server_was_down_is_gone() {
     let (mut server, mut ann, _bob) = ann_and_bob_in_garden(ROOT);
     ann.send("BAN #garden bob 1s");
     let since = Instant::now();
@@ -77,7 +77,7 @@ fn a_room_without_members_stays_its_founders_after_a_kill() {
 }
 
 #[test]
-fn whom_one_ignores_and_what_one_has_reported_survive_a_kill() {
+fn ignore_lists_and_reports_survive_a_kill() {
     let (mut server, mut ann, mut bob) = ann_and_bob_in_garden(ROOT);
     ann.send("SILENCE +bob");
     ann.until(":ann!ann@parlor SILENCE *+bob");
@@ -103,7 +103,7 @@ fn whom_one_ignores_and_what_one_has_reported_survive_a_kill() {
 }
 
 #[test]
-fn nobody_ignores_or_reports_without_bound() {
+fn ignore_lists_and_reports_are_bounded() {
     let (_server, mut ann, mut bob) = ann_and_bob_in_garden(ROOT);
     for n in 0..50 {
         ann.send(&format!("SILENCE +x{n}!*@*"));

@@ -83,7 +83,7 @@ fn scram_logs_in_and_the_server_proves_that_it_knows_the_password_too() {
 }
 
 #[test]
-fn a_stored_password_costs_what_the_config_says_or_what_owasp_does() {
+fn stored_passwords_use_the_configured_iterations_or_owasps() {
     assert_eq!(server::config::Config::default().server.password_iterations, 600_000);
     let server = Server::start("server.password_iterations = 5000\n");
     server.log_in("ann");
@@ -105,7 +105,7 @@ fn scram_with_a_wrong_password_fails() {
 }
 
 #[test]
-fn scram_with_wrong_passwords_is_slowed_down_and_then_the_door_closes() {
+fn scram_failures_are_delayed_and_then_locked_out() {
     let server = Server::start("limits.failed_logins = 1\nserver.proxies = [\"127.0.0.1\"]\n");
     server.log_in("ann");
     // From where she has never been.

@@ -65,7 +65,7 @@ fn after_kills_a_search_finds_what_the_history_has() {
 }
 
 #[test]
-fn a_damaged_index_stops_nobody_and_is_built_again() {
+fn a_damaged_search_index_stops_nobody_and_is_rebuilt() {
     let mut server = Server::start("");
     let mut ann = comes(&server, "ann");
     for number in 0..20 {
@@ -121,7 +121,7 @@ fn too_many_searches_at_once_are_refused() {
 
 /// A backup has no index. The server that is made of it builds one, tells so, and answers meanwhile.
 #[test]
-fn what_was_restored_from_a_backup_is_found() {
+fn messages_restored_from_a_backup_are_found() {
     let mut server = Server::start("");
     let mut ann = comes(&server, "ann");
     for number in 0..100 {

@@ -58,7 +58,7 @@ fn does(client: &mut Client, lines: &[&str]) {
 }
 
 #[test]
-fn who_comes_into_a_secret_room_reads_from_there_on_also_after_a_restart() {
+fn members_of_a_secret_room_read_from_their_join_on_even_after_a_restart() {
     let mut server = Server::start_as(Start::OnDisk, "");
     let mut ann = comes(&server, "ann", "#a");
     let mut old = comes(&server, "old", "#a");

@@ -56,7 +56,7 @@ impl Manager {
 }
 
 #[test]
-fn the_manager_is_told_of_readiness_reloads_and_the_stop() {
+fn systemd_is_notified_of_readiness_reloads_and_the_stop() {
     let manager = Manager::new();
     let mut server = manager.start("", None);
     let port = format!("STATUS=Serving on port {}", server.address().port());
@@ -77,7 +77,7 @@ fn the_manager_is_told_of_readiness_reloads_and_the_stop() {
 
 /// The disk does not answer, so the journal does not; then it does.
 #[test]
-fn signs_of_life_come_only_while_messages_can_be_stored() {
+fn the_watchdog_is_fed_only_while_messages_can_be_stored() {
     let manager = Manager::new();
     let server = manager.start("", Some(Duration::from_millis(200)));
     manager.expect(&["READY=1"]);
@@ -109,7 +109,7 @@ fn with_socket(plain: &Command, socket: impl Into<OwnedFd>) -> Command {
 }
 
 #[test]
-fn a_socket_that_the_manager_has_opened_is_used_with_who_waits_there_already() {
+fn a_socket_passed_by_systemd_is_used_with_its_waiting_clients() {
     let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address: SocketAddr = socket.local_addr().expect("an address");
     let mut early = Client::connect("early", address);
@@ -124,7 +124,7 @@ fn a_socket_that_the_manager_has_opened_is_used_with_who_waits_there_already() {
 }
 
 #[test]
-fn a_socket_that_does_not_listen_is_refused() {
+fn a_passed_socket_that_does_not_listen_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut plain = chatserver();
     plain.arg("--data").arg(folder.path().join("data"));

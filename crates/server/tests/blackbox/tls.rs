@@ -32,7 +32,7 @@ fn all_that_comes(mut stream: TcpStream) -> Vec<u8> {
 }
 
 #[test]
-fn lines_come_and_go_by_tls_as_they_do_without() {
+fn lines_work_over_tls_as_without() {
     let server = Server::start_as(Start::InMemory, "");
     let mut plain = server.connect("plain");
     plain.log_in("plain");
@@ -58,7 +58,7 @@ fn lines_come_and_go_by_tls_as_they_do_without() {
 }
 
 #[test]
-fn a_handshake_and_lines_may_come_byte_by_byte_and_many_lines_at_once() {
+fn tls_handshakes_and_lines_may_arrive_byte_by_byte_or_all_at_once() {
     let server = Server::start_as(Start::InMemory, "");
     let mut stream = TcpStream::connect(server.address()).expect("it listens");
     stream.set_nodelay(true).expect("no delay");
@@ -101,7 +101,7 @@ fn a_handshake_and_lines_may_come_byte_by_byte_and_many_lines_at_once() {
 }
 
 #[test]
-fn a_long_answer_comes_whole_though_its_reader_is_slow() {
+fn a_long_answer_arrives_complete_at_a_slow_reader() {
     let server = Server::start_as(Start::InMemory, "limits.history_page = 1000");
     let mut ann = connect("ann", &server);
     ann.log_in("ann");
@@ -126,7 +126,7 @@ fn a_long_answer_comes_whole_though_its_reader_is_slow() {
 }
 
 #[test]
-fn a_reader_by_tls_that_is_too_slow_is_disconnected_and_the_memory_is_bounded() {
+fn a_slow_tls_reader_is_disconnected_and_memory_is_bounded() {
     let server = Server::start_as(Start::InMemory, "limits.outbox_bytes = 1000000");
     let mut slow = connect("slow", &server);
     slow.log_in("slow");
@@ -148,7 +148,7 @@ fn a_reader_by_tls_that_is_too_slow_is_disconnected_and_the_memory_is_bounded() 
 }
 
 #[test]
-fn an_end_by_tls_is_answered_by_one() {
+fn a_tls_close_is_answered_by_one() {
     let server = Server::start_as(Start::InMemory, "");
     let mut ann = connect("ann", &server);
     ann.log_in("ann");
@@ -173,7 +173,7 @@ fn a_client_may_change_its_keys() {
 }
 
 #[test]
-fn the_servers_own_certificate_is_told_at_the_start_and_stays() {
+fn the_generated_certificate_is_printed_at_startup_and_stays() {
     let mut server = Server::start("");
     let first = tls::fingerprint(connect("ann", &server).tls());
     server.wait_for_log(|line| line.contains("fingerprint") && line.contains(&first));
@@ -211,7 +211,7 @@ fn write(folder: &Path, made: &Certificate, made_key: &KeyPair) -> String {
 }
 
 #[test]
-fn a_certificate_of_others_is_shown_and_a_new_one_drops_nobody() {
+fn a_configured_certificate_is_used_and_replacing_it_drops_nobody() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(&certificate(folder.path(), "first"));
     let log = server.log();
@@ -276,7 +276,7 @@ fn the_operator_is_warned_before_the_certificate_expires_and_metrics_say_when() 
 }
 
 #[test]
-fn what_is_no_tls_after_all_is_told_so_and_closed() {
+fn invalid_tls_is_answered_and_closed() {
     let server = Server::start_as(Start::InMemory, "");
     let hello = hello(tls::any());
     let mut gopher = tls::of_version(&[&version::TLS13]);
@@ -316,7 +316,7 @@ fn hello(config: rustls::ClientConfig) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_begun_and_not_completed_is_closed_in_time() {
+fn incomplete_handshakes_are_closed_in_time() {
     let server = Server::start_as(Start::InMemory, "");
     let hello = hello(tls::any());
     // A whole record, with part of a message: rustls keeps marks in the bytes that it has seen.
@@ -347,7 +347,7 @@ fn what_is_begun_and_not_completed_is_closed_in_time() {
 }
 
 #[test]
-fn ten_thousand_half_open_handshakes_stop_nobody_and_their_memory_is_bounded() {
+fn ten_thousand_half_open_handshakes_stop_nobody_and_use_bounded_memory() {
     const HALF_OPEN: usize = 10_000;
     const BYTES_EACH: u64 = 16 * 1024;
     allow_many_connections();
@@ -382,7 +382,7 @@ fn ten_thousand_half_open_handshakes_stop_nobody_and_their_memory_is_bounded() {
 
 /// In one go they would take a shard half a second, in which nobody else would be heard.
 #[test]
-fn others_have_their_turns_between_the_handshakes_of_a_flood() {
+fn others_are_served_during_a_flood_of_handshakes() {
     const FLOOD: usize = 1500;
     let server = Server::start_as(Start::InMemory, "");
     let mut ann = server.connect("ann");

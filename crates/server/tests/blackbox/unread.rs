@@ -27,7 +27,7 @@ fn new_messages(server: &Server, name: &str) -> String {
 }
 
 #[test]
-fn after_a_stop_it_is_what_came_since_ones_last_line() {
+fn after_a_stop_unread_counts_from_ones_last_line() {
     let mut server = Server::start("");
     let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
     say(&mut bob, "one");
@@ -42,7 +42,7 @@ fn after_a_stop_it_is_what_came_since_ones_last_line() {
 /// Nobody knows what a connection has shown before a kill: all since the login counts, so that nothing
 /// is left out.
 #[test]
-fn after_a_kill_it_is_what_came_since_the_login() {
+fn after_a_kill_unread_counts_from_the_login() {
     let mut server = Server::start("");
     let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
     say(&mut bob, "one");
@@ -66,7 +66,7 @@ fn after_a_kill_it_is_what_came_since_the_login() {
 
 /// A connection may have been dead for a while when it is noticed, or end without a word.
 #[test]
-fn a_connection_that_breaks_counts_up_to_its_last_line_and_one_that_ends_up_to_its_end() {
+fn presence_counts_to_the_last_line_of_a_broken_connection_or_the_end_of_a_closed_one() {
     let server = Server::start("limits.ping_seconds = 2");
     let (ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
     say(&mut bob, "one");
@@ -86,7 +86,7 @@ fn a_connection_that_breaks_counts_up_to_its_last_line_and_one_that_ends_up_to_i
 }
 
 #[test]
-fn who_has_gone_from_one_device_is_still_here_on_another() {
+fn leaving_one_device_keeps_the_user_present_on_another() {
     let server = Server::start("");
     let (mut laptop, mut phone, mut bob) =
         (server.log_in("ann"), server.log_in("ann"), server.log_in("bob"));
@@ -108,7 +108,7 @@ fn who_has_gone_from_one_device_is_still_here_on_another() {
 
 /// A bouncer that has said so shows nothing to anybody.
 #[test]
-fn a_connection_that_nobody_is_at_does_not_count() {
+fn an_unattended_connection_does_not_count_as_presence() {
     let server = Server::start("");
     let (mut ann, mut bob) = (server.log_in("ann"), server.log_in("bob"));
     ann.send("EX");
@@ -145,7 +145,7 @@ fn a_connection_that_nobody_is_at_does_not_count() {
 }
 
 #[test]
-fn what_is_muted_and_followed_is_known_to_all_devices_and_survives_a_kill() {
+fn notify_settings_reach_all_devices_and_survive_a_kill() {
     let mut server = Server::start("");
     let (mut laptop, mut phone) = (server.log_in("ann"), server.connect("ann"));
     let _bob = server.log_in("bob");

@@ -33,7 +33,7 @@ fn close(code: u16, reason: &str) -> Vec<u8> {
 }
 
 #[test]
-fn the_first_subprotocol_of_the_client_that_is_known_tells_the_kind_of_messages() {
+fn the_first_known_subprotocol_selects_text_or_binary_messages() {
     let server = Server::start_as(Start::InMemory, "");
     let mut plain = server.log_in("plain");
     let (text, binary) = (Some("text.ircv3.net"), Some("binary.ircv3.net"));
@@ -71,7 +71,7 @@ fn message_id(line: &str) -> Option<String> {
 }
 
 #[test]
-fn by_whichever_way_one_comes_the_conversation_is_the_same() {
+fn the_conversation_is_the_same_over_every_transport() {
     const EACH: usize = 25;
     let server = Server::start_as(Start::InMemory, "");
     let encrypted = |name: &str| Client::connect_tls(name, server.address(), tls::any());
@@ -107,7 +107,7 @@ fn by_whichever_way_one_comes_the_conversation_is_the_same() {
 }
 
 #[test]
-fn a_line_may_come_in_fragments_or_byte_by_byte_and_many_at_once() {
+fn websocket_lines_may_come_in_fragments_byte_by_byte_or_together() {
     let server = Server::start_as(Start::InMemory, "");
     let mut client = connect("ann", &server);
     client.write(&part(TEXT, "PING :o"));
@@ -135,7 +135,7 @@ fn a_line_may_come_in_fragments_or_byte_by_byte_and_many_at_once() {
 }
 
 #[test]
-fn pings_are_answered_and_answers_to_none_are_ignored() {
+fn pings_are_answered_and_unsolicited_pongs_are_ignored() {
     let server = Server::start_as(Start::InMemory, "");
     let mut ann = log_in("ann", &server);
     ann.write(&frame(PING, ""));
@@ -177,7 +177,7 @@ fn either_end_may_close_it() {
 
 /// What was sent before the end counts, also if it floods and has to wait its turn.
 #[test]
-fn nothing_that_came_before_the_end_is_lost() {
+fn nothing_sent_before_the_close_is_lost() {
     let server = Server::start_as(
         Start::InMemory,
         "limits.commands_per_second = 40\nlimits.command_burst = 12\nlimits.ping_seconds = 0\n",
@@ -207,7 +207,7 @@ fn nothing_that_came_before_the_end_is_lost() {
 }
 
 #[test]
-fn who_breaks_the_rules_is_told_by_which_code() {
+fn websocket_violations_are_closed_with_the_right_code() {
     let server = Server::start_as(Start::InMemory, "");
     let unmasked = vec![0x81, 6, b'P', b'I', b'N', b'G', b' ', b'a'];
     let long = "x".repeat(10_000);
@@ -242,7 +242,7 @@ fn who_breaks_the_rules_is_told_by_which_code() {
 }
 
 #[test]
-fn a_line_that_cannot_be_is_refused_as_it_is_without_websocket() {
+fn invalid_lines_over_websocket_are_refused_as_usual() {
     let server = Server::start_as(Start::InMemory, "");
     let mut plain = server.log_in("plain");
     let mut web = log_in("web", &server);
@@ -268,7 +268,7 @@ fn a_line_that_cannot_be_is_refused_as_it_is_without_websocket() {
 }
 
 #[test]
-fn who_does_not_read_is_disconnected_and_the_memory_is_bounded() {
+fn a_websocket_client_that_does_not_read_is_disconnected_and_memory_is_bounded() {
     let server = Server::start_as(Start::InMemory, "limits.outbox_bytes = 1000000");
     let mut ann = log_in("ann", &server);
     let _slow = log_in("slow", &server);
@@ -290,7 +290,7 @@ fn who_does_not_read_is_disconnected_and_the_memory_is_bounded() {
 }
 
 #[test]
-fn pings_whose_answers_nobody_reads_end_in_a_disconnection() {
+fn pings_with_unread_answers_lead_to_a_disconnect() {
     let mut server = Server::start_as(Start::InMemory, "limits.outbox_bytes = 65536\n");
     let before = server.memory_kib("VmRSS");
     let client = connect("eve", &server);
@@ -310,7 +310,7 @@ fn pings_whose_answers_nobody_reads_end_in_a_disconnection() {
 }
 
 #[test]
-fn a_flood_of_pings_is_slowed_down_as_one_of_lines() {
+fn a_flood_of_pings_is_throttled_like_lines() {
     let config = "limits.commands_per_second = 50\nlimits.command_burst = 20\n";
     let server = Server::start_as(Start::InMemory, config);
     let mut bob = server.connect("bob");
@@ -366,7 +366,7 @@ fn only_the_servers_own_page_may_connect_and_those_that_the_config_names() {
 }
 
 #[test]
-fn a_long_page_of_history_comes_whole() {
+fn a_long_page_of_history_arrives_complete() {
     const MESSAGES: usize = 400;
     let server = Server::start("limits.history_page = 1000\n");
     let mut plain = server.log_in("plain");
@@ -398,7 +398,7 @@ fn a_long_page_of_history_comes_whole() {
 }
 
 #[test]
-fn a_browser_is_known_by_its_kind_among_ones_sessions() {
+fn sessions_show_the_kind_of_browser() {
     let server = Server::start_as(Start::InMemory, "");
     let mut ann = server.log_in("ann");
     let agent = "User-Agent: Mozilla/5.0 (Android 14; Mobile) Gecko/140.0 Firefox/140.0\r\n";
@@ -432,7 +432,7 @@ fn a_browser_is_known_by_its_kind_among_ones_sessions() {
 
 /// As the web client does it: the password crosses the wire once, when the account is made.
 #[test]
-fn a_program_registers_over_a_websocket_and_stays_logged_in_by_an_app_password() {
+fn a_client_registers_over_a_websocket_and_stays_logged_in_with_an_app_password() {
     let server = Server::start("");
     let connect = || server.connect("page").into_tls(tls::any()).upgraded("");
     let mut page = connect();
@@ -474,7 +474,7 @@ fn a_program_registers_over_a_websocket_and_stays_logged_in_by_an_app_password()
 
 /// Several wait for the same deadline, so that it is waited for but once.
 #[test]
-fn a_request_that_is_begun_and_not_completed_is_answered_in_time() {
+fn an_incomplete_request_is_answered_in_time() {
     let server = Server::start_as(Start::InMemory, "server.proxies = [\"127.0.0.1\"]\n");
     let half = &request("")[..60];
     let begin = Instant::now();
@@ -501,7 +501,7 @@ fn a_request_that_is_begun_and_not_completed_is_answered_in_time() {
 }
 
 #[test]
-fn who_opens_one_and_never_logs_in_is_disconnected() {
+fn a_websocket_that_never_logs_in_is_closed() {
     let server = Server::start_as(Start::InMemory, "limits.login_seconds = 1\n");
     let mut silent = connect("silent", &server);
     let mut busy = connect("busy", &server);
@@ -514,7 +514,7 @@ fn who_opens_one_and_never_logs_in_is_disconnected() {
 }
 
 #[test]
-fn one_connection_too_many_is_refused_in_what_it_speaks() {
+fn one_connection_too_many_is_refused_in_its_own_protocol() {
     let server = Server::start_as(Start::InMemory, "limits.connections_per_address = 1\n");
     let mut first = log_in("first", &server);
     let mut refused = 0;

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_a_batch_is_known_by_its_tag() {
+    fn batch_lines_are_recognized_by_their_tag() {
         for of_batch in ["@batch=1 PRIVMSG #a :b", "@draft/multiline-concat;batch=1 PRIVMSG #a :b"]
         {
             assert!(is_of_batch(of_batch.as_bytes()), "{of_batch}");
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_line_counts_as_lines_that_it_could_have_been() {
+    fn input_that_is_not_a_line_counts_by_its_size() {
         let (mut connection, _peer) = unread(0);
         let limits = Limits { command_burst: 4, commands_per_second: 1, ..Limits::default() };
         let now = Instant::now();

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn one_who_reads_late_gets_everything_in_order() {
+    fn a_slow_reader_gets_everything_in_order() {
         let (mut connection, mut peer) = unread(0);
         let mut sent = Vec::new();
         for number in 0..6000_u32 {

@@ -65,13 +65,13 @@ const LOOKS: &[(&str, &str, &str)] = &[
 const PEOPLE: [&str; 4] = ["ann", "bob", "mallory", "root"];
 
 #[test]
-fn each_verb_is_done_or_not_when_the_server_is_killed_and_done_if_it_was_acknowledged() {
+fn verbs_are_all_or_nothing_across_a_kill_and_done_if_acknowledged() {
     crash(2);
 }
 
 #[test]
 #[ignore = "takes some minutes"]
-fn each_verb_is_done_or_not_whenever_the_server_is_killed() {
+fn verbs_are_all_or_nothing_at_every_kill() {
     crash(40);
 }
 
