@@ -413,13 +413,11 @@ impl Shard {
         let mut rendered = Vec::new();
         let mut sets: Vec<(Capabilities, Range<usize>)> = Vec::new();
         for &slot in slots {
+            // A session of another node may have the same place there.
+            let is_left_out = !except.is_empty() && except.contains(&self.session(slot));
             let connection = &mut self.connections[slot];
             let capabilities = connection.capabilities;
-            let is_left_out = |id: &SessionId| {
-                let here = id.shard == self.parts.id && id.slot as usize == slot;
-                here && id.generation == connection.generation
-            };
-            if !news.is_for(capabilities) || except.iter().any(is_left_out) {
+            if !news.is_for(capabilities) || is_left_out {
                 continue;
             }
             let range = match sets.iter().find(|(set, _)| *set == capabilities) {
