@@ -126,6 +126,9 @@ pub enum Command {
         /// The data directory to create
         to: PathBuf,
     },
+    /// Look after a cluster: several nodes as one server, on NATS JetStream
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Restore a backup into a data directory that has no database
     Restore {
         /// The file created by `chatserver backup`
@@ -133,5 +136,28 @@ pub enum Command {
         /// The data directory to create
         #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
         data: PathBuf,
+    },
+}
+
+/// What to do about a cluster.
+#[derive(Debug, Subcommand)]
+pub enum ClusterCommand {
+    /// Write a new random key to a file, which all nodes of a cluster get
+    Key {
+        /// The file to create; nothing is overwritten
+        file: PathBuf,
+    },
+    /// Make a cluster: its log, and the data folder of its first node. Once for all nodes
+    Create {
+        /// Config file with a [cluster]
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The first node's data folder, which is created [default: the config file's]
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Begin with all accounts, rooms and history of this single server's data folder, which may be the
+        /// node's, too
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
     },
 }

@@ -3,16 +3,25 @@
 //! [`log`] is the seam to the log. What a node publishes is a [`publication`], sealed under the
 //! cluster's key ([`seal`]). [`roster`] says which publications count, the same for everybody.
 //! [`publisher`] and [`follower`] make a node's own ones come in order and once, and lose none of all;
-//! [`participant`] joins these parts into a node. None of them does I/O.
+//! [`participant`] joins these parts into a node. None of them does I/O; [`jetstream`] does, the log on
+//! NATS.
 
 pub mod log;
+pub mod key;
 pub mod seal;
 pub mod publication;
 pub mod roster;
+pub mod identity;
 pub mod publisher;
 pub mod follower;
 pub mod participant;
+pub mod jetstream;
+pub mod queue;
 
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+pub(crate) mod nats_server;
 #[cfg(test)]
 mod simulated;
 #[cfg(test)]

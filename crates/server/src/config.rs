@@ -1,8 +1,10 @@
 //! The config file: TOML, every key optional, unknown keys refused.
 
+pub mod cluster;
 mod operator;
 mod words;
 
+pub use cluster::Cluster;
 pub use operator::{Operator, Role};
 
 use crate::limits::{
@@ -41,6 +43,8 @@ pub struct Config {
     pub history: History,
     /// `[accounts]`: who may register, and how long accounts are kept.
     pub accounts: Accounts,
+    /// `[cluster]`: this server is one of several nodes.
+    pub cluster: Option<Cluster>,
     /// The file it was read from, if any.
     #[serde(skip)]
     pub file: Option<PathBuf>,
@@ -298,6 +302,7 @@ impl Config {
         later.extend((next.bind != old.bind).then_some("server.bind"));
         later.extend((next.data != old.data).then_some("server.data"));
         later.extend((new.backup != self.backup).then_some("backup"));
+        later.extend((new.cluster != self.cluster).then_some("cluster"));
         later.extend((next.listen != old.listen).then_some("server.listen"));
         later.extend((next.lobby != old.lobby).then_some("server.lobby"));
         let remembers = next.remember_rooms != old.remember_rooms;
@@ -305,6 +310,7 @@ impl Config {
         (next.name, next.listen) = (old.name.clone(), old.listen.clone());
         (next.port, next.bind, next.data) = (old.port, old.bind.clone(), old.data.clone());
         (next.lobby, next.remember_rooms) = (old.lobby.clone(), old.remember_rooms);
+        new.cluster.clone_from(&self.cluster);
         new.port = self.port;
         (new, later)
     }
@@ -407,6 +413,7 @@ impl Config {
                 limits.replay
             ));
         }
+        self.cluster.iter().try_for_each(Cluster::check)?;
         self.operator.iter().try_for_each(Operator::check)
     }
 }

@@ -58,6 +58,11 @@ pub struct Effects {
     /// All sessions here have ended, because the node takes part in its cluster no longer: the
     /// entries that come after these effects are those of others.
     pub all_ended: bool,
+    /// The node takes part in its cluster from here on, and has this number: connections may come.
+    pub joined: Option<u16>,
+    /// The node cannot take part in its cluster, because this key of its config file has another value
+    /// there.
+    pub differs: Option<&'static str>,
     /// Work of the current command, beyond what its effects account for.
     work: u64,
     /// The number of effects of the current command that are counted as work, and that work.
@@ -115,7 +120,8 @@ impl Effects {
     /// Whether nothing is requested.
     pub fn is_empty(&self) -> bool {
         let nothing = self.list.is_empty() && self.writes.is_empty() && self.history.is_none();
-        let entries = !self.entries.is_empty() || self.all_ended;
+        let entries = !self.entries.is_empty() || self.all_ended || self.joined.is_some();
+        let entries = entries || self.differs.is_some();
         nothing && !entries && self.answers.is_none() && !self.last
     }
 

@@ -281,7 +281,12 @@ impl Hub {
             match step {
                 OrderedStep::Entry(sent) => self.entry(out, &sent),
                 OrderedStep::NodeEnded(node) => self.node_ended(out, node),
-                OrderedStep::Joined(node) => self.node.sessions.node = node,
+                OrderedStep::Joined(node) => {
+                    self.node.sessions.node = node;
+                    let settings = Settings::from(&*self.node.config);
+                    out.differs = self.state.settings.difference(&settings);
+                    out.joined = out.differs.is_none().then_some(node);
+                }
                 OrderedStep::Nodes(nodes) => {
                     command::nodes::set(&mut self.state, &mut self.node, out, nodes);
                 }

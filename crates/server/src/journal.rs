@@ -8,6 +8,7 @@
 pub mod retention;
 
 use crate::clock::{self, Clock};
+use crate::cluster::queue::{ToLog, Word};
 use crate::config::History;
 use crate::damage::Watch;
 use crate::effects::Effects;
@@ -64,6 +65,9 @@ pub struct Journal {
     pub pulse: Arc<Pulse>,
     /// Closed by the store's last reader when it ends.
     pub readers: mpsc::Receiver<Infallible>,
+    /// The log that orders what is stored, if this is a node of a cluster: it is told what is on disk.
+    /// What cannot be stored ends the process then, for the others have stored it.
+    pub log: Option<ToLog>,
     /// Ends the process if it is uncertain what is stored.
     pub wake: SyncSender<Wake>,
 }
@@ -259,6 +263,7 @@ impl Journal {
         let mut outcomes = match outcomes {
             Ok(outcomes) => Some(outcomes.into_iter()),
             Err(error @ Failure::Uncertain { .. }) => return Err(error),
+            Err(error) if self.log.is_some() => return Err(error),
             Err(error) => {
                 tracing::error!(%error, "Nothing can be stored");
                 None
@@ -266,6 +271,13 @@ impl Journal {
         };
         let mut failed = None;
         let mut settled = Vec::with_capacity(group.len());
+        if let Some(log) = &self.log {
+            for write in group.iter().flat_map(|effects| &effects.writes) {
+                if let Write::Live { sequence, .. } = write {
+                    log.say(Word::Kept(*sequence));
+                }
+            }
+        }
         for effects in group {
             let refused = !effects.writes.is_empty() && effects.epoch < epoch;
             let outcomes = match &mut outcomes {
@@ -341,7 +353,9 @@ impl Journal {
 
     fn release(&self, settled: Vec<Settled>) {
         let released = Arc::new(Released { settled });
-        for shard in &self.shards {
+        // The first one last: once it has heard that the node takes part in its cluster, it accepts
+        // connections for the others.
+        for shard in self.shards.iter().rev() {
             // A shard is gone only when the server is stopping.
             shard.send(Item::Released(released.clone()));
         }
@@ -413,6 +427,7 @@ mod tests {
             metrics,
             pulse: Arc::default(),
             readers: mpsc::channel().1,
+            log: None,
             wake: mpsc::sync_channel(1).0,
         };
         let (handle, thread) = split(journal, waiting);

@@ -1,10 +1,12 @@
 //! Starting: opens what the server needs, then runs it; and the other commands of `chatserver`.
 
 mod admin;
+mod cluster;
 mod tasks;
 mod shown;
 mod server;
 mod hub_thread;
+mod log_thread;
 mod backups;
 
 use crate::args::{Args, Command, Serve};
@@ -17,6 +19,7 @@ use crate::log;
 use crate::shard::admin_socket::AdminSocketError;
 use crate::systemd;
 use crate::transport::certificate::{Certificate, CertificateError};
+use cluster::ClusterError;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::system::uname;
 use server::{Prepared, Server};
@@ -34,6 +37,9 @@ pub enum RunError {
     /// The config file.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// The addresses.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -103,6 +109,7 @@ pub fn run(args: Args) -> Result<ExitCode, RunError> {
     match args.command {
         Some(Command::Admin { json, data, words }) => return admin::run(&words, json, &data),
         None => serve(&args.serve),
+        Some(Command::Cluster(command)) => cluster::run(command),
         Some(Command::Passwd { name, data }) => tasks::passwd(&name, &data),
         Some(Command::Check { data }) => tasks::check(&data),
         Some(Command::Backup { file, anyway: false, data }) => tasks::backup(&file, &data),
@@ -138,7 +145,15 @@ fn serve(args: &Serve) -> Result<(), RunError> {
     listeners.extend(listen::bind_more(&config.server.listen, &taken)?);
     // Started first, so that what the store finds is logged, too.
     let guard = log::start(args.log_format);
-    let store = open_store(&data, args.accept_loss)?;
+    let (store, found) = match &config.cluster {
+        None => (open_store(&data, args.accept_loss)?, None),
+        Some(_) if data == Path::new(IN_MEMORY) => return Err(ClusterError::InMemory.into()),
+        Some(cluster) => {
+            let (found, shown) = (cluster::find(cluster)?, Shown::start());
+            let store = found.open_store(&data, args.accept_loss, shown.progress())?;
+            (Box::new(store) as Box<dyn Store>, Some(found))
+        }
+    };
     let folder = (data != Path::new(IN_MEMORY)).then_some(data);
     let certificate = Certificate::load(&config.tls, folder.as_deref())?;
     config.tls.vouched = certificate.vouched;
@@ -153,7 +168,8 @@ fn serve(args: &Serve) -> Result<(), RunError> {
     if given && args.says_where() {
         tracing::warn!("The service manager listens; --port and --bind are ignored");
     }
-    let prepared = Prepared { config: Arc::new(config), folder, certificate, listeners, store };
+    let prepared =
+        Prepared { config: Arc::new(config), folder, certificate, listeners, store, found };
     let ended = Server::start(prepared)?.wait();
     drop(guard);
     ended
@@ -201,9 +217,16 @@ fn open_store(data: &Path, accept_loss: bool) -> Result<Box<dyn Store>, RunError
 
 /// Loads the state from the store, adding the cloak key and the rooms it must have; and the clock
 /// that continues from it.
-fn load(store: &mut dyn Store, config: &Arc<Config>) -> Result<(Hub, Clock), RunError> {
+fn load(
+    store: &mut dyn Store,
+    config: &Arc<Config>,
+    data: &Path,
+) -> Result<(Hub, Clock), RunError> {
     let mut loaded = store.load()?;
     log::loaded(&loaded);
+    if loaded.live.is_some() {
+        return Err(ClusterError::OfACluster(data.to_owned()).into());
+    }
     if loaded.cloak_key.is_none() {
         let mut key = [0; 32];
         getrandom::fill(&mut key)?;

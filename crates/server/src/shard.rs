@@ -57,8 +57,9 @@ use std::time::{Duration, Instant};
 pub struct ShardParts {
     /// Its number.
     pub id: u8,
-    /// The number of this node; 0 without a cluster.
-    pub node: u16,
+    /// The number of this node; 0 without a cluster. None until it takes part in one: no connection
+    /// comes before.
+    pub node: Option<u16>,
     /// The config file.
     pub config: Arc<Config>,
     /// The certificate for TLS.
@@ -145,11 +146,8 @@ pub(crate) enum Scheduled {
 /// When polling fails.
 pub fn run(parts: ShardParts, mut outlet: Outlet) -> io::Result<()> {
     let mut shard = Shard::new(parts);
-    if let Some(listeners) = &mut shard.parts.listeners {
-        listeners.register(outlet.registry())?;
-    }
-    if let Some(admin_socket) = &mut shard.parts.admin_socket {
-        admin_socket.register(outlet.registry())?;
+    if shard.parts.node.is_some() {
+        shard.listen(&outlet)?;
     }
     let mut events = Events::with_capacity(EVENTS);
     while !shard.stopping {
@@ -228,7 +226,7 @@ impl Shard {
             }
         }
         while let Some(item) = outlet.take() {
-            self.take(item, outlet);
+            self.take(item, outlet)?;
         }
         self.do_what_is_due();
         self.newcomers = Duration::ZERO;
@@ -263,17 +261,21 @@ impl Shard {
         due.into_iter().chain(others).fold(sweep, Duration::min)
     }
 
-    fn take(&mut self, item: Item, outlet: &Outlet) {
+    fn take(&mut self, item: Item, outlet: &Outlet) -> io::Result<()> {
         match item {
             Item::Connection(stream, address) => self.own(stream, Some(address), outlet),
             Item::Released(released) => {
                 if self.release(&released) {
                     self.in_flight = false;
                 }
+                let joined = released.settled.iter().filter_map(|it| it.effects.joined).next_back();
+                if joined.is_some() && std::mem::replace(&mut self.parts.node, joined).is_none() {
+                    self.listen(outlet)?;
+                }
                 self.carried_out.push(released);
             }
             Item::Page { session, placeholder, lines, pending } => {
-                let Some(connection) = self.connection(session) else { return };
+                let Some(connection) = self.connection(session) else { return Ok(()) };
                 connection.fill(placeholder, lines);
                 if let Some(kept) = pending {
                     connection.receipts.tell(Watermarks { kept, live: 0 });
@@ -293,6 +295,19 @@ impl Shard {
                 (self.parts.listeners, self.parts.admin_socket) = (None, None);
             }
         }
+        Ok(())
+    }
+
+    /// Begins to accept connections, if it is the shard that does.
+    fn listen(&mut self, outlet: &Outlet) -> io::Result<()> {
+        let Some(listeners) = &mut self.parts.listeners else { return Ok(()) };
+        listeners.register(outlet.registry())?;
+        if let Some(admin_socket) = &mut self.parts.admin_socket {
+            admin_socket.register(outlet.registry())?;
+        }
+        // If nobody hears it, the server stops already.
+        let _ = self.parts.wake.send(Wake::Serving);
+        Ok(())
     }
 
     /// Schedules something.
@@ -337,7 +352,7 @@ impl Shard {
 
     /// The session's connection, if it still exists on this shard.
     pub(crate) fn connection(&mut self, session: SessionId) -> Option<&mut Connection> {
-        if (session.node, session.shard) != (self.parts.node, self.parts.id) {
+        if (Some(session.node), session.shard) != (self.parts.node, self.parts.id) {
             return None;
         }
         self.connections
@@ -349,7 +364,8 @@ impl Shard {
     pub(crate) fn session(&self, slot: usize) -> SessionId {
         let generation = self.connections[slot].generation;
         let slot = u32::try_from(slot).expect("a process has fewer sockets");
-        SessionId { node: self.parts.node, shard: self.parts.id, slot, generation }
+        let node = self.parts.node.expect("no connection comes before");
+        SessionId { node, shard: self.parts.id, slot, generation }
     }
 
     /// The connection in this slot has something to write in this round.

@@ -80,6 +80,7 @@ fn assert_complete(full: &str, file: &str) {
     (config.server.bind, config.backup.folder) = (None, None);
     config.server.guest_rooms = None;
     config.limits.memory = None;
+    config.cluster = None;
     (config.operator, config.tls, config.admin) = Default::default();
     assert_eq!(config, Config::default(), "{file}");
     assert_eq!(missing_keys(full), [""; 0], "{file}");
@@ -117,9 +118,19 @@ fn uncommented(text: &str, prefix: &str, is_key: impl Fn(&str) -> bool) -> Strin
 /// The config keys missing from this text.
 fn missing_keys(text: &str) -> Vec<String> {
     let mut missing = Vec::new();
-    for table in
-        ["server", "tls", "http", "admin", "backup", "limits", "history", "accounts", "operator"]
-    {
+    for table in [
+        "server",
+        "tls",
+        "http",
+        "admin",
+        "backup",
+        "limits",
+        "history",
+        "accounts",
+        "operator",
+        "cluster",
+        "cluster.tls",
+    ] {
         let header = if table == "operator" { "[[operator]]" } else { &format!("[{table}]") };
         // The error for an unknown key lists all valid ones.
         let told = read(&format!("{header}\nno_such_key = 1\n")).unwrap_err();
@@ -131,7 +142,10 @@ fn missing_keys(text: &str) -> Vec<String> {
             .skip(1)
             .flat_map(|part| part.lines().skip(1).take_while(|line| !line.starts_with('[')));
         let there: Vec<&str> = there.collect();
-        let has = |key: &&str| there.iter().any(|line| line.starts_with(&format!("{key} = ")));
+        let has = |key: &&str| {
+            let alone = text.contains(&format!("[{table}.{key}]"));
+            alone || there.iter().any(|line| line.starts_with(&format!("{key} = ")))
+        };
         let keys = all.into_iter().filter(|key| !has(key));
         missing.extend(keys.map(|key| format!("[{table}] {key}")));
     }

@@ -49,6 +49,8 @@ pub enum Event {
     Connected(Extent),
     /// The connection is gone. What was asked for may have been done, and is not answered.
     Disconnected,
+    /// It is there, but another log than the one that the node has followed.
+    Other,
     /// Something new is kept. Not all of it is told, nor in order.
     Told(Message),
     /// The answer to [`Request::Fetch`]: in order, and without gaps if the log has all of it. Empty:

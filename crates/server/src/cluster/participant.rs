@@ -5,6 +5,7 @@
 //! what the hub is to apply go out. So the same code runs under a simulated log and a real one.
 
 use super::follower::{Follower, Lost};
+use super::identity::Membership;
 use super::log::{Event, Message, Request};
 use super::publication::{Publication, VERSION};
 use super::publisher::{Publisher, Saying};
@@ -26,6 +27,12 @@ pub enum Excluded {
     /// The log does not fit to what the node has.
     #[error("{0}; fetch a snapshot")]
     Lost(#[from] Lost),
+    /// The log is another one.
+    #[error(
+        "the log is another one than before: somebody has made it anew, or from a copy; \
+         if that is meant, make the cluster anew with `chatserver cluster create --from`"
+    )]
+    OtherLog,
     /// Another node has taken its name.
     #[error("another chatserver takes part under the name {0:?}; give each node a name of its own")]
     Replaced(Box<str>),
@@ -37,7 +44,7 @@ pub struct Participant {
     /// Where clients may go, as [`proto::node::Node`] writes it; empty: nowhere else.
     advertise: Box<str>,
     seal: Seal,
-    roster: Roster,
+    membership: Membership,
     follower: Follower,
     standing: Standing,
     /// Counts attempts to publish.
@@ -94,14 +101,20 @@ struct Part {
 }
 
 impl Participant {
-    /// A node of this name that has applied all up to `applied`, with what its live state says of the
-    /// others. `nonce` is a random number.
-    pub fn new(name: &str, seal: Seal, roster: Roster, applied: u64, nonce: u64) -> Participant {
+    /// A node of this name that has applied all up to `applied`, with what is stored beside its live
+    /// state. `nonce` is a random number.
+    pub fn new(
+        name: &str,
+        seal: Seal,
+        membership: Membership,
+        applied: u64,
+        nonce: u64,
+    ) -> Participant {
         Participant {
             name: name.into(),
             advertise: Box::default(),
             seal,
-            roster,
+            membership,
             follower: Follower::new(applied, 0),
             standing: Standing::Reading,
             tickets: 0,
@@ -128,7 +141,7 @@ impl Participant {
 
     /// Who takes part, as of what this node has read.
     pub fn roster(&self) -> &Roster {
-        &self.roster
+        &self.membership.roster
     }
 
     /// What it has read.
@@ -155,7 +168,7 @@ impl Participant {
             Standing::In(part) => part.publisher.under_way(),
             _ => 0,
         };
-        let nodes = self.roster.all_live().count();
+        let nodes = self.membership.roster.all_live().count();
         let available = self.stalled < LOG_UNAVAILABLE_MILLIS && self.node().is_some();
         ClusterFigures { lag: self.lag(), window, nodes, available }
     }
@@ -212,6 +225,7 @@ impl Participant {
                 }
             }
             Event::Disconnected => self.follower.disconnected(),
+            Event::Other => return Err(Excluded::OtherLog),
             Event::Told(message) => self.follower.told(message, now),
             Event::Fetched { messages, extent } => self.follower.fetched(messages, extent, now)?,
             Event::Acknowledged { ticket, sequence } => {
@@ -238,7 +252,7 @@ impl Participant {
         self.tally.read_bytes += message.bytes.len() as u64;
         let opened = self.seal.open(&message.bytes);
         let steps = match opened.as_deref().and_then(Publication::read) {
-            Some(publication) => self.roster.apply(sequence, &publication),
+            Some(publication) => self.membership.roster.apply(sequence, &publication),
             None => Vec::new(), // It is of no node of this cluster.
         };
         let before = self.node();
@@ -258,7 +272,9 @@ impl Participant {
                         self.taken.clear();
                     }
                 }
-                Step::Joined { node, nonce } if self.roster.name(node) == Some(&self.name) => {
+                Step::Joined { node, nonce }
+                    if self.membership.roster.name(node) == Some(&self.name) =>
+                {
                     if before == Some(node) {
                         return Err(Excluded::Replaced(self.name.clone()));
                     }
@@ -270,10 +286,12 @@ impl Participant {
             }
         }
         if moved {
-            ordered.push(OrderedStep::Nodes(self.roster.advertised().map(Box::from).collect()));
+            ordered.push(OrderedStep::Nodes(
+                self.membership.roster.advertised().map(Box::from).collect(),
+            ));
         }
         if let Standing::In(part) = &mut self.standing {
-            let live = self.roster.live(part.node).expect("it takes part");
+            let live = self.membership.roster.live(part.node).expect("it takes part");
             if part.publisher.read(live.counter, sequence, now) {
                 self.answers();
             }
@@ -281,7 +299,7 @@ impl Participant {
         // Who has just left may be about to stop.
         let left = before.is_some() && self.node().is_none();
         let due = left || sequence >= self.written + self.live_every;
-        let roster = due.then(|| postcard::to_stdvec(&self.roster).expect("all lengths are known"));
+        let roster = due.then(|| self.membership.write());
         if due {
             self.written = sequence;
         }
@@ -361,10 +379,14 @@ impl Participant {
             }
             Standing::Reading | Standing::Joining { .. } | Standing::Ended => {}
             Standing::In(part) => {
-                let first =
-                    self.roster.all_live().next().is_some_and(|(node, _)| node == part.node);
-                let before = self.roster.kept().saturating_sub(self.log_kept);
-                let beats = part.beat(&self.roster, self.kept, now, &mut self.tally);
+                let first = self
+                    .membership
+                    .roster
+                    .all_live()
+                    .next()
+                    .is_some_and(|(node, _)| node == part.node);
+                let before = self.membership.roster.kept().saturating_sub(self.log_kept);
+                let beats = part.beat(&self.membership.roster, self.kept, now, &mut self.tally);
                 if beats && first && before > self.purged {
                     self.purged = before;
                     requests.push(Request::Purge { before });
@@ -476,7 +498,7 @@ mod tests {
 
     #[test]
     fn what_ended_sessions_have_said_is_not_said_when_the_node_takes_part_again() {
-        let node = Participant::new("a", seal(1), Roster::default(), 0, 5);
+        let node = Participant::new("a", seal(1), Membership::default(), 0, 5);
         let mut log = Log { node, other: seal(2), last: 0, entries: Vec::new() };
         log.node.heed(Event::Connected(Extent { first: 1, last: 0 }), 0).expect("it fits");
         log.node.say(entry(1));
@@ -513,7 +535,7 @@ mod tests {
 
     #[test]
     fn a_node_whose_name_another_one_takes_stops_and_says_why() {
-        let node = Participant::new("a", seal(1), Roster::default(), 0, 5);
+        let node = Participant::new("a", seal(1), Membership::default(), 0, 5);
         let mut log = Log { node, other: seal(2), last: 0, entries: Vec::new() };
         log.node.heed(Event::Connected(Extent { first: 1, last: 0 }), 0).expect("it fits");
         while log.node.node().is_none() {

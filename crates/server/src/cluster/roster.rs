@@ -9,7 +9,8 @@
 //! so. While the log stands still, so does everybody's lease.
 
 use super::publication::{Item, Publication, VERSION};
-use crate::limits::{LEASE_HEARTBEATS, NODE_NAME_BYTES, NODES};
+use crate::config::cluster::is_node_name;
+use crate::limits::{LEASE_HEARTBEATS, NODES};
 use proto::node::Node;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -92,7 +93,7 @@ impl Roster {
         let known = self.nodes.iter().position(|node| *node.name == *name);
         let at = known.unwrap_or(self.nodes.len());
         let stale = known.is_some_and(|at| self.nodes[at].changed > after);
-        if stale || at == NODES || !is_name(name) {
+        if stale || at == NODES || !is_node_name(name) {
             return Vec::new();
         }
         let (live, incarnation) = (None, sequence);
@@ -206,12 +207,6 @@ impl Roster {
         let live = self.node_mut(number)?.live.as_mut()?;
         (live.incarnation == incarnation).then_some(live)
     }
-}
-
-/// Whether a node may have this name.
-pub fn is_name(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
-    (1..=NODE_NAME_BYTES).contains(&name.len()) && name.chars().all(plain)
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! The limits of a cluster.
 
+/// Bytes of a cluster's name.
+pub const CLUSTER_NAME_BYTES: usize = 32;
+/// NATS servers in the config file.
+pub const NATS_SERVERS: usize = 16;
 /// Bytes of a node's name.
 pub const NODE_NAME_BYTES: usize = 63;
 /// Bytes of entries per publication. NATS accepts messages of up to 1 MiB.
@@ -46,3 +50,35 @@ pub const FETCH_MESSAGES: usize = 256;
 pub const FETCH_BYTES: usize = 4 * 1024 * 1024;
 /// Changes of the log connection queued for its thread.
 pub const LOG_EVENTS: usize = 64;
+
+/// Bytes of the log on its servers; after that nothing can be said until it is purged.
+pub const LOG_BYTES: u64 = 8 << 30;
+/// Bytes of one publication with its seal: NATS takes messages of up to 1 MiB.
+pub const PUBLICATION_BYTES_MOST: usize = 1 << 20;
+/// Milliseconds to connect to a NATS server.
+pub const NATS_CONNECT_MILLIS: u64 = 2000;
+/// Milliseconds between questions whether a NATS server is there; it is not after two without answer.
+pub const NATS_PING_MILLIS: u64 = 1000;
+/// Milliseconds by which the wait before the next attempt to connect grows, up to ten times that.
+pub const NATS_RECONNECT_MILLIS: u64 = 50;
+/// Milliseconds to wait for JetStream's answer to one question, and how often it is asked.
+pub const NATS_ANSWER_MILLIS: u64 = 3000;
+/// See [`NATS_ANSWER_MILLIS`].
+pub const NATS_ATTEMPTS: usize = 5;
+/// Milliseconds between attempts to reach NATS when a node starts.
+pub const NATS_WAIT_MILLIS: u64 = 500;
+/// Milliseconds after which a stream is asked again how it is.
+pub const NATS_ASK_AGAIN_MILLIS: u64 = 500;
+/// Messages from NATS that wait for the thread of the log, of each kind; what comes beyond that is
+/// dropped and fetched later. It also is the most that waits to be sent.
+pub const NATS_BUFFERED: usize = 1024;
+/// Messages from NATS that are looked at together.
+pub const NATS_READY: usize = 64;
+/// What the log has ordered and the hub has not dealt with: a part of [`HUB_QUEUE`](super::HUB_QUEUE).
+pub const ORDERED_IN_FLIGHT: usize = 1024;
+/// Milliseconds after which the thread of the log looks what is due.
+pub const LOG_LOOK_MILLIS: u64 = 20;
+/// Milliseconds that a node that stops waits for what it has said last.
+pub const LEAVE_MILLIS: u64 = 5000;
+/// Bytes of what a NATS server says of itself.
+pub const MONITOR_BYTES: u64 = 1 << 20;

@@ -1,6 +1,8 @@
 //! The hub's thread.
 
 use crate::clock::{self, Clock};
+use crate::cluster::queue::{Dealt, ToLog, Word};
+use crate::effects::Effects;
 use crate::hub::turn_gate::TurnGate;
 use crate::hub::{Hub, Input, Stamped};
 use crate::journal::JournalHandle;
@@ -25,6 +27,35 @@ fn wait(hub: &Hub, inputs: &Receiver<Input>) -> Result<Input, RecvError> {
     }
 }
 
+/// The log that orders entries: the hub's end of the queues to and from its thread.
+pub(super) struct LogEnds {
+    pub(super) to_log: ToLog,
+    pub(super) dealt: Dealt,
+}
+
+impl LogEnds {
+    /// Passes on what is for the log.
+    fn pass_on(&self, effects: &mut Effects) {
+        if effects.all_ended {
+            self.to_log.say(Word::AllEnded);
+        }
+        effects.entries.drain(..).for_each(|entry| self.to_log.say(Word::Entry(entry)));
+        if let Some(key) = effects.differs {
+            self.to_log.say(Word::Leave { because: Some(other_setting(key)) });
+        }
+        if effects.last {
+            self.to_log.say(Word::Leave { because: None });
+        }
+    }
+}
+
+fn other_setting(key: &str) -> String {
+    format!(
+        "{key} in the config file is not what the cluster has; give all nodes the same value, and send REHASH at one \
+         that runs if it is to change"
+    )
+}
+
 /// The hub's thread: stamps input with the time, applies it, and passes the effects on.
 ///
 /// # Errors
@@ -33,7 +64,7 @@ pub(super) fn run(
     mut hub: Hub,
     clock: Clock,
     (inputs, turn_gate): (&Receiver<Input>, &TurnGate),
-    journal: &JournalHandle,
+    (journal, log): (&JournalHandle, Option<&LogEnds>),
     committed: &AtomicU64,
     metrics: &Metrics,
     pulse: &Pulse,
@@ -58,9 +89,16 @@ pub(super) fn run(
         their_turn = !is_turn;
         let committed = committed.load(Ordering::Acquire);
         let (now, steady) = (clock::wall(), clock.steady());
+        let is_ordered = matches!(input, Input::Ordered(_));
         let mut effects = hub.apply(Stamped { now, steady, committed, input });
         metrics.hub_has(hub.node.sessions.len(), hub.state.users.len(), hub.state.rooms.len());
         metrics.disk().is_scarce(hub.node.disk.is_scarce);
+        if let Some(log) = log {
+            log.pass_on(&mut effects);
+            if is_ordered {
+                log.dealt.one();
+            }
+        }
         let last = effects.last;
         let asked = pulse.take_up();
         if !asked && effects.is_empty() {

@@ -1,7 +1,10 @@
 //! The running server: starts its threads, waits for signals, and stops it.
 
-use super::{RunError, backups, hub_thread, join_line, load};
+use super::cluster::{ClusterError, Found, Member};
+use super::hub_thread::LogEnds;
+use super::{IN_MEMORY, RunError, backups, hub_thread, join_line, load, log_thread};
 use crate::clock;
+use crate::cluster::queue::{to_hub, to_log};
 use crate::config::Config;
 use crate::damage::Watch;
 use crate::hub::Input;
@@ -22,10 +25,11 @@ use crate::transport::certificate::Certificate;
 use crate::transport::expiry::{self, ExpiryCheck};
 use crate::wake::Wake;
 use crate::{indexing, log, password, reader, shard};
+use proto::node::Node;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -41,6 +45,8 @@ pub(super) struct Prepared {
     pub(super) certificate: Certificate,
     pub(super) listeners: Vec<TcpListener>,
     pub(super) store: Box<dyn Store>,
+    /// The cluster that it is a node of.
+    pub(super) found: Option<Found>,
 }
 
 /// The running server: its threads, and the queues to them.
@@ -63,12 +69,25 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start(prepared: Prepared) -> Result<Server, RunError> {
-        let Prepared { config, folder, certificate, listeners, mut store } = prepared;
-        let (live, clock) = load(&mut *store, &config)?;
+        let Prepared { config, folder, certificate, listeners, mut store, found } = prepared;
+        let data = folder.as_deref().unwrap_or(Path::new(IN_MEMORY));
+        let (live, clock, member) = match found {
+            None => {
+                let (hub, clock) = load(&mut *store, &config, data)?;
+                (hub, clock, None)
+            }
+            Some(found) => {
+                let (hub, clock, member) = found.load(&mut *store, &config, data)?;
+                (hub, clock, Some(member))
+            }
+        };
         let renderer = live.state.renderer.clone();
         let damage = store.damage();
         let count = thread::available_parallelism().map_or(1, |cores| cores.get().min(64));
-        let metrics = Arc::new(Metrics::new(count));
+        let metrics = Arc::new(match &member {
+            None => Metrics::new(count),
+            Some(_) => Metrics::in_cluster(count),
+        });
         metrics.hub_has(0, 0, live.state.rooms.len());
         let memory = Arc::new(Memory::new(count));
         let damage = Watch::new(damage, metrics.clone());
@@ -134,6 +153,11 @@ impl Server {
                 Ok(())
             })?;
         }
+        let node = member.is_none().then_some(0);
+        let log = match member {
+            None => None,
+            Some(member) => Some(server.follow(member, wake.clone())?),
+        };
         let journal = Journal {
             store,
             shards: server.inboxes.clone(),
@@ -150,6 +174,7 @@ impl Server {
             damage,
             pulse: server.pulse.clone(),
             readers: readers_ended,
+            log: log.as_ref().map(|log| log.to_log.clone()),
             wake: wake.clone(),
         };
         let (journal, keeper) = journal::split(journal, metrics.waiting(Queue::Journal));
@@ -161,7 +186,7 @@ impl Server {
                 live,
                 clock,
                 (&to_hub, &turn_gate),
-                &journal,
+                (&journal, log.as_ref()),
                 &committed,
                 &counts,
                 &pulse,
@@ -170,7 +195,7 @@ impl Server {
         for (id, outlet) in (0u8..).zip(outlets) {
             let parts = shard::ShardParts {
                 id,
-                node: 0,
+                node,
                 config: server.config.clone(),
                 certificate: server.certificate.clone(),
                 renderer: renderer.clone(),
@@ -188,6 +213,27 @@ impl Server {
         }
         server.heed_signals(wake)?;
         Ok(server)
+    }
+
+    /// Starts the thread of the cluster's log.
+    fn follow(
+        &mut self,
+        Member { log, mut participant }: Member,
+        wake: SyncSender<Wake>,
+    ) -> Result<LogEnds, RunError> {
+        let advertise = self.config.cluster.as_ref().and_then(|it| it.advertise.as_deref());
+        if let Some(mut place) = advertise.and_then(|place| place.parse::<Node>().ok()) {
+            let real = self.config.tls.is_real();
+            place.fingerprint = (!real).then_some(self.certificate.fingerprint);
+            participant.advertise(&place);
+        }
+        let (to_log, words) = to_log(log.waker());
+        let (to_hub, dealt) = to_hub(self.hub.clone());
+        let metrics = self.metrics.clone();
+        self.spawn("log-follower", true, move || {
+            log_thread::run(log, participant, &words, &to_hub, &metrics, &wake)
+        })?;
+        Ok(LogEnds { to_log, dealt })
     }
 
     /// Starts the thread that waits for signals to stop or reload.
@@ -253,9 +299,9 @@ impl Server {
         }
         self.say_fingerprint();
         self.look_at_certificate();
-        tracing::info!("Join with: {}", join_line(self.listening[0]));
-        log::waiting(self.config.port);
-        systemd::ready(self.config.port);
+        if let Some(cluster) = &self.config.cluster {
+            tracing::info!(cluster = cluster.name, node = cluster.node, "Joining the cluster");
+        }
         let mut watchdog = Watchdog::from_env();
         loop {
             match self.next_wish(&mut watchdog)? {
@@ -263,6 +309,15 @@ impl Server {
                     systemd::reloading();
                     self.reload(by)?;
                     systemd::ready(self.config.port);
+                }
+                Some(Wake::Serving) => {
+                    tracing::info!("Join with: {}", join_line(self.listening[0]));
+                    log::waiting(self.config.port);
+                    systemd::ready(self.config.port);
+                }
+                Some(Wake::Excluded(sentence)) => {
+                    tracing::error!("{sentence}");
+                    return Err(ClusterError::Excluded(sentence).into());
                 }
                 Some(Wake::Failed(failure)) => {
                     tracing::error!("{failure}");

@@ -159,7 +159,7 @@ pub(super) mod tests {
         let (readers, queues) = reader::queues(&metrics.waiting(Queue::Readers));
         let (wake, woken) = mpsc::sync_channel(1);
         let shard = Shard::new(ShardParts {
-            node: 0,
+            node: Some(0),
             id: 0,
             certificate: Certificate::load(&config.tls, None).unwrap(),
             config: Arc::new(config),

@@ -47,6 +47,32 @@ impl Settings {
         self.roles.get(&*fold(account)).copied()
     }
 
+    /// The first key of the config file in which these settings differ from others.
+    pub fn difference(&self, other: &Settings) -> Option<&'static str> {
+        let Settings { name, lobby, guest_rooms, remember_rooms, large_room, .. } = self;
+        let all = [
+            ("[server] name", *name == other.name),
+            ("[server] lobby", *lobby == other.lobby),
+            ("[server] guest_rooms", *guest_rooms == other.guest_rooms),
+            ("[server] remember_rooms", *remember_rooms == other.remember_rooms),
+            ("[limits] large_room", *large_room == other.large_room),
+            ("[limits] rooms_per_user", self.rooms_per_user == other.rooms_per_user),
+            (
+                "[limits] sessions_per_account",
+                self.sessions_per_account == other.sessions_per_account,
+            ),
+            ("[history] keep_days", self.keep_days == other.keep_days),
+            ("[history] keep_per_room", self.keep_per_room == other.keep_per_room),
+            ("[accounts] expire_days", self.expire_days == other.expire_days),
+            ("[accounts] registration", self.registration == other.registration),
+            ("[accounts] delete_messages", self.delete_messages == other.delete_messages),
+            ("[accounts] member_invitations", self.member_invitations == other.member_invitations),
+            ("[accounts] operators_need_2fa", self.operators_need_2fa == other.operators_need_2fa),
+            ("[[operator]]", self.roles == other.roles),
+        ];
+        all.iter().find(|(_, same)| !same).map(|(key, _)| *key)
+    }
+
     /// Whether any account has a role.
     pub fn has_roles(&self) -> bool {
         !self.roles.is_empty()

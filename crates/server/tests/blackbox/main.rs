@@ -7,6 +7,9 @@ mod backup;
 mod bad_input;
 mod budgets;
 mod capabilities;
+mod cluster;
+#[path = "../../src/cluster/nats_server.rs"]
+mod nats_server;
 mod command_line;
 mod crash;
 mod damage;

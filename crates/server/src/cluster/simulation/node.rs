@@ -1,8 +1,8 @@
 //! A node that may be killed at any moment: what it has in memory is gone then, and of its disk the
 //! last transactions may be.
 
+use crate::cluster::identity::Membership;
 use crate::cluster::participant::Participant;
-use crate::cluster::roster::Roster;
 use crate::cluster::seal::Seal;
 use crate::config::Config;
 use crate::effects::{Effect, Effects, Task};
@@ -51,8 +51,7 @@ pub(super) struct Running {
 pub(super) fn founding(config: &Arc<Config>) -> Vec<Vec<Write>> {
     let mut store = MemoryStore::new("test");
     let (hub, writes) = Hub::new(config.clone(), store.load().unwrap(), 0);
-    let roster = postcard::to_stdvec(&Roster::default()).unwrap();
-    let bytes = live::write(&roster, &hub.state).into();
+    let bytes = live::write(&Membership::default().write(), &hub.state).into();
     vec![writes, vec![Write::Live { sequence: 0, bytes }]]
 }
 
@@ -81,13 +80,14 @@ impl Node {
         let mut store = self.store();
         let loaded = store.load().expect("it is in memory");
         let (sequence, bytes) = loaded.live.expect("it was founded with one");
-        let (roster, state) = live::read(&bytes).expect("just written");
-        let roster: Roster = postcard::from_bytes(roster).expect("just written");
+        let (membership, state) = live::read(&bytes).expect("just written");
+        let membership = Membership::read(membership).expect("just written");
         let hub = Hub::resume(self.config.clone(), state, loaded.applied, 0);
         self.starts += 1;
         let prefix = u128::from(random.next()).to_le_bytes();
         let seal = Seal::new(&KEY, b"entries", prefix);
-        let mut participant = Participant::new(&self.name, seal, roster, sequence, random.next());
+        let mut participant =
+            Participant::new(&self.name, seal, membership, sequence, random.next());
         (participant.live_every, participant.log_kept) = (LIVE_EVERY, LOG_KEPT);
         let (shards, inputs) = (TestShards::new(store), VecDeque::new());
         self.running = Some(Running { participant, hub, shards, inputs, opened: 0 });

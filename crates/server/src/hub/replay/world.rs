@@ -118,6 +118,7 @@ impl World {
             damage,
             pulse: Arc::default(),
             readers: channel().1,
+            log: None,
             wake: sync_channel(1).0,
         };
         World {

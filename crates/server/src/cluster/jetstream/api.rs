@@ -1,0 +1,114 @@
+//! Questions to JetStream's interface, which is JSON over requests: about the stream, to make it, to
+//! read single messages.
+
+use super::refusal::Refusal;
+use super::stream::{self, StreamInfo};
+use crate::cluster::log::Message;
+use crate::limits::{NATS_ANSWER_MILLIS, NATS_ATTEMPTS};
+use async_nats::{Client, HeaderMap, RequestErrorKind};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// JetStream, as one connection reaches it.
+pub(super) struct Api<'a> {
+    pub(super) client: &'a Client,
+    /// The name of the cluster.
+    pub(super) name: &'a str,
+}
+
+/// How JetStream says that there is no such stream, or that there is one already.
+const NO_STREAM: u64 = 10059;
+const STREAM_EXISTS: u64 = 10058;
+const NO_JETSTREAM: [u64; 2] = [10039, 10076];
+
+impl Api<'_> {
+    /// The stream, as it is now.
+    pub(super) async fn info(&self) -> Result<StreamInfo, Refusal> {
+        self.ask(&stream::info_subject(self.name), String::new()).await
+    }
+
+    /// Makes a stream.
+    pub(super) async fn create(&self, config: &Value) -> Result<StreamInfo, Refusal> {
+        let name = config["name"].as_str().unwrap_or_default();
+        self.ask(&format!("$JS.API.STREAM.CREATE.{name}"), config.to_string()).await
+    }
+
+    /// Removes the stream, with all that is in it.
+    pub(super) async fn delete(&self) -> Result<(), Refusal> {
+        let subject = format!("$JS.API.STREAM.DELETE.{}", stream::name(self.name));
+        self.ask::<Value>(&subject, String::new()).await.map(drop)
+    }
+
+    /// Keeps the first message of an empty stream.
+    pub(super) async fn publish_first(&self, bytes: Vec<u8>) -> Result<(), Refusal> {
+        let mut headers = HeaderMap::new();
+        headers.insert("Nats-Expected-Last-Sequence", "0");
+        let subject = stream::log_subject(self.name);
+        let asked = self.client.request_with_headers(subject, headers, bytes.into());
+        let answer: Value = parse(&self.answered(asked.await.map_err(|error| error.kind()))?)?;
+        match answer["seq"].as_u64() {
+            Some(1) => Ok(()),
+            _ => Err(Refusal::Unreadable(answer.to_string())),
+        }
+    }
+
+    /// The message at a sequence, if the stream has it.
+    pub(super) async fn get(&self, sequence: u64) -> Result<Option<Message>, Refusal> {
+        let subject = stream::get_subject(self.name);
+        let question = json!({ "seq": sequence }).to_string();
+        let answer = self.client.request(subject, question.into()).await;
+        let answer = answer.map_err(|error| refused(error.kind()))?;
+        if answer.status.is_some_and(|status| status.as_u16() == 404) {
+            return Ok(None);
+        }
+        Ok(stream::kept(&answer).filter(|message| message.sequence == sequence))
+    }
+
+    /// Asks, again and again for a while, for JetStream may be choosing a leader.
+    async fn ask<T: DeserializeOwned>(&self, subject: &str, body: String) -> Result<T, Refusal> {
+        let mut attempts = 1;
+        loop {
+            let asked = self.client.request(subject.to_owned(), body.clone().into());
+            let wait = Duration::from_millis(NATS_ANSWER_MILLIS);
+            let answered = match tokio::time::timeout(wait, asked).await {
+                Ok(answer) => self.answered(answer.map_err(|error| error.kind())),
+                Err(_) => Err(Refusal::Silent),
+            };
+            match answered {
+                Err(Refusal::Silent) if attempts < NATS_ATTEMPTS => attempts += 1,
+                other => return parse(&other?),
+            }
+        }
+    }
+
+    fn answered(
+        &self,
+        answer: Result<async_nats::Message, RequestErrorKind>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let answer = answer.map_err(refused)?;
+        let told: Value = parse(&answer.payload)?;
+        let Some(error) = told.get("error") else { return Ok(answer.payload.to_vec()) };
+        let code = error["err_code"].as_u64().unwrap_or_default();
+        Err(match code {
+            NO_STREAM => Refusal::NoStream(stream::name(self.name)),
+            STREAM_EXISTS => Refusal::StreamExists(stream::name(self.name)),
+            _ if NO_JETSTREAM.contains(&code) => Refusal::NoJetStream,
+            _ => Refusal::Refused(error["description"].as_str().unwrap_or("no reason").to_owned()),
+        })
+    }
+}
+
+fn refused(kind: RequestErrorKind) -> Refusal {
+    match kind {
+        RequestErrorKind::NoResponders => Refusal::NoJetStream,
+        _ => Refusal::Silent,
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
+        Refusal::Unreadable(format!("{error} in {text:?}"))
+    })
+}

@@ -1,0 +1,237 @@
+//! A node of a cluster: what it needs before it can serve, and the commands about the cluster.
+
+mod create;
+mod founding;
+
+use super::RunError;
+use crate::args::ClusterCommand;
+use crate::clock::{self, Clock};
+use crate::cluster::identity::{Identity, Membership};
+use crate::cluster::jetstream::{JetStream, Nats, Refusal, stream_name};
+use crate::cluster::key::{self, KeyError};
+use crate::cluster::participant::Participant;
+use crate::cluster::seal::{KEY_BYTES, Seal};
+use crate::config::{Cluster, Config};
+use crate::hub::{Hub, live};
+use crate::limits::NATS_WAIT_MILLIS;
+use crate::state::snapshot::SnapshotError;
+use founding::Founding;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+use store::{Progress, SqliteStore, Store};
+use thiserror::Error;
+
+/// Why a node cannot take part in its cluster: a sentence that says what to do.
+#[derive(Debug, Error)]
+pub enum ClusterError {
+    /// The log.
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+    /// The key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The config file has no cluster.
+    #[error(
+        "the config file has no [cluster]; it names the cluster, this node and the NATS servers"
+    )]
+    NotConfigured,
+    /// Nothing would be on disk.
+    #[error("a node of a cluster needs a data folder; name one with --data")]
+    InMemory,
+    /// The data folder is of a single server.
+    #[error(
+        "the data in {0} are of a single server; `chatserver cluster create --from {0}` makes a cluster of them"
+    )]
+    Single(PathBuf),
+    /// The data folder is of a node, and the config file of a single server.
+    #[error(
+        "the data in {0} are of a node of a cluster, and the config file has no [cluster]; \
+         `chatserver cluster leave --to DIR` makes a single server of them"
+    )]
+    OfACluster(PathBuf),
+    /// A cluster is to be made where there are data.
+    #[error("{0} has a database already; to make a cluster of it, name it with --from")]
+    NotEmpty(PathBuf),
+    /// There is nothing to begin with.
+    #[error(
+        "the log begins too late for an empty data folder; copy the data folder of another node that was stopped, \
+         or restore one of its backups, into {0}"
+    )]
+    NoBeginning(PathBuf),
+    /// The stored live state cannot be read.
+    #[error("the data folder cannot be used in a cluster: {0}")]
+    Unreadable(#[from] SnapshotError),
+    /// What is stored beside it cannot be read.
+    #[error(
+        "the data folder is of another version of Parlor's clusters; run the same release on all nodes"
+    )]
+    OtherForm,
+    /// The node can take part no longer.
+    #[error("{0}")]
+    Excluded(String),
+}
+
+/// A node that has found its cluster's log, and nothing wrong with it.
+pub(super) struct Found {
+    config: Cluster,
+    nats: Nats,
+    identity: Identity,
+    key: [u8; KEY_BYTES],
+}
+
+/// The parts of a node that are in no single server.
+pub(super) struct Member {
+    pub(super) log: JetStream,
+    pub(super) participant: Participant,
+}
+
+/// Runs one of the commands about the cluster.
+pub(super) fn run(command: ClusterCommand) -> Result<(), RunError> {
+    match command {
+        ClusterCommand::Key { file } => {
+            key::create(&file).map_err(ClusterError::from)?;
+            println!("{} has a new key; copy it to all nodes, in secret.", file.display());
+            Ok(())
+        }
+        ClusterCommand::Create { config, data, from } => {
+            create::run(&config, data, from.as_deref())
+        }
+    }
+}
+
+/// The key and what tells it from others.
+fn read_key(config: &Cluster) -> Result<([u8; KEY_BYTES], String), ClusterError> {
+    let key = key::read(&config.key_file)?;
+    let check = key::hex(&Seal::new(&key, ENTRIES, [0; 16]).check());
+    Ok((key, check))
+}
+
+/// What publications are sealed for.
+const ENTRIES: &[u8] = b"entries";
+
+/// A seal with a prefix that no other process has.
+fn seal(key: &[u8; KEY_BYTES], purpose: &'static [u8]) -> Result<Seal, RunError> {
+    let mut prefix = [0; 16];
+    getrandom::fill(&mut prefix)?;
+    Ok(Seal::new(key, purpose, prefix))
+}
+
+/// Finds the log of the cluster, waiting for NATS as long as it takes, and looks whether a node may
+/// work with it.
+pub(super) fn find(config: &Cluster) -> Result<Found, RunError> {
+    let (key, check) = read_key(config)?;
+    let nats = connect(config)?;
+    let info = wait_for(|| nats.info())?;
+    let looked = info
+        .check(&config.name, &check, config.allow_single_log)
+        .and_then(|()| info.check_clock(clock::wall()))
+        .and_then(|()| nats.check_synced());
+    let silent = looked.map_err(ClusterError::from)?;
+    if !silent.is_empty() {
+        tracing::warn!(
+            servers = silent.join(", "),
+            "Cannot see whether NATS waits for its disk: check that its config has `sync_interval: always` in the \
+             jetstream block, or switch on its monitoring (http_port: 8222)"
+        );
+    }
+    if config.allow_single_log && info.config.num_replicas == 1 {
+        tracing::warn!(
+            "The log is on ONE NATS server, as allow_single_log allows: if its disk is lost, so is what no node has \
+             stored, and while it is down nobody can say anything"
+        );
+    }
+    let identity = info.identity().map_err(ClusterError::from)?;
+    Ok(Found { config: config.clone(), nats, identity, key })
+}
+
+/// Connects to NATS, waiting as long as it takes.
+fn connect(config: &Cluster) -> Result<Nats, ClusterError> {
+    wait_for(|| Nats::connect(config))
+}
+
+/// Tries until it is done, as long as what is missing may come: after a power cut everything starts at
+/// the same time.
+fn wait_for<T>(mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<T, ClusterError> {
+    let mut told = false;
+    loop {
+        match attempt() {
+            Err(refusal @ (Refusal::Unreachable { .. } | Refusal::Silent)) => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!("{refusal}; trying again until it can");
+                }
+                thread::sleep(Duration::from_millis(NATS_WAIT_MILLIS));
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
+impl Found {
+    /// Opens the node's store; makes it if the cluster began with nothing and the log still has its
+    /// beginning.
+    pub(super) fn open_store(
+        &self,
+        data: &Path,
+        accept_loss: bool,
+        progress: &Progress,
+    ) -> Result<SqliteStore, RunError> {
+        let mut founding = None;
+        if !data.join("parlor.db").exists() {
+            founding = self.founding()?;
+            if founding.as_ref().is_none_or(|it| !it.is_all) {
+                return Err(ClusterError::NoBeginning(data.to_owned()).into());
+            }
+        }
+        let instance = founding.as_ref().map_or(Ok(String::new()), |it| Ok(it.instance.clone()));
+        let instance: Result<String, RunError> = instance;
+        let mut store = SqliteStore::open_watched(data, &instance?, accept_loss, progress)?;
+        if let Some(founding) = founding {
+            founding.found(&mut store, &self.identity)?;
+        }
+        store.relax()?;
+        Ok(store)
+    }
+
+    /// How the cluster began, if the log still has that.
+    fn founding(&self) -> Result<Option<Founding>, RunError> {
+        let first = wait_for(|| self.nats.get(1))?;
+        let seal = seal(&self.key, founding::PURPOSE)?;
+        Ok(first.and_then(|first| Founding::open(&seal, &first.bytes)))
+    }
+
+    /// The hub with the stored live state, the clock that goes on from it, and what makes the server a
+    /// node.
+    pub(super) fn load(
+        self,
+        store: &mut dyn Store,
+        config: &Arc<Config>,
+        data: &Path,
+    ) -> Result<(Hub, Clock, Member), RunError> {
+        let loaded = store.load()?;
+        crate::log::loaded(&loaded);
+        let Some((sequence, bytes)) = loaded.live else {
+            return Err(ClusterError::Single(data.to_owned()).into());
+        };
+        let (membership, state) = live::read(&bytes).map_err(ClusterError::from)?;
+        let membership = Membership::read(membership).map_err(|_| ClusterError::OtherForm)?;
+        if membership.identity != self.identity {
+            let stream = stream_name(&self.config.name);
+            return Err(ClusterError::from(Refusal::OtherCluster(stream)).into());
+        }
+        let mut nonce = [0; 8];
+        getrandom::fill(&mut nonce)?;
+        let participant = Participant::new(
+            &self.config.node,
+            seal(&self.key, ENTRIES)?,
+            membership,
+            sequence,
+            u64::from_le_bytes(nonce),
+        );
+        let clock = Clock::going_on_from(state.ordered.1);
+        let hub = Hub::resume(config.clone(), state, loaded.applied, clock::wall());
+        let log = self.nats.follow(self.identity).map_err(ClusterError::from)?;
+        Ok((hub, clock, Member { log, participant }))
+    }
+}

@@ -1,0 +1,124 @@
+//! `chatserver cluster create`: makes the log, and the data folder of the first node.
+
+use super::founding::{Founding, PURPOSE};
+use super::{ClusterError, RunError, connect, read_key, seal};
+use crate::clock;
+use crate::cluster::jetstream::{Nats, Refusal, stream_name};
+use crate::cluster::key::hex;
+use crate::config::Config;
+use crate::run::shown::Shown;
+use crate::run::tasks::BESIDE;
+use crate::run::{IN_MEMORY, fresh_instance};
+use crate::state::settings::Settings;
+use std::fs;
+use std::path::{Path, PathBuf};
+use store::{SqliteStore, Store};
+
+/// Makes the stream and the first node's data. If one of them fails, neither is there.
+pub(super) fn run(file: &Path, data: Option<PathBuf>, from: Option<&Path>) -> Result<(), RunError> {
+    let config = Config::read(file)?;
+    let cluster = config.cluster.as_ref().ok_or(ClusterError::NotConfigured)?;
+    let data = data.unwrap_or_else(|| config.server.data.clone());
+    if data == Path::new(IN_MEMORY) {
+        return Err(ClusterError::InMemory.into());
+    }
+    let (key, check) = read_key(cluster)?;
+    let in_place = from.is_some_and(|from| is_same(from, &data));
+    if data.join("parlor.db").exists() && !in_place {
+        return Err(ClusterError::NotEmpty(data).into());
+    }
+    if let Some(from) = from
+        && !from.join("parlor.db").exists()
+    {
+        return Err(RunError::NoDatabase(from.to_owned()));
+    }
+    let nats = connect(cluster)?;
+    match nats.info() {
+        Err(Refusal::NoStream(_)) => {}
+        Ok(_) => {
+            return Err(
+                ClusterError::from(Refusal::StreamExists(stream_name(&cluster.name))).into()
+            );
+        }
+        Err(other) => return Err(ClusterError::from(other).into()),
+    }
+    if let Some(from) = from.filter(|_| !in_place) {
+        copy(from, &data)?;
+    }
+    let (mut store, mut founding) = open(&data, from.is_none())?;
+    founding.settings = Settings::from(&config);
+    let mut id = [0; 16];
+    getrandom::fill(&mut id)?;
+    let info = nats.create(&hex(&id), &check).map_err(ClusterError::from)?;
+    let made =
+        begin(&nats, &founding, &mut store, &key, &info.identity().map_err(ClusterError::from)?);
+    if let Err(error) = made {
+        nats.delete().map_err(ClusterError::from)?;
+        return Err(error);
+    }
+    store.close()?;
+    let (name, copies) = (stream_name(&cluster.name), info.config.num_replicas);
+    println!(
+        "The stream {name} is made, on {copies} NATS server(s), and {} is its first node.",
+        data.display()
+    );
+    if from.is_some() {
+        println!(
+            "Other nodes begin with a copy of {}: stop this node, or take a backup of it.",
+            data.display()
+        );
+    }
+    Ok(())
+}
+
+fn begin(
+    nats: &Nats,
+    founding: &Founding,
+    store: &mut SqliteStore,
+    key: &[u8; 32],
+    identity: &crate::cluster::identity::Identity,
+) -> Result<(), RunError> {
+    let sealed = founding.seal(&mut seal(key, PURPOSE)?);
+    nats.publish_first(sealed).map_err(ClusterError::from)?;
+    founding.found(store, identity)?;
+    Ok(())
+}
+
+/// Opens the data of the first node: new ones, or those of a single server.
+fn open(data: &Path, is_new: bool) -> Result<(Box<SqliteStore>, Founding), RunError> {
+    let instance = fresh_instance()?;
+    let shown = Shown::start();
+    let mut store = Box::new(SqliteStore::open_watched(data, &instance, false, shown.progress())?);
+    drop(shown);
+    let loaded = store.load()?;
+    if loaded.live.is_some() {
+        return Err(ClusterError::OfACluster(data.to_owned()).into());
+    }
+    let mut cloak_key = [0; 32];
+    match loaded.cloak_key {
+        Some(key) => cloak_key = key,
+        None => getrandom::fill(&mut cloak_key)?,
+    }
+    let (instance, now) = (loaded.instance, clock::wall());
+    let settings = Settings::from(&Config::default());
+    Ok((store, Founding { is_all: is_new, instance, cloak_key, settings, now }))
+}
+
+/// Copies the data of a single server, which may run.
+fn copy(from: &Path, data: &Path) -> Result<(), RunError> {
+    let shown = Shown::start_stoppable()?;
+    let file = data.with_extension("copy");
+    let copied = store::backup(from, &file, BESIDE, shown.progress())
+        .and_then(|()| store::restore(&file, data, BESIDE, shown.progress()));
+    drop(shown);
+    let removed = match file.exists() {
+        true => fs::remove_file(&file),
+        false => Ok(()),
+    };
+    copied?;
+    Ok(removed?)
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}

@@ -1,0 +1,57 @@
+//! How a cluster began: the first message of its log, from which a node without data makes the same
+//! store as the others have.
+
+use crate::cluster::identity::{Identity, Membership};
+use crate::cluster::roster::Roster;
+use crate::cluster::seal::Seal;
+use crate::hub::live;
+use crate::state::State;
+use crate::state::settings::Settings;
+use serde::{Deserialize, Serialize};
+use store::{Failure, Store, Write};
+
+/// What it is sealed for.
+pub(super) const PURPOSE: &[u8] = b"founding";
+
+/// How a cluster began.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Founding {
+    /// Whether this is all: it began without accounts, rooms and history.
+    pub(super) is_all: bool,
+    /// With what msgids begin.
+    pub(super) instance: String,
+    /// What hides addresses.
+    pub(super) cloak_key: [u8; 32],
+    /// The settings that all nodes share.
+    pub(super) settings: Settings,
+    /// When it was, in milliseconds since the epoch.
+    pub(super) now: i64,
+}
+
+impl Founding {
+    /// As the first message of the log.
+    pub(super) fn seal(&self, seal: &mut Seal) -> Vec<u8> {
+        seal.seal(&postcard::to_stdvec(self).expect("all lengths are known"))
+    }
+
+    /// What the first message of a log says; none if it is of another version or cluster.
+    pub(super) fn open(seal: &Seal, message: &[u8]) -> Option<Founding> {
+        postcard::from_bytes(&seal.open(message)?).ok()
+    }
+
+    /// Makes of a store the one of a node that has applied nothing but this: of a new one, or, if the
+    /// cluster began with data, of those.
+    pub(super) fn found(&self, store: &mut dyn Store, identity: &Identity) -> Result<(), Failure> {
+        store.commit(&mut [Write::CloakKey(self.cloak_key)].iter())?;
+        let (state, effects) = State::new(self.settings.clone(), store.load()?, self.now);
+        let membership = Membership { identity: identity.clone(), roster: Roster::default() };
+        let bytes = live::write(&membership.write(), &state).into();
+        let mut writes = effects.writes;
+        writes.extend([Write::Live { sequence: FIRST, bytes }, Write::Applied(FIRST)]);
+        store.commit(&mut writes.iter())?;
+        Ok(())
+    }
+}
+
+/// The sequence of the first message.
+const FIRST: u64 = 1;

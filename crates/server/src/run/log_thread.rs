@@ -1,0 +1,110 @@
+//! The thread of a cluster's log: it takes from the log what is to be applied, and gives it what the
+//! hub has to say.
+
+use super::RunError;
+use crate::cluster::jetstream::JetStream;
+use crate::cluster::log::Log;
+use crate::cluster::participant::Participant;
+use crate::cluster::queue::{ToHub, Word};
+use crate::effects::SentEntry;
+use crate::hub::Input;
+use crate::hub::input::{Ordered, OrderedStep};
+use crate::limits::{LEAVE_MILLIS, LOG_LOOK_MILLIS};
+use crate::metrics::{Cluster as ClusterMetrics, Metrics};
+use crate::wake::Wake;
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::{Duration, Instant};
+
+/// Runs until the node has left, or can take part no longer.
+pub(super) fn run(
+    mut log: JetStream,
+    mut participant: Participant,
+    words: &Receiver<Word>,
+    hub: &ToHub,
+    metrics: &Metrics,
+    wake: &SyncSender<Wake>,
+) -> Result<(), RunError> {
+    let (begun, patience) = (Instant::now(), Duration::from_millis(LOG_LOOK_MILLIS));
+    let metrics = metrics.cluster().expect("it is a node of a cluster");
+    let mut ours = Ours(VecDeque::new());
+    // When it is given up to wait for what was said last, and why the node stops, unless it was asked to.
+    let (mut leaving, mut why): (Option<Instant>, Option<String>) = (None, None);
+    loop {
+        let event = log.next(patience);
+        let now = begun.elapsed().as_millis() as u64;
+        let ordered = match event.map(|event| participant.heed(event, now)) {
+            None => Vec::new(),
+            Some(Ok(ordered)) => ordered,
+            Some(Err(excluded)) => {
+                // If the server stops already, nobody waits for that.
+                let _ = wake.send(Wake::Excluded(excluded.to_string()));
+                return Ok(());
+            }
+        };
+        for ordered in ordered {
+            ours.come_back(&ordered, metrics);
+            // The hub has ended only when the node stops; the log is read for a while all the same.
+            hub.pass_on(ordered);
+        }
+        for word in words.try_iter() {
+            match word {
+                Word::Entry(entry) => {
+                    ours.0.push_back((entry.clone(), Instant::now()));
+                    participant.say(entry);
+                }
+                Word::AllEnded => {
+                    ours.0.clear();
+                    participant.all_ended();
+                }
+                Word::Kept(sequence) => participant.kept(sequence),
+                Word::Leave { because } => {
+                    participant.leave();
+                    why = why.or(because);
+                    leaving = Some(Instant::now() + Duration::from_millis(LEAVE_MILLIS));
+                }
+            }
+        }
+        let (requests, news) = participant.look(now);
+        requests.into_iter().for_each(|request| log.request(request));
+        if let Some(news) = news {
+            if matches!(news, Input::LogSilent(_)) {
+                ours.0.clear(); // Some of them do not come back.
+            }
+            hub.tell(news);
+        }
+        metrics.add(&mut participant.tally);
+        metrics.shows(participant.figures());
+        if let Some(until) = leaving {
+            let late = Instant::now() >= until;
+            if late {
+                tracing::warn!(
+                    "The log does not answer; the other nodes will find out that this one is gone"
+                );
+            }
+            if late || participant.node().is_none() {
+                if let Some(why) = why {
+                    let _ = wake.send(Wake::Excluded(why));
+                }
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// What this node has for the log and has not come back, and since when. They come back in order.
+struct Ours(VecDeque<(SentEntry, Instant)>);
+
+impl Ours {
+    fn come_back(&mut self, ordered: &Ordered, metrics: &ClusterMetrics) {
+        for step in &ordered.steps {
+            if let OrderedStep::Entry(entry) = step
+                && let Some((first, since)) = self.0.front()
+                && first.bytes() == entry.bytes()
+            {
+                metrics.came_back(since.elapsed());
+                self.0.pop_front();
+            }
+        }
+    }
+}

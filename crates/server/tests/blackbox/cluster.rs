@@ -1,0 +1,225 @@
+//! Several nodes as one server, with one NATS server beneath. Without a `nats-server` (see
+//! [`NatsServer`]) these tests say so and do nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::nats_server::NatsServer;
+use crate::support::{Server, chatserver, with_open_doors};
+
+/// A NATS server, and the key of a cluster on it.
+struct Cluster {
+    nats: NatsServer,
+    place: tempfile::TempDir,
+}
+
+impl Cluster {
+    fn new() -> Option<Cluster> {
+        let nats = NatsServer::start()?;
+        let place = tempfile::tempdir().expect("a folder");
+        let cluster = Cluster { nats, place };
+        let mut command = chatserver();
+        let made = command.args(["cluster", "key"]).arg(cluster.key()).output();
+        well(&made.expect("the program runs"));
+        Some(cluster)
+    }
+
+    fn key(&self) -> PathBuf {
+        self.place.path().join("cluster.key")
+    }
+
+    /// The config of a node.
+    fn config(&self, node: &str) -> String {
+        format!(
+            "cluster.name = \"test\"\ncluster.node = \"{node}\"\ncluster.servers = [\"{}\"]\n\
+             cluster.key_file = {:?}\ncluster.allow_single_log = true\n",
+            self.nats.url(),
+            self.key()
+        )
+    }
+
+    /// The first node, which makes the cluster.
+    fn create(&self, node: &str) -> Server {
+        Server::start_by(&self.config(node), |command| {
+            well(&create(&command, &[]));
+            command
+        })
+    }
+
+    /// Another node, which begins with nothing.
+    fn join(&self, node: &str) -> Server {
+        Server::start(&self.config(node))
+    }
+
+    /// What a node says that refuses to start, with a folder of its own.
+    fn refused(&self, config: &str, data: Option<&Path>) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("parlor.toml");
+        fs::write(&file, with_open_doors(config)).expect("it is written");
+        let own = folder.path().join("data");
+        let mut command = chatserver();
+        command.args(["--bind", "127.0.0.1", "-p", "0", "--config"]).arg(&file);
+        command.arg("--data").arg(data.unwrap_or(&own));
+        sentence(&command.output().expect("the program runs"))
+    }
+}
+
+/// `chatserver cluster create` with the config and data folder of a server's command line.
+fn create(serve: &Command, more: &[&str]) -> Output {
+    let args: Vec<_> = serve.get_args().collect();
+    let value = |key: &str| {
+        let at = args.iter().position(|arg| *arg == key).expect("it is there");
+        args[at + 1]
+    };
+    let mut command = chatserver();
+    command.args(["cluster", "create", "--config"]).arg(value("--config"));
+    command.arg("--data").arg(value("--data")).args(more);
+    command.output().expect("the program runs")
+}
+
+fn well(output: &Output) {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The one sentence that a program says that refuses.
+fn sentence(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let last = said.lines().last().unwrap_or_default();
+    last.strip_prefix("chatserver: ").unwrap_or_else(|| panic!("{said}")).to_owned()
+}
+
+#[test]
+fn people_on_two_nodes_talk_as_on_one() {
+    let Some(cluster) = Cluster::new() else { return };
+    let mut first = cluster.create("a");
+    let mut ann = first.log_in("ann");
+    ann.send("JOIN #garden");
+    ann.until(":parlor 366 ann #garden :*");
+    ann.send("PRIVMSG #garden :before anybody else came");
+    ann.until_answered();
+
+    let mut second = cluster.join("b");
+    let mut bob = second.log_in("bob");
+    bob.send("JOIN #garden");
+    bob.until(":parlor 366 bob #garden :*");
+    ann.until(":bob!bob@parlor JOIN *#garden");
+    bob.send("PRIVMSG #garden :hello from the other side");
+    ann.until(":bob!bob@parlor PRIVMSG #garden :hello from the other side");
+    ann.send("PRIVMSG bob :only for you");
+    bob.until(":ann!ann@parlor PRIVMSG bob :only for you");
+    bob.send("CH #garden");
+    bob.until(":ann!ann@parlor PRIVMSG #garden :*before anybody else came");
+    bob.until_answered();
+    ann.until_answered();
+
+    // The password is known at the other node, and what was said is there.
+    let (status, _) = first.terminate();
+    assert!(status.success(), "{}", first.log());
+    bob.until(":ann!ann@parlor QUIT *");
+    let mut ann = second.log_in("ann");
+    ann.send("CH #garden");
+    ann.until(":bob!bob@parlor PRIVMSG #garden :*hello from the other side");
+    ann.until_answered();
+
+    // One that was killed comes back, and has what was said meanwhile.
+    first.restart();
+    ann.send("PRIVMSG #garden :meanwhile");
+    ann.until_answered();
+    let mut cid = first.log_in("cid");
+    cid.send("JOIN #garden");
+    cid.until(":parlor 366 cid #garden :*");
+    cid.send("CH #garden");
+    cid.until(":ann!ann@parlor PRIVMSG #garden :*meanwhile");
+    second.kill();
+    cid.until(":ann!ann@parlor QUIT *");
+}
+
+#[test]
+fn what_is_said_while_the_log_is_gone_comes_when_it_is_back_once() {
+    let Some(mut cluster) = Cluster::new() else { return };
+    let (first, second) = (cluster.create("a"), cluster.join("b"));
+    let (mut ann, mut bob) = (first.log_in("ann"), second.log_in("bob"));
+    ann.send("BM :before");
+    bob.until(":ann!ann@parlor PRIVMSG #lobby :before");
+    cluster.nats.kill();
+    ann.send("BM :meanwhile");
+    ann.send("BM :and more");
+    cluster.nats.restart();
+    bob.expect(":ann!ann@parlor PRIVMSG #lobby :meanwhile");
+    bob.expect(":ann!ann@parlor PRIVMSG #lobby :and more");
+    ann.send("BM :after");
+    bob.expect(":ann!ann@parlor PRIVMSG #lobby :after");
+}
+
+#[test]
+fn a_single_server_becomes_the_first_node_with_all_its_history() {
+    let Some(cluster) = Cluster::new() else { return };
+    let mut single = Server::start("");
+    let mut ann = single.log_in("ann");
+    ann.send("BM :as it was");
+    ann.until_answered();
+    let (status, _) = single.terminate();
+    assert!(status.success(), "{}", single.log());
+    let from = single.data();
+    let from = from.to_str().expect("a path");
+    let first = Server::start_by(&cluster.config("a"), |command| {
+        well(&create(&command, &["--from", from]));
+        command
+    });
+    let mut ann = first.log_in("ann");
+    ann.send("CH");
+    ann.until("*as it was");
+
+    // Its data are no single server's any more, those that it began with still are.
+    assert!(single.data().exists());
+    single.restart();
+    let mut ann = single.log_in("ann");
+    ann.send("CH");
+    ann.until("*as it was");
+}
+
+#[test]
+fn a_node_that_does_not_fit_refuses_to_start_in_one_sentence() {
+    let Some(cluster) = Cluster::new() else { return };
+    let config = cluster.config("b");
+    let none = cluster.refused(&config, None);
+    assert!(none.starts_with("NATS has no stream \"parlor_test\""), "{none}");
+    let mut first = cluster.create("a");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("parlor.toml");
+    fs::write(&file, &config).expect("it is written");
+    let mut command = chatserver();
+    command.args(["--config"]).arg(&file).arg("--data").arg(folder.path().join("data"));
+    let twice = sentence(&create(&command, &[]));
+    assert!(twice.starts_with("NATS has a stream \"parlor_test\" already"), "{twice}");
+
+    let r1 = cluster
+        .refused(&config.replace("allow_single_log = true", "allow_single_log = false"), None);
+    assert!(r1.contains("is on 1 NATS server(s) instead of 3"), "{r1}");
+    let other_key = folder.path().join("other.key");
+    let mut command = chatserver();
+    well(&command.args(["cluster", "key"]).arg(&other_key).output().expect("it runs"));
+    let key = cluster.key();
+    let (ours, theirs) = (key.to_str().expect("a path"), other_key.to_str().expect("a path"));
+    let wrong = cluster.refused(&config.replace(ours, theirs), None);
+    assert!(wrong.starts_with("the key in [cluster] key_file is not the one"), "{wrong}");
+    let memory = cluster.refused(&config, Some(Path::new(":memory:")));
+    assert!(memory.starts_with("a node of a cluster needs a data folder"), "{memory}");
+    let settings = cluster.refused(&format!("{config}limits.rooms_per_user = 7\n"), None);
+    assert!(
+        settings.starts_with("[limits] rooms_per_user in the config file is not"),
+        "{settings}"
+    );
+
+    // Data of a single server in a cluster, and the other way round.
+    let mut single = Server::start("");
+    single.terminate();
+    let single = cluster.refused(&config, Some(&single.data()));
+    assert!(single.contains("are of a single server"), "{single}");
+    first.terminate();
+    let of_a_cluster = cluster.refused("", Some(&first.data()));
+    assert!(of_a_cluster.contains("are of a node of a cluster"), "{of_a_cluster}");
+}
