@@ -37,7 +37,7 @@ impl Durable {
     /// # Errors
     /// Any failure of the server.
     pub fn run(&self, kind: &Kind, bench: &Bench) -> Result<Vec<Figure>> {
-        if *kind == Kind::Floor || kind.is_peer() {
+        if kind.is_floor() || kind.is_peer() {
             return Err(Failure::Lacks("it keeps no messages".to_owned()));
         }
         if !self.senders.is_multiple_of(2) {

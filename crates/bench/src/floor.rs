@@ -2,8 +2,11 @@
 //! nothing, copies each line to each member's buffer, and sends once per member and tick.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use crate::failure::{Doing, Result};
 use crate::poller::{Poller, Ready};
@@ -13,6 +16,8 @@ const LISTENER: usize = usize::MAX;
 const READ_BYTES: usize = 64 * 1024;
 /// A member that is further behind than this is disconnected.
 const OUTBOX_BYTES: usize = 4 * 1024 * 1024;
+/// The size of the log, which is written over from its beginning again and again.
+const LOG_BYTES: usize = 4 * 1024 * 1024;
 
 struct Floor {
     poller: Poller,
@@ -25,6 +30,16 @@ struct Floor {
     dirty: Vec<usize>,
     /// One rendered line, before it is copied to the members.
     rendered: Vec<u8>,
+    log: Option<Log>,
+}
+
+/// The least that a server can do that stores what it relays before anybody sees it: one write and one `fdatasync`
+/// for all lines of a tick, in a file that has its size already.
+struct Log {
+    file: File,
+    at: u64,
+    /// The lines of this tick.
+    lines: Vec<u8>,
 }
 
 struct Connection {
@@ -37,11 +52,12 @@ struct Connection {
     welcomed: bool,
 }
 
-/// Serves on a free port of the loopback interface, says which, and never returns but with an error.
+/// Serves on a free port of the loopback interface, says which, and never returns but with an error. With a file for a
+/// log, each line is on disk before it is sent.
 ///
 /// # Errors
-/// [`crate::failure::Failure::Io`] if the port or the epoll fails.
-pub fn serve() -> Result<()> {
+/// [`crate::failure::Failure::Io`] if the port, the epoll or the log fails.
+pub fn serve(log: Option<&Path>) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("listening")?;
     listener.set_nonblocking(true).doing("listening")?;
     let poller = Poller::new().doing("creating an epoll")?;
@@ -56,6 +72,7 @@ pub fn serve() -> Result<()> {
         rooms: HashMap::new(),
         dirty: Vec::new(),
         rendered: Vec::new(),
+        log: log.map(Log::create).transpose().doing("creating the log")?,
     };
     let mut buffer = vec![0; READ_BYTES];
     let mut ready = Vec::new();
@@ -73,9 +90,35 @@ pub fn serve() -> Result<()> {
                 floor.read(key, &mut buffer);
             }
         }
+        if let Some(log) = &mut floor.log {
+            log.store().doing("writing the log")?;
+        }
         let mut dirty = std::mem::take(&mut floor.dirty);
         dirty.drain(..).for_each(|member| floor.write(member));
         floor.dirty = dirty;
+    }
+}
+
+impl Log {
+    fn create(path: &Path) -> io::Result<Self> {
+        let mut file = File::create_new(path)?;
+        file.write_all(&vec![0; LOG_BYTES])?;
+        file.sync_all()?;
+        Ok(Self { file, at: 0, lines: Vec::new() })
+    }
+
+    /// Puts the lines of this tick on the disk.
+    fn store(&mut self) -> io::Result<()> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        if self.at + self.lines.len() as u64 > LOG_BYTES as u64 {
+            self.at = 0;
+        }
+        self.file.write_all_at(&self.lines, self.at)?;
+        self.at += self.lines.len() as u64;
+        self.lines.clear();
+        self.file.sync_data()
     }
 }
 
@@ -173,6 +216,9 @@ impl Floor {
         for part in [b":", &connection.nick[..], b"!~u@127.0.0.1 PRIVMSG ", room_and_text, b"\r\n"]
         {
             self.rendered.extend_from_slice(part);
+        }
+        if let Some(log) = &mut self.log {
+            log.lines.extend_from_slice(&self.rendered);
         }
         for &member in members {
             if member == author {

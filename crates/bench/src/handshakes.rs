@@ -75,7 +75,7 @@ impl Handshakes {
     /// # Errors
     /// Any failure of the server.
     pub fn run(&self, kind: &Kind, bench: &Bench) -> Result<Vec<Figure>> {
-        if *kind == Kind::Floor || kind.is_peer() {
+        if kind.is_floor() || kind.is_peer() {
             return Err(Failure::Lacks("it is measured without TLS".to_owned()));
         }
         if self.count == 0 || self.at_once == 0 {

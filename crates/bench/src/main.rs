@@ -26,7 +26,7 @@ use parlor_bench::{floor, proc};
 #[derive(Debug, Parser)]
 #[command(version, name = "bench")]
 struct Options {
-    /// The server to measure: parlor, parlor=PATH for an older program of it, unindexed for one without a search index, floor, ngircd, inspircd, nats, or a running IRC
+    /// The server to measure: parlor, parlor=PATH for an older program of it, unindexed for one without a search index, floor, storing-floor, ngircd, inspircd, nats, or a running IRC
     /// server as ADDRESS:PORT@PID. Several, by commas or repeated: the first is compared with the others.
     #[arg(long, global = true, value_delimiter = ',', default_value = "parlor")]
     server: Vec<Kind>,
@@ -77,7 +77,11 @@ enum Scenario {
     /// Attacks on our server with default limits, and what innocent people notice of them.
     Attack(Attack),
     /// The floor itself, on a free port: what the scenarios start for it.
-    FloorServer,
+    FloorServer {
+        /// A file to put each line into, flushed to disk, before it is sent.
+        #[arg(long)]
+        log: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -91,8 +95,8 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<()> {
-    if matches!(options.scenario, Scenario::FloorServer) {
-        return floor::serve();
+    if let Scenario::FloorServer { log } = &options.scenario {
+        return floor::serve(log.as_deref());
     }
     proc::allow_many_files()?;
     let own = std::env::current_exe()
@@ -156,7 +160,7 @@ fn one_run(scenario: &Scenario, kind: &Kind, bench: &Bench) -> Result<Vec<Figure
         Scenario::Unread(unread) => unread.run(kind),
         Scenario::Search(search) => search.run(kind),
         Scenario::Screen(screen) => screen.run(kind),
-        Scenario::Attack(_) | Scenario::FloorServer => unreachable!("they have no figures"),
+        Scenario::Attack(_) | Scenario::FloorServer { .. } => unreachable!("they have no figures"),
     }
 }
 

@@ -37,6 +37,8 @@ pub enum Kind {
     Unindexed,
     /// The bare loop of [`crate::floor`].
     Floor,
+    /// The same, which puts each line on the disk before it sends it.
+    StoringFloor,
     /// ngIRCd, Debian's package `ngircd`.
     Ngircd,
     /// InspIRCd, Debian's package `inspircd`.
@@ -60,6 +62,7 @@ impl FromStr for Kind {
             "parlor" => Self::Parlor,
             "unindexed" => Self::Unindexed,
             "floor" => Self::Floor,
+            "storing-floor" => Self::StoringFloor,
             "ngircd" => Self::Ngircd,
             "inspircd" => Self::Inspircd,
             "nats" => Self::Nats,
@@ -71,7 +74,7 @@ impl FromStr for Kind {
                     Some(Self::Running { address: address.parse().ok()?, pid: pid.parse().ok()? })
                 });
                 parts.ok_or(
-                    "parlor, parlor=PATH, unindexed, floor, ngircd, inspircd, nats, or ADDRESS:PORT@PID",
+                    "parlor, parlor=PATH, unindexed, floor, storing-floor, ngircd, inspircd, nats, or ADDRESS:PORT@PID",
                 )?
             }
         })
@@ -87,6 +90,7 @@ impl Kind {
             Self::Unindexed => "unindexed".to_owned(),
             Self::Older(path) => path.display().to_string(),
             Self::Floor => "floor".to_owned(),
+            Self::StoringFloor => "storing-floor".to_owned(),
             Self::Ngircd => "ngircd".to_owned(),
             Self::Inspircd => "inspircd".to_owned(),
             Self::Nats => "nats".to_owned(),
@@ -98,6 +102,12 @@ impl Kind {
     #[must_use]
     pub fn is_peer(&self) -> bool {
         matches!(self, Self::Ngircd | Self::Inspircd | Self::Nats)
+    }
+
+    /// Whether it is a bare loop of ours, without TLS or anything else.
+    #[must_use]
+    pub fn is_floor(&self) -> bool {
+        matches!(self, Self::Floor | Self::StoringFloor)
     }
 
     /// The language it speaks.
@@ -157,7 +167,7 @@ impl Server {
         data: &Path,
         config: &str,
     ) -> Result<Self> {
-        if bench.transport != Transport::Plain && (*kind == Kind::Floor || kind.is_peer()) {
+        if bench.transport != Transport::Plain && (kind.is_floor() || kind.is_peer()) {
             return Err(Failure::Lacks(format!("it is measured without {}", bench.transport)));
         }
         let (port, transport) = (free_port()?, bench.transport);
@@ -170,7 +180,8 @@ impl Server {
                 parlor_command(&bench.chatserver, folder.path(), data, config)?
             }
             Kind::Older(program) => parlor_command(program, folder.path(), data, config)?,
-            Kind::Floor => floor_command(bench),
+            Kind::Floor => floor_command(bench, None),
+            Kind::StoringFloor => floor_command(bench, Some(folder.path())),
             Kind::Ngircd => ngircd_command(folder.path(), port)?,
             Kind::Inspircd => inspircd_command(folder.path(), port)?,
             Kind::Nats => nats_command(port),
@@ -307,9 +318,12 @@ fn parlor_command(program: &Path, folder: &Path, data: &Path, config: &str) -> R
     Ok(command)
 }
 
-fn floor_command(bench: &Bench) -> Command {
+fn floor_command(bench: &Bench, log_in: Option<&Path>) -> Command {
     let mut command = Command::new(&bench.bench);
     command.arg("floor-server");
+    if let Some(folder) = log_in {
+        command.arg("--log").arg(folder.join("log"));
+    }
     command
 }
 

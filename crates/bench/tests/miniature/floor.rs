@@ -22,6 +22,11 @@ fn fanout_counts_each_delivery() {
 }
 
 #[test]
+fn a_floor_that_stores_relays_the_same() {
+    each_message_reaches(&small_fanout().run(&Kind::StoringFloor, &bench()).unwrap(), 4.0);
+}
+
+#[test]
 fn fanout_sends_at_the_rate_it_is_given() {
     let fanout = Fanout { rate: Some(100.0), ..small_fanout() };
     let figures = fanout.run(&Kind::Floor, &bench()).unwrap();

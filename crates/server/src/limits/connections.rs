@@ -37,6 +37,9 @@ pub const ACCEPT_MICROS_PER_ROUND: u64 = 500;
 /// handshakes, of which ten with an elliptic-curve key take a millisecond, and one with a long RSA
 /// key as much.
 pub const NEWCOMER_MICROS: u64 = 1000;
+/// Milliseconds that they wait at most: a round can take much longer than its work, for instance when
+/// the program's code must be read from a slow disk.
+pub const NEWCOMER_WAIT_MILLIS: u64 = 20;
 /// Events per batch from connections that have not logged in: the hub handles them in about a
 /// millisecond. Further ones wait for the next batch.
 pub const NEWCOMER_EVENTS: usize = 64;

@@ -4,6 +4,7 @@ use crate::hub::ClientEvent;
 use crate::inbox::{Item, Outlet};
 use crate::limits::{
     ACCEPT_MICROS_PER_ROUND, ACCEPT_PAUSE_MILLIS, NEWCOMER_EVENTS, NEWCOMER_MICROS,
+    NEWCOMER_WAIT_MILLIS,
 };
 use crate::shard::connection::{Connection, Stage};
 use crate::shard::{Scheduled, Shard};
@@ -39,14 +40,15 @@ impl Shard {
     }
 
     /// After a round that had not time for all of them, those who have not logged in wait for as long
-    /// as it took. So they take no more than half of a core, however many they are, and the hub, the
-    /// journal and the threads that derive keys find one that is free.
+    /// as it took, up to a limit. So they take no more than half of a core, however many they are, and
+    /// the hub, the journal and the threads that derive keys find one that is free.
     pub(crate) fn pace_newcomers(&mut self, begun: Instant) {
         let worked = self.newcomers > Duration::ZERO;
         let left = || self.accepts || self.ready.iter().any(|slot| self.is_newcomer(*slot));
         if worked && left() {
             let now = Instant::now();
-            self.newcomers_wait = Some(now + (now - begun));
+            let most = Duration::from_millis(NEWCOMER_WAIT_MILLIS);
+            self.newcomers_wait = Some(now + (now - begun).min(most));
         }
     }
 

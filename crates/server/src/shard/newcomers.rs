@@ -2,7 +2,7 @@
 
 use crate::hub::{ClientEvent, Input, SessionEvent};
 use crate::inbox;
-use crate::limits::{EVENTS, NEWCOMER_EVENTS, NEWCOMER_MICROS};
+use crate::limits::{EVENTS, NEWCOMER_EVENTS, NEWCOMER_MICROS, NEWCOMER_WAIT_MILLIS};
 use crate::listen;
 use crate::shard::Shard;
 use crate::shard::connection::{Connection, Stage};
@@ -99,4 +99,15 @@ fn a_flood_of_newcomers_leaves_half_a_core_to_others() {
     shard.newcomer_events = 0;
     shard.round(&mut outlet, &mut events).unwrap();
     assert!(shard.batch.events.len() > 1, "then it is the turn of the rest");
+}
+
+#[test]
+fn a_round_that_was_held_up_makes_nobody_wait_as_long_again() {
+    let (mut shard, _ends) = shard(0);
+    let _bob = connect(&mut shard, Stage::LoggingIn);
+    shard.newcomers = Duration::from_micros(NEWCOMER_MICROS);
+    let begun = Instant::now().checked_sub(Duration::from_secs(30)).unwrap();
+    shard.pace_newcomers(begun);
+    let until = shard.newcomers_wait.expect("one is left");
+    assert!(until <= Instant::now() + Duration::from_millis(NEWCOMER_WAIT_MILLIS));
 }
