@@ -1,16 +1,15 @@
 //! Prepares the web client in `web/`: joins its modules into one script, names each file by a hash
 //! of its contents, compresses it, and lists all for `src/transport/http/files.rs`.
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use join::{Module, join};
+use brotli::enc::BrotliEncoderParams;
+use join::{Module, join, trim};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::hash::{DefaultHasher, Hasher};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::exit;
+use zopfli::{Format, Options};
 
 #[path = "build/join.rs"]
 mod join;
@@ -54,6 +53,7 @@ fn build() -> Result<(), String> {
             };
             let contents =
                 if compress { refer(name, contents, &served)? } else { contents.clone() };
+            let contents = if ending == "css" { style(name, contents)? } else { contents };
             let hash = hash(&contents);
             let path = format!("/{stem}-{hash}.{ending}");
             write(&out, name, &contents, compress)?;
@@ -71,6 +71,11 @@ fn build() -> Result<(), String> {
     );
     write(&out, "join.html", &refer("join.html", &files["join.html"], &served)?, false)?;
     fs::write(out.join("files.rs"), list).map_err(|error| format!("{}: {error}", out.display()))
+}
+
+fn style(name: &str, contents: Vec<u8>) -> Result<Vec<u8>, String> {
+    let trimmed = trim::style(&text(contents, name)?);
+    trimmed.map(String::into_bytes).map_err(|reason| format!("web/{name}: {reason}"))
 }
 
 /// The files directly in `web/` that are served, or are pages.
@@ -166,14 +171,18 @@ fn hash(contents: &[u8]) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// Writes a file for `include_bytes!`, and beside it a compressed one.
+/// Writes a file for `include_bytes!`, and beside it compressed ones.
 fn write(out: &Path, name: &str, contents: &[u8], compress: bool) -> Result<(), String> {
     let told = |error| format!("{name}: {error}");
     fs::write(out.join(name), contents).map_err(told)?;
     if compress {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(contents).map_err(told)?;
-        fs::write(out.join(format!("{name}.gz")), encoder.finish().map_err(told)?).map_err(told)?;
+        let mut gzip = Vec::new();
+        zopfli::compress(Options::default(), Format::Gzip, contents, &mut gzip).map_err(told)?;
+        fs::write(out.join(format!("{name}.gz")), gzip).map_err(told)?;
+        let mut brotli = Vec::new();
+        let best = BrotliEncoderParams { size_hint: contents.len(), ..Default::default() };
+        brotli::BrotliCompress(&mut &*contents, &mut brotli, &best).map_err(told)?;
+        fs::write(out.join(format!("{name}.br")), brotli).map_err(told)?;
     }
     Ok(())
 }
@@ -186,11 +195,17 @@ fn row(table: &mut String, path: &str, kind: &str, hash: &str, name: &str, compr
 
 fn file(list: &mut String, path: &str, kind: &str, hash: &str, name: &str, compress: bool) {
     let include = |name: &str| format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}\"))");
-    let gzip =
-        if compress { format!("Some({})", include(&format!("{name}.gz"))) } else { "None".into() };
+    let compressed = match compress {
+        true => format!(
+            "(Coding::Brotli, {}), (Coding::Gzip, {})",
+            include(&format!("{name}.br")),
+            include(&format!("{name}.gz"))
+        ),
+        false => String::new(),
+    };
     let _ = write!(
         list,
-        "File {{ path: {path:?}, kind: Kind::{kind}, hash: {hash:?}, plain: {}, gzip: {gzip} }}",
+        "File {{ path: {path:?}, kind: Kind::{kind}, hash: {hash:?}, plain: {}, compressed: &[{compressed}] }}",
         include(name)
     );
 }

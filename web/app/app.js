@@ -10,7 +10,7 @@ import { announce } from "./announce.js";
 import { Asking } from "./asking.js";
 import { notifyOf, showCounts } from "./notify.js";
 import { Presence } from "./presence.js";
-import { applySettings, loadSettings, saveSettings } from "./settings.js";
+import { applySettings, loadSettings, markStaying, saveSettings } from "./settings.js";
 import { TimelineView } from "./timeline.js";
 
 /** How long a short remark is shown, in milliseconds. */
@@ -169,7 +169,7 @@ export class App {
     const conversation = this.conversation;
     if (conversation?.kind === "person") this.presence.watch(name, this.sendLine);
     this.timeline.show(conversation);
-    this.set({ last: name });
+    this.draw();
   }
 
   /**
@@ -236,6 +236,7 @@ export class App {
   /** The connection's state has changed. */
   statusChanged() {
     const { phase } = this.client.status;
+    markStaying(this.client.stays);
     if (phase === "waiting" || phase === "out") this.asking.broken();
     if (phase === "out") {
       [this.current, this.dialog, this.proved, this.pane] = [undefined, undefined, undefined, "list"];
@@ -248,9 +249,9 @@ export class App {
   /** Shows the conversation of the last visit, or the first room, if none is shown. */
   choose() {
     if (this.current !== undefined || !this.isLoggedIn) return;
-    const all = [...this.chat.conversations.values()];
-    const known = all.find(({ name }) => name !== "" && same(name, this.settings.last));
-    const first = known ?? all.find(({ kind }) => kind === "room");
+    const { current, conversations } = this.chat;
+    const known = current ? this.chat.conversation(current) : undefined;
+    const first = known ?? [...conversations.values()].find(({ kind }) => kind === "room");
     if (!first) return;
     const { pane } = this;
     this.pane = "chat";

@@ -18,10 +18,7 @@ async function startApp(root) {
   /** @type {App} */
   let app;
   const client = new Client({
-    connect: (place) => {
-      const origin = place ? `${location.protocol}//${place}` : location.origin;
-      return new WebSocket(origin.replace(/^http/u, "ws"), "text.ircv3.net");
-    },
+    connect,
     onChange: (changes) => app.changed(changes),
     onStatus: () => app.statusChanged(),
     takesLine: (line) => app.takesLine(line),
@@ -36,6 +33,19 @@ async function startApp(root) {
   await client.start();
   app.choose();
   app.drawNow();
+}
+
+/**
+ * A new connection to this server, or the one that early.js has opened; or to another node of it.
+ * @param {string} [place] such as `b.chat.example:9999`
+ */
+function connect(place) {
+  const page = /** @type {{ early?: WebSocket }} */ (globalThis);
+  const { early } = page;
+  delete page.early;
+  if (!place && early && early.readyState <= WebSocket.OPEN) return early;
+  const origin = place ? `${location.protocol}//${place}` : location.origin;
+  return new WebSocket(origin.replace("http", "ws"), "text.ircv3.net");
 }
 
 /** @param {App} app */

@@ -7,7 +7,6 @@
  * @property {boolean} members whether the list of members is shown on wide screens
  * @property {number} listWidth in pixels
  * @property {number} sideWidth in pixels
- * @property {string} last the conversation that was open
  */
 
 const settingsKey = "parlor.settings";
@@ -15,7 +14,7 @@ export const widths = { least: 160, most: 480 };
 
 /** @type {Settings} */
 const defaults = {
-  theme: "system", notifications: false, members: true, listWidth: 250, sideWidth: 230, last: "",
+  theme: "system", notifications: false, members: true, listWidth: 250, sideWidth: 230,
 };
 
 /** @returns {Settings} */
@@ -35,6 +34,16 @@ export function loadSettings() {
 export function saveSettings(settings) {
   try {
     localStorage.setItem(settingsKey, JSON.stringify(settings));
+  } catch {
+    // The same.
+  }
+}
+
+/** Tells early.js whether somebody stays logged in on this device. @param {boolean} stays */
+export function markStaying(stays) {
+  try {
+    if (stays) localStorage.setItem("parlor.stays", "1");
+    else localStorage.removeItem("parlor.stays");
   } catch {
     // The same.
   }

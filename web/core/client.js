@@ -123,11 +123,17 @@ export class Client {
     return this.#isKnown && this.status.phase !== "out";
   }
 
+  /** Who is logged in stays so on this device. */
+  get stays() {
+    return this.#kept !== undefined;
+  }
+
   /** Shows what is kept on this device, and comes back online if it stays logged in. Call it first. */
   async start() {
     try {
-      this.#store ??= await DeviceStore.open(this.indexedDB, this.database);
-      await this.#load(this.#store);
+      const [tabs, store] = await Promise.all([this.#openTabs(), this.#store ?? DeviceStore.open(this.indexedDB, this.database)]);
+      this.#store = store;
+      await this.#load(store, tabs);
     } catch (error) {
       this.#cannotKeep(error);
     }
@@ -233,10 +239,9 @@ export class Client {
     this.#keep((store) => store.keepDraft(key, text));
   }
 
-  /** @param {DeviceStore} store */
-  async #load(store) {
-    const open = await this.#openTabs();
-    const kept = await store.load(this.tab, open);
+  /** @param {DeviceStore} store @param {Set<string>} tabs Those that are open. */
+  async #load(store, tabs) {
+    const kept = await store.load(this.tab, tabs);
     if (!kept.login || this.#login) return;
     const { name, keys, secret, serverPassword } = kept.login;
     this.#kept = kept.login;
@@ -245,12 +250,13 @@ export class Client {
     this.#isKnown = true;
     this.#drafts = kept.drafts;
     this.name = this.chat.me = name;
+    // The server's answer takes a while, in which the rest is shown.
+    this.socket.open();
     this.chat.current = kept.current ?? "";
     for (const { name, kind, rows } of kept.conversations) this.chat.restoreConversation(name, kind, rows);
     this.chat.restoreOutgoing(kept.outgoing);
     this.#hasOutgoing = kept.outgoing.length > 0;
     this.#tellChanges();
-    this.socket.open();
   }
 
   /** Marks this tab as open, and says which others are. */
@@ -385,6 +391,7 @@ export class Client {
     for (const key of this.chat.conversations.keys()) this.#changed.add(key);
     this.#keepChanged();
     this.#keepOutgoing();
+    this.onStatus();
     this.channel.postMessage("in");
   }
 

@@ -2,11 +2,14 @@
 //!
 //! All modules share one scope afterwards, so `import` and `export` are dropped, and every
 //! top-level name must be unique. Only statements that begin at the start of a line are looked at.
-//! Comments that have lines of their own stay in the source: with the types in them they would be a
-//! third of what each visitor loads. Those that begin with `/*!`, which are licences, are served.
-//! Indentation, another 3 %, stays there, too.
+//! Comments and spaces stay in the source: with the types in them they would be a third of what each
+//! visitor loads. What is in `vendor/` is served as it is.
+
+#[path = "trim.rs"]
+pub(crate) mod trim;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 /// A module: its path within `web/`, and its text.
@@ -35,8 +38,12 @@ pub(crate) fn join(modules: &[Module]) -> Result<String, String> {
     let mut script = String::from("\"use strict\";\n");
     for module in modules {
         let joined = bare(module, &mut earlier);
-        let joined = joined.map_err(|reason| format!("web/{}: {reason}", module.path))?;
-        script.push_str(&joined);
+        let _ = writeln!(script, "\n// {}", module.path);
+        let joined = joined.and_then(|text| match module.path.starts_with("vendor/") {
+            true => Ok(text),
+            false => trim::script(&text),
+        });
+        script.push_str(&joined.map_err(|reason| format!("web/{}: {reason}", module.path))?);
     }
     Ok(script)
 }
@@ -79,9 +86,10 @@ impl Earlier {
     }
 }
 
-/// A module without `import`, `export`, comments and indentation.
+/// A module without `import` and `export`, and without comments that have lines of their own: those
+/// are no statements.
 fn bare(module: &Module, earlier: &mut Earlier) -> Result<String, String> {
-    let mut script = format!("\n// {}\n", module.path);
+    let mut script = String::new();
     let mut exports = Vec::new();
     let mut lines = module.text.lines();
     let mut in_comment = false;
@@ -110,7 +118,7 @@ fn bare(module: &Module, earlier: &mut Earlier) -> Result<String, String> {
         } else if let Some(name) = declared(line)? {
             earlier.declare(name, &module.path)?;
         }
-        script.push_str(line.trim_start());
+        script.push_str(line);
         script.push('\n');
     }
     earlier.exports.insert(module.path.clone(), exports);

@@ -3,7 +3,7 @@
 #[path = "../build/join.rs"]
 mod join;
 
-use join::{Module, join};
+use join::{Module, join, trim};
 
 fn joined(modules: &[(&str, &str)]) -> Result<String, String> {
     let modules: Vec<Module> = modules
@@ -24,8 +24,8 @@ fn modules_become_one_script_without_import_export_and_comments() {
     let script = joined(&[
         (
             "core/a.js",
-            "/*\nimport of no statement\n*/\nexport const a = 1; // stays\n/** @type {a} */\nexport function f() {\n  \
-             // goes\n  export_me();\n  /** Goes,\n   * too. */\n  /** @type {a} */ (stays)();\n}\n/*! A licence stays. */\n\
+            "/*\nimport of no statement\n*/\nexport const a = 1; // goes\n/** @type {a} */\nexport function f() {\n  \
+             // goes\n  export_me();\n  /** Goes,\n   * too. */\n  /** @type {a} */ (g)();\n}\n/*! A licence stays. */\n\
              export async function g() {}\nexport class C {}\nfunction h() {}\nexport { h };\n",
         ),
         ("core/b.js", "import \"./a.js\";\nimport { a } from './a.js';\nexport let b = a;\n"),
@@ -35,9 +35,8 @@ fn modules_become_one_script_without_import_export_and_comments() {
         ),
     ])
     .unwrap();
-    let expected = "\"use strict\";\n\n// core/a.js\nconst a = 1; // stays\n\
-                    function f() {\nexport_me();\n/** @type {a} */ (stays)();\n}\n/*! A licence stays. */\nasync function g() {}\nclass C {}\n\
-                    function h() {}\n\n// core/b.js\nlet b = a;\n\n// app/c.js\nf(a, b);\n";
+    let expected = "\"use strict\";\n\n// core/a.js\nconst a=1;\nfunction f(){\nexport_me();\n(g)();\n}\n/*! A licence stays. */\nasync function g(){}\nclass C{}\n\
+                    function h(){}\n\n// core/b.js\nlet b=a;\n\n// app/c.js\nf(a,b);\n";
     assert_eq!(script, expected);
 }
 
@@ -61,5 +60,58 @@ fn a_module_that_breaks_a_rule_is_reported_with_the_rule() {
     ] {
         let reason = refusal(text);
         assert!(reason.contains(part), "{text:?}: {reason}");
+    }
+}
+
+#[test]
+fn a_script_loses_comments_and_spaces_and_nothing_else() {
+    for (text, expected) in [
+        ("let a = b + c; // why\n\n\n  /* what */ a ++;\n", "let a=b+c;\na++;\n"),
+        ("a + +b - -c + ++d", "a+ +b- -c+ ++d"),
+        ("return x in y", "return x in y"),
+        ("#count = #other in this", "#count=#other in this"),
+        (
+            "'it\\'s // no comment'  + \"/* nor  this */\"",
+            "'it\\'s // no comment'+\"/* nor  this */\"",
+        ),
+        ("`a  // ${ b + `c  ${ d }  ` }  /* e */\n  f`", "`a  // ${b+`c  ${d}  `}  /* e */\n  f`"),
+        ("`\\`  $  {` + { a: 1 } ", "`\\`  $  {`+{a:1}"),
+        ("x = /[/ ]\\/  '/u . test(y) / 2 / z", "x=/[/ ]\\/  '/u.test(y)/2/z"),
+        ("return /a  b/", "return/a  b/"),
+        ("a / /b  c/", "a/ /b  c/"),
+        ("f(/ +/g, 1)", "f(/ +/g,1)"),
+        ("(a) / b / c[0] / 2", "(a)/b/c[0]/2"),
+        ("ü  = '→  '", "ü='→  '"),
+    ] {
+        assert_eq!(trim::script(text).as_deref(), Ok(expected), "{text}");
+    }
+    for (text, what) in [
+        ("'a\n'", "a string"),
+        ("`a${b}", "a template"),
+        ("= /a", "a regular"),
+        ("/* a", "a comment"),
+    ] {
+        let refusal = trim::script(text).unwrap_err();
+        assert!(refusal.starts_with(what), "{refusal}");
+    }
+}
+
+#[test]
+fn a_style_sheet_loses_comments_and_spaces_and_nothing_else() {
+    for (text, expected) in [
+        (
+            "a > b:not(.c) .d ,\n  e { color : red ;  top: 0; }\n\n/* f */\ng { h: i }",
+            "a>b:not(.c) .d,e{color :red;top:0}\ng{h:i}",
+        ),
+        (
+            "a { width: calc(100% - 2px); content: \"a  ; }\" }",
+            "a{width:calc(100% - 2px);content:\"a  ; }\"}",
+        ),
+        (
+            "@media (min-width: 1px) and (x) { a :hover { margin: -1px 0 } }",
+            "@media (min-width:1px) and (x){a :hover{margin:-1px 0}}",
+        ),
+    ] {
+        assert_eq!(trim::style(text).as_deref(), Ok(expected), "{text}");
     }
 }

@@ -27,9 +27,10 @@ export class Server {
     this.port = 0;
   }
 
-  /** @param {string} [config] added to the config file */
-  static async start(config = "") {
+  /** @param {string} [config] added to the config file @param {string} [address] on which it listens */
+  static async start(config = "", address = "127.0.0.1") {
     const server = new Server(await mkdtemp(join(tmpdir(), "parlor-web-")));
+    server.address = address;
     await writeFile(join(server.folder, "config.toml"), config.includes("[server]") ? config : quick + config);
     await server.run();
     if (!isBuilt) {
@@ -43,7 +44,7 @@ export class Server {
   async run() {
     if (this.process && this.process.exitCode === null && this.process.signalCode === null) throw new Error("the server runs already");
     const { folder, port } = this;
-    const args = ["-p", String(port), "--data", join(folder, "data"), "--config", join(folder, "config.toml"), "--bind", "127.0.0.1"];
+    const args = ["-p", String(port), "--data", join(folder, "data"), "--config", join(folder, "config.toml"), "--bind", this.address];
     this.process = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     const found = new Promise((resolve, reject) => {
@@ -176,9 +177,9 @@ export async function closeBrowser() {
 /**
  * A device: a page with its own storage. Anything that goes wrong in it is kept in `errors`.
  * @param {Server} server
- * @param {import("playwright-core").BrowserContextOptions & { path?: string }} [options]
+ * @param {import("playwright-core").BrowserContextOptions & { path?: string, origin?: string }} [options]
  */
-export async function openDevice(server, { path = "", ...options } = {}) {
+export async function openDevice(server, { path = "", origin = server.url, ...options } = {}) {
   const context = await (await openBrowser()).newContext({ viewport: { width: 1200, height: 800 }, locale: "en-GB", ...options });
   context.setDefaultTimeout(15_000);
   const page = await context.newPage();
@@ -188,7 +189,7 @@ export async function openDevice(server, { path = "", ...options } = {}) {
     // A connection that the test itself broke is no mistake of the page's.
     if (message.type() === "error" && !/ERR_|WebSocket/u.test(message.text())) page.errors.push(message.text());
   });
-  await page.goto(server.url + path);
+  await page.goto(origin + path);
   return page;
 }
 

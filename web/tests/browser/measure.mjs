@@ -1,5 +1,5 @@
-// Measures the web client against a chatserver of its own on this machine: `node web/tests/browser/measure.mjs`.
-// What it prints is in docs/performance.md.
+// Measures the web client against a chatserver of its own on this machine: `node web/tests/browser/measure.mjs`, with
+// `first`, `memory` or `idle` behind it only that. What it prints is in docs/performance.md.
 
 import { once } from "node:events";
 import { get } from "node:http";
@@ -9,27 +9,30 @@ const conversations = 10;
 const rows = 300;
 const idleSeconds = 20;
 const loads = 7;
+const [only] = process.argv.slice(2);
 
 const server = await Server.start("[server]\n[limits]\ncommands_per_second = 0\nstored_bytes_per_hour = 0\nwork_millis = 0\n");
 try {
-  await sizes();
+  await sizes("br");
+  await sizes("gzip");
   const page = await openDevice(server);
   await register(page, "ann", { remember: true });
   await composer(page).waitFor();
   await say(page, "the first message");
   await message(page, "the first message").getByLabel("Stored on the server").waitFor();
   await page.waitForTimeout(2_000);
-  await firstMessage(page);
-  await memory(page);
-  await idle(page);
+  for (const figure of [firstMessage, memory, idle]) {
+    if (!only || figure.name.startsWith(only)) await figure(page);
+  }
   if (page.errors.length > 0) throw new Error(page.errors.join("\n"));
 } finally {
   await closeBrowser();
   await server.stop();
 }
 
-/** What is sent to a browser that comes for the first time. */
-async function sizes() {
+/** What is sent to a browser that comes for the first time. @param {string} coding */
+async function sizes(coding) {
+  const fetchCompressed = (path) => fetchFile(path, coding);
   const index = await fetchCompressed("/");
   const paths = [...index.text.matchAll(/(?:href|src)="(\/[^"]+\.\w+)"/gu)].map(([, path]) => path);
   let all = index.sent;
@@ -38,18 +41,18 @@ async function sizes() {
     console.log(`${path.replace(/-[0-9a-f]+\./u, ".")}: ${(sent / 1000).toFixed(1)} KB`);
     all += sent;
   }
-  console.log(`all: ${(all / 1000).toFixed(1)} KB compressed`);
+  console.log(`all: ${(all / 1000).toFixed(1)} KB compressed by ${coding}`);
 }
 
-/** @param {string} path */
-async function fetchCompressed(path) {
+/** @param {string} path @param {string} coding */
+async function fetchFile(path, coding) {
   const read = async (headers) => {
     const [answer] = await once(get({ port: server.port, path, headers }), "response");
     const chunks = [];
     for await (const chunk of answer) chunks.push(chunk);
     return Buffer.concat(chunks);
   };
-  return { sent: (await read({ "accept-encoding": "gzip" })).length, text: String(await read({})) };
+  return { sent: (await read({ "accept-encoding": coding })).length, text: String(await read({})) };
 }
 
 /**

@@ -12,8 +12,26 @@ pub struct File {
     kind: Kind,
     hash: &'static str,
     plain: &'static [u8],
-    /// Compressed, if that is worth it.
-    gzip: Option<&'static [u8]>,
+    /// Compressed, if that is worth it; the shorter form first.
+    compressed: &'static [(Coding, &'static [u8])],
+}
+
+/// How a file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    /// Browsers accept it over HTTPS, and from their own machine.
+    Brotli,
+    Gzip,
+}
+
+impl Coding {
+    /// Its name in headers, and at the end of an `ETag`.
+    fn name(self) -> &'static str {
+        match self {
+            Coding::Brotli => "br",
+            Coding::Gzip => "gzip",
+        }
+    }
 }
 
 include!(concat!(env!("OUT_DIR"), "/files.rs"));
@@ -25,7 +43,7 @@ pub(super) const JOIN: &str = include_str!(concat!(env!("OUT_DIR"), "/join.html"
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
     file: &'static File,
-    gzip: bool,
+    coding: Option<(Coding, &'static [u8])>,
     part: Part,
 }
 
@@ -49,14 +67,18 @@ pub(super) fn find(path: &str) -> Option<&'static File> {
 
 impl PartialEq for Wanted {
     fn eq(&self, other: &Wanted) -> bool {
-        (self.file.path, self.gzip, self.part) == (other.file.path, other.gzip, other.part)
+        let coding = |wanted: &Wanted| wanted.coding.map(|(coding, _)| coding);
+        (self.file.path, coding(self), self.part) == (other.file.path, coding(other), other.part)
     }
 }
 
 impl Wanted {
     pub(super) fn new(file: &'static File, fields: Fields<'_>) -> Wanted {
-        let gzip = file.gzip.is_some() && fields.list("Accept-Encoding").any(is_gzip);
-        let mut wanted = Wanted { file, gzip, part: Part::Whole };
+        let accepted = |coding: Coding| {
+            fields.list("Accept-Encoding").any(|element| accepts(element, coding.name()))
+        };
+        let coding = file.compressed.iter().copied().find(|(coding, _)| accepted(*coding));
+        let mut wanted = Wanted { file, coding, part: Part::Whole };
         let tag = wanted.tag();
         let is_known = |one: &str| one == "*" || one.trim_start_matches("W/") == tag;
         let may_be_part = || fields.all("If-Range").all(|one| one == tag);
@@ -70,19 +92,22 @@ impl Wanted {
 
     /// Compressed, a file is another one.
     fn tag(&self) -> String {
-        format!("\"{}{}\"", self.file.hash, if self.gzip { "-gz" } else { "" })
+        match self.coding {
+            Some((coding, _)) => format!("\"{}-{}\"", self.file.hash, coding.name()),
+            None => format!("\"{}\"", self.file.hash),
+        }
     }
 
     fn body(&self) -> &'static [u8] {
-        self.file.gzip.filter(|_| self.gzip).unwrap_or(self.file.plain)
+        self.coding.map_or(self.file.plain, |(_, compressed)| compressed)
     }
 
     /// The response.
     pub fn answer(&self) -> Answer<'static> {
         let (body, tag) = (self.body(), self.tag());
         let mut extra = format!("Accept-Ranges: bytes\r\nETag: {tag}\r\nVary: Accept-Encoding\r\n");
-        if self.gzip {
-            extra.push_str("Content-Encoding: gzip\r\n");
+        if let Some((coding, _)) = self.coding {
+            extra.push_str(&format!("Content-Encoding: {}\r\n", coding.name()));
         }
         let (status, body) = match self.part {
             Part::Whole => (Status::Ok, body),
@@ -105,13 +130,13 @@ impl Wanted {
     }
 }
 
-/// Whether an element of `Accept-Encoding` allows gzip.
-fn is_gzip(element: &str) -> bool {
+/// Whether an element of `Accept-Encoding` allows a coding.
+fn accepts(element: &str, coding: &str) -> bool {
     let mut pieces = element.split(';').map(str::trim);
     let name = pieces.next().unwrap_or_default();
     let weight = pieces.find_map(|piece| piece.strip_prefix("q="));
     let refused = weight.is_some_and(|weight| weight.parse() == Ok(0.0_f32));
-    name.eq_ignore_ascii_case("gzip") && !refused
+    name.eq_ignore_ascii_case(coding) && !refused
 }
 
 /// The part that a `Range` header names. None, which is the whole, for several ranges and for what
@@ -136,15 +161,22 @@ fn part(range: &str, length: usize) -> Option<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::WEB_CLIENT_BYTES;
+    use crate::limits::{WEB_CLIENT_BROTLI_BYTES, WEB_CLIENT_GZIP_BYTES};
 
     #[test]
     fn the_web_client_stays_small() {
-        let sent = |file: &File| file.gzip.unwrap_or(file.plain).len();
-        let files = || FILES.iter().chain([&INDEX]);
-        let all: usize = files().map(sent).sum();
-        let each: Vec<_> = files().map(|file| (file.path, sent(file))).collect();
-        assert!(all <= WEB_CLIENT_BYTES, "{all} bytes of {WEB_CLIENT_BYTES}: {each:?}");
+        for (coding, most) in
+            [(Coding::Gzip, WEB_CLIENT_GZIP_BYTES), (Coding::Brotli, WEB_CLIENT_BROTLI_BYTES)]
+        {
+            let sent = |file: &File| {
+                let compressed = file.compressed.iter().find(|(one, _)| *one == coding);
+                compressed.map_or(file.plain, |(_, bytes)| bytes).len()
+            };
+            let files = || FILES.iter().chain([&INDEX]);
+            let all: usize = files().map(sent).sum();
+            let each: Vec<_> = files().map(|file| (file.path, sent(file))).collect();
+            assert!(all <= most, "{coding:?}: {all} bytes of {most}: {each:?}");
+        }
     }
 
     #[test]
@@ -170,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_sent_to_clients_that_accept_it() {
+    fn a_coding_is_used_for_clients_that_accept_it() {
         for (element, accepted) in [
             ("gzip", true),
             ("GZIP;q=0.5", true),
@@ -180,7 +212,8 @@ mod tests {
             ("br", false),
             ("*", false),
         ] {
-            assert_eq!(is_gzip(element), accepted, "{element}");
+            assert_eq!(accepts(element, "gzip"), accepted, "{element}");
         }
+        assert!(accepts("br", "br"));
     }
 }
