@@ -5,6 +5,7 @@
 import { reactTo, redactEntry } from "./entry.js";
 import { byteLength } from "./fold.js";
 import { LIMITS } from "./limits.js";
+import { receiveStandard } from "./replies.js";
 import { arrivedMessage, reactingsIn, readEntry } from "./said.js";
 
 /**
@@ -65,6 +66,8 @@ function openedBatch(received) {
 export function collectLine(chat, reference, received) {
   const { verb, tags } = received.message;
   if (verb === "BATCH") return receiveBatch(chat, received);
+  // How far a search came stands in its batch.
+  if (verb === "NOTE") return receiveStandard(chat, received);
   const batch = chat.batches.get(reference);
   if (!batch) return undefined;
   batch.lines += 1;

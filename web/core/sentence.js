@@ -20,7 +20,8 @@ export function sentence(numeric, params) {
     case "330":
       return `${first} is logged in as ${second}`;
     case "301":
-      return `${first} is away: ${second}`;
+      // What a Parlor server says of somebody who is offline is no reason of theirs.
+      return second.startsWith("is offline") ? `${first} ${second}` : `${first} is away: ${second}`;
     case "314":
       return `${first} was ${second}@${third}: ${fifth}`;
     case "341":

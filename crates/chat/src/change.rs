@@ -12,6 +12,35 @@ pub enum Change {
         /// The message.
         entry: Box<Entry>,
     },
+    /// Something that nobody said: somebody came or went, a topic was set, the server says something.
+    Happened {
+        /// The conversation's name; the first of them if it happened in several.
+        target: String,
+        /// What happened.
+        entry: Box<Entry>,
+    },
+    /// Somebody reacted to a message, or took that back.
+    Reacted {
+        /// The conversation's name.
+        target: String,
+        /// The message's id; it need not be here.
+        msgid: String,
+        /// The emoji or word.
+        text: String,
+        /// Who.
+        by: String,
+        /// It was taken back.
+        undo: bool,
+    },
+    /// A message was taken back.
+    Redacted {
+        /// The conversation's name.
+        target: String,
+        /// The message's id; it need not be here.
+        msgid: String,
+        /// Who took it back.
+        by: String,
+    },
     /// The rows of a timeline, or what is on its way there.
     Timeline(String),
     /// Which conversations there are, or what their lists show: unread counts, members, topics, who is typing.
@@ -32,13 +61,41 @@ pub enum Change {
         /// Its msgid, or the server's sentence.
         outcome: Result<Option<String>, String>,
     },
+    /// The person for whom a message is does not see it now: they are away, or offline. Comes before its
+    /// [`Change::Settled`].
+    Away {
+        /// The message's number.
+        number: u64,
+        /// Why, in the person's or the server's words.
+        text: String,
+    },
+    /// The server will take a message later, for which the core waits.
+    PutOff {
+        /// Its number.
+        number: u64,
+        /// The server's sentence.
+        reason: String,
+    },
     /// A standard reply to a command has come.
     Answered {
         /// The command's verb.
         verb: String,
-        /// The server's sentence, if it says no.
-        refused: Option<String>,
+        /// The code, such as `NO_SUCH_USER`.
+        code: String,
+        /// What stands between the code and the sentence.
+        params: Vec<String>,
+        /// The server's sentence.
+        text: String,
+        /// It says no.
+        refused: bool,
     },
+    /// What was asked for with [`Intent::Everything`](crate::Intent::Everything) is here, or will not come.
+    Everything(Result<Vec<(String, Entry)>, String>),
+    /// The conversations that have something new, as asked for with [`Intent::Changed`](crate::Intent::Changed), or why
+    /// the server does not say.
+    Targets(Result<Vec<String>, String>),
+    /// The answer to a `PING` that a face has sent: all that was asked before is answered, too.
+    Pong(String),
     /// The results of a search.
     Found,
     /// The list of rooms is complete.
@@ -46,7 +103,12 @@ pub enum Change {
     /// The server says goodbye, and why.
     Closing(String),
     /// An operator ended this person's connections: it is no use to come back by oneself.
-    Killed(String),
+    Killed {
+        /// Who did it.
+        by: String,
+        /// Why.
+        reason: String,
+    },
     /// The connection is logged in and has everything that comes with the welcome.
     Ready,
 }

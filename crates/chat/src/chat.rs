@@ -18,6 +18,10 @@ pub(crate) enum Request {
     Page { target: String, run: Run },
     /// A search; whether it goes on with an earlier one.
     Search { more: bool },
+    /// A page of the lobby and all private conversations.
+    Everything,
+    /// Which conversations have something new.
+    Targets,
     /// Something whose answers are shown where it was asked.
     Command { target: String },
 }
@@ -77,6 +81,14 @@ pub struct Chat {
     /// Pages that are needed to know where messages belong.
     pub(crate) wanted: Vec<(String, Run)>,
     pub(crate) typing_told: HashMap<String, i64>,
+    /// The line that is taken is part of a longer answer.
+    pub(crate) within_answer: bool,
+    /// What such an answer has settled: told at its end, behind the rest of it.
+    pub(crate) unfinished: Vec<Change>,
+    /// The number and receiver of the message that such an answer has confirmed last.
+    pub(crate) confirmed: Option<(u64, String)>,
+    /// The newest time that the server has told with anything, in milliseconds since 1970 UTC.
+    pub server_time_ms: Option<i64>,
 }
 
 impl Chat {
@@ -115,6 +127,7 @@ impl Chat {
         self.connected = false;
         self.settled = false;
         self.batches.clear();
+        self.changes.append(&mut self.unfinished);
         self.lists.clear();
         self.server.listing = Default::default();
         for request in std::mem::take(&mut self.requests).into_values() {
@@ -152,6 +165,8 @@ impl Chat {
                 reason.clone_into(&mut self.search.note);
                 self.changes.push(Change::Found);
             }
+            Request::Everything => self.changes.push(Change::Everything(Err(reason.to_owned()))),
+            Request::Targets => self.changes.push(Change::Targets(Err(reason.to_owned()))),
             Request::Command { .. } => {}
         }
     }
@@ -169,6 +184,15 @@ impl Chat {
     /// A conversation by name.
     pub fn conversation(&self, name: &str) -> Option<&Conversation> {
         self.conversations.get(&fold(name))
+    }
+
+    /// The room that everybody is in, if the server has one, or else the room that people call so.
+    pub fn lobby(&self) -> Option<&str> {
+        if let Some(lobby) = self.server.tokens.get("parlor/LOBBY") {
+            return Some(lobby);
+        }
+        let named = self.conversation("#lobby").filter(|lobby| lobby.joined);
+        named.map(|lobby| &*lobby.name)
     }
 
     /// The rows of a conversation that are on their way, or were refused.
@@ -200,12 +224,25 @@ impl Chat {
         self.conversations.entry(key).or_insert_with(|| Conversation::new("", With::Server))
     }
 
-    /// Shows a sentence of the server's, or about the connection.
+    /// Tells the person a sentence of the server's.
     pub(crate) fn inform(&mut self, target: &str, kind: Kind, now_ms: i64, text: &str) {
+        let (target, entry) = self.write_down(target, kind, now_ms, text);
+        self.changes.push(Change::Happened { target, entry: Box::new(entry) });
+    }
+
+    /// Adds a sentence to a conversation, of which the person knows, or is told otherwise.
+    pub(crate) fn write_down(
+        &mut self,
+        target: &str,
+        kind: Kind,
+        now_ms: i64,
+        text: &str,
+    ) -> (String, Entry) {
         let from = self.server.name.clone();
         let target = if self.conversations.contains_key(&fold(target)) { target } else { "" };
         let entry = Entry::new(kind, &from, now_ms, text);
-        self.add(target, entry);
+        self.add(target, entry.clone());
+        (target.to_owned(), entry)
     }
 
     /// Adds a row that came live; false if it was there.

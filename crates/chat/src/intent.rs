@@ -58,6 +58,8 @@ pub enum Intent {
     },
     /// Open a conversation: a room is joined, and the newest page is asked for.
     Open(String),
+    /// Join a room, and stay where one is.
+    Join(String),
     /// Close a conversation with a person, or leave a room.
     Close(String),
     /// Fetch a page of history.
@@ -67,6 +69,15 @@ pub enum Intent {
         /// Which one.
         run: Run,
     },
+    /// Fetch the newest messages of the lobby and all private conversations together, as Parlor's `CH` does.
+    Everything {
+        /// How many.
+        count: usize,
+        /// Only what is older than this msgid.
+        before: Option<String>,
+    },
+    /// Ask which conversations have messages since a time, in milliseconds since 1970 UTC.
+    Changed(i64),
     /// Everything that is here of a conversation has been read.
     MarkRead(String),
     /// Of what to be told there.

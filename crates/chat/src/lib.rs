@@ -10,6 +10,7 @@ pub mod intent;
 pub mod query;
 pub mod outgoing;
 mod send;
+mod fetch;
 pub mod chat;
 pub mod server;
 pub mod receive;

@@ -22,6 +22,8 @@ pub const REQUESTS: usize = 256;
 pub const OUTGOING: usize = 1_000;
 /// Messages asked for on one page of history; the server may give fewer.
 pub const PAGE: usize = 50;
+/// Conversations asked for that have something new; the server may give fewer.
+pub const TARGETS: usize = 1_000;
 /// Results asked for on one page of a search.
 pub const RESULTS: usize = 50;
 /// Rooms kept of one `LIST`.

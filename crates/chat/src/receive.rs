@@ -26,8 +26,12 @@ pub(crate) struct Received<'a> {
 impl<'a> Received<'a> {
     /// When the server took it, or now.
     pub(crate) fn time_ms(&self) -> i64 {
-        let time = self.message.tags.get("time");
-        time.and_then(|time| proto::time::parse_server_time(&time)).unwrap_or(self.now_ms)
+        self.server_time_ms().unwrap_or(self.now_ms)
+    }
+
+    /// When the server took it, if it says so.
+    fn server_time_ms(&self) -> Option<i64> {
+        self.message.tags.get("time").and_then(|time| proto::time::parse_server_time(&time))
     }
 
     /// The nick of who sent it, or the server's name.
@@ -53,7 +57,9 @@ impl Chat {
         let label = message.tags.get("label").and_then(|label| label.parse().ok());
         let in_batch = message.tags.get("batch").map(|batch| batch.into_owned());
         let label = label.or_else(|| self.label_of_batch(in_batch.as_deref()));
+        self.within_answer = in_batch.is_some() && label.is_some();
         let received = Received { message: &message, now_ms, label };
+        self.server_time_ms = self.server_time_ms.max(received.server_time_ms());
         if let Some(batch) = in_batch
             && self.is_collected(&batch)
         {
@@ -93,6 +99,7 @@ impl Chat {
             "AWAY" => self.away(received.from(), !received.param(0).is_empty()),
             "PING" => Line::to(out).verb("PONG").text(received.param(0)).end(),
             "PONG" if received.last() == WELCOMED => self.welcomed(out),
+            "PONG" => self.changes.push(Change::Pong(received.last().to_owned())),
             "ERROR" => self.changes.push(Change::Closing(received.last().to_owned())),
             "KILL" => self.killed(received),
             "MARKREAD" => self.marked(received),
@@ -104,10 +111,10 @@ impl Chat {
                 }
             }
             "CAP" => self.capabilities(received, out),
-            "FAIL" | "WARN" | "NOTE" => self.standard(received, out),
-            "ACK" | "PONG" | "ACCOUNT" | "CHGHOST" | "SETNAME" | "METADATA" => {}
+            "FAIL" | "WARN" | "NOTE" => self.standard(received),
+            "ACK" | "ACCOUNT" | "CHGHOST" | "SETNAME" | "METADATA" => {}
             verb if verb.len() == 3 && verb.bytes().all(|byte| byte.is_ascii_digit()) => {
-                self.numeric(verb, received, out);
+                self.numeric(verb, received);
             }
             _ => {}
         }
@@ -163,8 +170,8 @@ impl Chat {
 
     fn killed(&mut self, received: &Received<'_>) {
         if proto::name::same(received.param(0), &self.me) {
-            let (by, reason) = (received.from(), received.param(1));
-            self.changes.push(Change::Killed(format!("{by} ended your connections: {reason}")));
+            let (by, reason) = (received.from().to_owned(), received.param(1).to_owned());
+            self.changes.push(Change::Killed { by, reason });
         }
     }
 

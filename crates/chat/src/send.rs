@@ -5,12 +5,12 @@ use crate::chat::{Chat, Request};
 use crate::conversation::{Notify, With};
 use crate::entry::{Delivery, Entry, Kind};
 use crate::intent::{Intent, Saying};
-use crate::limits::{OUTGOING, RESULTS, TYPING_TOLD_MS};
+use crate::limits::{OUTGOING, TYPING_TOLD_MS};
 use crate::outgoing::{self, Outgoing, piece_bytes};
-use crate::timeline::Run;
 use proto::Line;
-use proto::name::{fold, same};
+use proto::name::fold;
 use proto::time::write_server_time;
+use std::ops::RangeInclusive;
 
 /// Why an intent came to nothing; nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +39,8 @@ impl std::fmt::Display for Impossible {
 impl std::error::Error for Impossible {}
 
 impl Chat {
-    /// Does what a person wants; the lines for the server are appended to `out`. Returns the number of the last
-    /// message that [`Intent::Say`] made.
+    /// Does what a person wants; the lines for the server are appended to `out`. Returns the numbers of the
+    /// messages that [`Intent::Say`] made.
     ///
     /// # Errors
     /// [`Impossible`], and nothing has happened.
@@ -49,7 +49,7 @@ impl Chat {
         intent: Intent,
         now_ms: i64,
         out: &mut Vec<u8>,
-    ) -> Result<Option<u64>, Impossible> {
+    ) -> Result<Option<RangeInclusive<u64>>, Impossible> {
         match intent {
             Intent::Say(saying) => return self.say(&saying, now_ms, out).map(Some),
             Intent::Retry(number) => self.retry(number, out),
@@ -64,8 +64,16 @@ impl Chat {
             }
             Intent::Typing { target, active } => self.tell_typing(&target, active, now_ms, out),
             Intent::Open(name) => self.open(&name, out),
+            Intent::Join(room) => {
+                self.must_be_connected()?;
+                self.labelled(&room, out).verb("JOIN").param(&room).end();
+            }
             Intent::Close(name) => self.close(&name, out),
             Intent::Load { target, run } => self.load(&target, run, out)?,
+            Intent::Everything { count, before } => {
+                self.load_everything(count, before.as_deref(), out)?;
+            }
+            Intent::Changed(since_ms) => self.ask_targets(since_ms, out)?,
             Intent::MarkRead(target) => self.mark_read(&target, out),
             Intent::Notify { target, notify } => self.set_notify(&target, notify, out),
             Intent::Search { words, before_ms } => self.find(words, before_ms, out)?,
@@ -84,11 +92,11 @@ impl Chat {
         Ok(None)
     }
 
-    fn must_be_connected(&self) -> Result<(), Impossible> {
+    pub(crate) fn must_be_connected(&self) -> Result<(), Impossible> {
         if self.connected { Ok(()) } else { Err(Impossible::NotConnected) }
     }
 
-    fn must_have(&self, capability: &str, what: &'static str) -> Result<(), Impossible> {
+    pub(crate) fn must_have(&self, capability: &str, what: &'static str) -> Result<(), Impossible> {
         self.must_be_connected()?;
         if self.server.has(capability) { Ok(()) } else { Err(Impossible::Unsupported(what)) }
     }
@@ -103,7 +111,12 @@ impl Chat {
         }
     }
 
-    fn say(&mut self, saying: &Saying, now_ms: i64, out: &mut Vec<u8>) -> Result<u64, Impossible> {
+    fn say(
+        &mut self,
+        saying: &Saying,
+        now_ms: i64,
+        out: &mut Vec<u8>,
+    ) -> Result<RangeInclusive<u64>, Impossible> {
         let Saying { to, text, action, reply_to } = saying;
         let action = *action;
         let limit = piece_bytes(&self.me, to);
@@ -117,6 +130,7 @@ impl Chat {
         if self.outgoing.len() + messages.len() > OUTGOING {
             return Err(Impossible::TooMany);
         }
+        let first = self.next + 1;
         for text in messages {
             self.next += 1;
             self.outgoing.push_back(Outgoing {
@@ -138,7 +152,7 @@ impl Chat {
         self.typing_told.remove(&fold(to));
         self.changes.push(Change::Timeline(to.clone()));
         self.send_waiting(out);
-        Ok(last)
+        Ok(first..=last)
     }
 
     /// Sends what has not been sent on this connection, in its order: nothing overtakes what the server has put off.
@@ -253,21 +267,6 @@ impl Chat {
         self.refresh(name, out);
     }
 
-    /// Asks for the newest page of a conversation of which it is not known to be here.
-    pub(crate) fn refresh(&mut self, name: &str, out: &mut Vec<u8>) {
-        let Some(conversation) = self.conversation(name) else { return };
-        if conversation.with == With::Server {
-            return;
-        }
-        let timeline = &conversation.timeline;
-        let complete = timeline.is_from_start() || timeline.entries().next().is_some();
-        let broken = timeline.rows().back() == Some(&crate::timeline::Row::Gap);
-        if conversation.loading == 0 && (!complete || broken || !self.settled) {
-            // Without history there is nothing to be asked for, and nothing to be told of it.
-            let _ = self.load(name, Run::Latest, out);
-        }
-    }
-
     fn close(&mut self, name: &str, out: &mut Vec<u8>) {
         let Some(conversation) = self.conversation(name) else { return };
         match conversation.with {
@@ -280,40 +279,6 @@ impl Chat {
                 self.changes.push(Change::Conversation(name.to_owned()));
             }
         }
-    }
-
-    pub(crate) fn load(
-        &mut self,
-        target: &str,
-        run: Run,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Impossible> {
-        self.must_have("draft/chathistory", "history")?;
-        let is_open = |request: &Request| match request {
-            Request::Page { target: of, run: open } => same(of, target) && *open == run,
-            _ => false,
-        };
-        if self.requests.values().any(is_open) {
-            return Ok(());
-        }
-        let (verb, selector) = match &run {
-            Run::Latest => ("LATEST", "*".to_owned()),
-            Run::Before(msgid) => ("BEFORE", format!("msgid={msgid}")),
-            Run::After(msgid) => ("AFTER", format!("msgid={msgid}")),
-            // "After" leaves the time itself out.
-            Run::Since(ms) => ("AFTER", timestamp(ms - 1)),
-            Run::Around(msgid) => ("AROUND", format!("msgid={msgid}")),
-        };
-        let count = self.server.page().to_string();
-        let request = Request::Page { target: target.to_owned(), run };
-        let line = match self.label(request) {
-            Some(label) => Line::to(out).tag("label", &label),
-            None => return Err(Impossible::Unsupported("so many requests at once")),
-        };
-        line.verb("CHATHISTORY").param(verb).param(target).param(&selector).param(&count).end();
-        self.conversation_mut(target).loading += 1;
-        self.changes.push(Change::Timeline(target.to_owned()));
-        Ok(())
     }
 
     fn mark_read(&mut self, target: &str, out: &mut Vec<u8>) {
@@ -352,33 +317,6 @@ impl Chat {
         }
     }
 
-    fn find(
-        &mut self,
-        words: String,
-        before_ms: Option<i64>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Impossible> {
-        self.must_be_connected()?;
-        if !self.server.has("soju.im/search") && !self.server.has("draft/search") {
-            return Err(Impossible::Unsupported("search"));
-        }
-        let more = before_ms.is_some();
-        let Some(label) = self.label(Request::Search { more }) else {
-            return Err(Impossible::Unsupported("so many requests at once"));
-        };
-        let attributes = crate::query::attributes(&words, before_ms, RESULTS);
-        let line = Line::to(out).tag("label", &label).verb("SEARCH");
-        line.text(&attributes).end();
-        if !more {
-            self.search.found.clear();
-        }
-        self.search.words = words;
-        self.search.loading = true;
-        self.search.note.clear();
-        self.changes.push(Change::Found);
-        Ok(())
-    }
-
     /// Does what is due.
     pub fn tick(&mut self, now_ms: i64, out: &mut Vec<u8>) {
         let mut due = false;
@@ -409,12 +347,12 @@ impl Chat {
 
     /// Shows a sentence of this client's own.
     pub fn remark(&mut self, target: &str, failed: bool, now_ms: i64, text: &str) {
-        self.inform(target, if failed { Kind::Error } else { Kind::Info }, now_ms, text);
+        self.write_down(target, if failed { Kind::Error } else { Kind::Info }, now_ms, text);
     }
 }
 
 /// A time as a selector of history, and as a read marker.
-fn timestamp(ms: i64) -> String {
+pub(crate) fn timestamp(ms: i64) -> String {
     let mut text = b"timestamp=".to_vec();
     write_server_time(ms, &mut text);
     String::from_utf8_lossy(&text).into_owned()

@@ -2,7 +2,7 @@
 
 use termina::Event;
 use termina::event::{KeyCode, KeyEvent, KeyEventKind, Modifiers};
-use unicode_segmentation::UnicodeSegmentation;
+use tui::motion::{self, can_be_typed};
 
 use crate::limits::TYPED_BYTES;
 use crate::recall::Recall;
@@ -81,7 +81,7 @@ impl Editor {
         if let Some(act) = act(event) {
             return match act {
                 Act::EndOfInput if !self.text.is_empty() => {
-                    self.delete_to(self.right());
+                    self.delete_to(motion::right(&self.text, self.cursor));
                     Act::Edited
                 }
                 act => act,
@@ -91,15 +91,19 @@ impl Editor {
         match (event.code, modifiers) {
             (KeyCode::Enter, _) => return Act::Done,
             (KeyCode::Tab, _) => self.insert("\t"),
-            (KeyCode::Backspace, Modifiers::ALT) => self.cut_to(self.word_left()),
-            (KeyCode::Backspace, _) => self.delete_to(self.left()),
-            (KeyCode::Delete, _) => self.delete_to(self.right()),
+            (KeyCode::Backspace, Modifiers::ALT) => {
+                self.cut_to(motion::word_left(&self.text, self.cursor));
+            }
+            (KeyCode::Backspace, _) => self.delete_to(motion::left(&self.text, self.cursor)),
+            (KeyCode::Delete, _) => self.delete_to(motion::right(&self.text, self.cursor)),
             (KeyCode::Home, _) => self.cursor = 0,
             (KeyCode::End, _) => self.cursor = self.text.len(),
-            (KeyCode::Left, Modifiers::NONE) => self.cursor = self.left(),
-            (KeyCode::Right, Modifiers::NONE) => self.cursor = self.right(),
-            (KeyCode::Left, _) => self.cursor = self.word_left(),
-            (KeyCode::Right, _) => self.cursor = self.word_right(),
+            (KeyCode::Left, Modifiers::NONE) => self.cursor = motion::left(&self.text, self.cursor),
+            (KeyCode::Right, Modifiers::NONE) => {
+                self.cursor = motion::right(&self.text, self.cursor);
+            }
+            (KeyCode::Left, _) => self.cursor = motion::word_left(&self.text, self.cursor),
+            (KeyCode::Right, _) => self.cursor = motion::word_right(&self.text, self.cursor),
             (KeyCode::Up, _) if kind == Kind::Text => self.recall(recall, self.back + 1),
             (KeyCode::Down, _) if kind == Kind::Text => {
                 self.recall(recall, self.back.saturating_sub(1));
@@ -127,16 +131,16 @@ impl Editor {
     fn control(&mut self, key: char, kind: Kind, recall: &Recall) -> Act {
         match key {
             'a' => self.cursor = 0,
-            'b' => self.cursor = self.left(),
+            'b' => self.cursor = motion::left(&self.text, self.cursor),
             'e' => self.cursor = self.text.len(),
-            'f' => self.cursor = self.right(),
-            'h' => self.delete_to(self.left()),
+            'f' => self.cursor = motion::right(&self.text, self.cursor),
+            'h' => self.delete_to(motion::left(&self.text, self.cursor)),
             'j' | 'm' => return Act::Done,
             'k' => self.cut_to(self.text.len()),
             'n' if kind == Kind::Text => self.recall(recall, self.back.saturating_sub(1)),
             'p' if kind == Kind::Text => self.recall(recall, self.back + 1),
             'u' => self.cut_to(0),
-            'w' => self.cut_to(self.space_left()),
+            'w' => self.cut_to(motion::space_left(&self.text, self.cursor)),
             'y' => {
                 let cut = std::mem::take(&mut self.cut);
                 self.insert(&cut);
@@ -149,9 +153,9 @@ impl Editor {
 
     fn alt(&mut self, key: char) {
         match key {
-            'b' => self.cursor = self.word_left(),
-            'f' => self.cursor = self.word_right(),
-            'd' => self.cut_to(self.word_right()),
+            'b' => self.cursor = motion::word_left(&self.text, self.cursor),
+            'f' => self.cursor = motion::word_right(&self.text, self.cursor),
+            'd' => self.cut_to(motion::word_right(&self.text, self.cursor)),
             _ => {}
         }
     }
@@ -165,38 +169,7 @@ impl Editor {
             self.cursor += character.len_utf8();
         }
         // It may have joined with what follows to one grapheme.
-        self.cursor = self.at_or_after(self.cursor);
-    }
-
-    fn at_or_after(&self, at: usize) -> usize {
-        let mut ends = self.text.grapheme_indices(true).map(|(start, part)| start + part.len());
-        if at == 0 { 0 } else { ends.find(|end| *end >= at).unwrap_or(self.text.len()) }
-    }
-
-    fn left(&self) -> usize {
-        let before = &self.text[..self.cursor];
-        before.grapheme_indices(true).next_back().map_or(0, |(start, _)| start)
-    }
-
-    fn right(&self) -> usize {
-        self.cursor + self.text[self.cursor..].graphemes(true).next().map_or(0, str::len)
-    }
-
-    fn word_left(&self) -> usize {
-        let before = self.text[..self.cursor].trim_end_matches(|c: char| !c.is_alphanumeric());
-        let rest = before.trim_end_matches(char::is_alphanumeric);
-        self.at_or_after(rest.len())
-    }
-
-    fn word_right(&self) -> usize {
-        let after = self.text[self.cursor..].trim_start_matches(|c: char| !c.is_alphanumeric());
-        let rest = after.trim_start_matches(char::is_alphanumeric);
-        self.at_or_after(self.text.len() - rest.len())
-    }
-
-    fn space_left(&self) -> usize {
-        let before = self.text[..self.cursor].trim_end();
-        self.at_or_after(before.rfind(char::is_whitespace).map_or(0, |space| space + 1))
+        self.cursor = motion::at_or_after(&self.text, self.cursor);
     }
 
     fn delete_to(&mut self, end: usize) {
@@ -206,8 +179,10 @@ impl Editor {
     /// Deletes what is between the cursor and `end`, and gives it.
     fn take_out(&mut self, end: usize) -> String {
         let (from, to) = (self.cursor.min(end), self.cursor.max(end));
-        self.cursor = from;
-        self.text.drain(from..to).collect()
+        let taken = self.text.drain(from..to).collect();
+        // What stood apart may have become one grapheme.
+        self.cursor = motion::at_or_after(&self.text, from);
+        taken
     }
 
     fn cut_to(&mut self, end: usize) {
@@ -259,10 +234,6 @@ pub fn lines_as_keys(text: &str) -> Vec<Event> {
         events.extend(line.chars().map(|character| Event::Key(KeyCode::Char(character).into())));
     }
     events
-}
-
-fn can_be_typed(character: char) -> bool {
-    !character.is_control() || matches!(character, '\n' | '\t')
 }
 
 /// Terminals paste line ends as they like.

@@ -57,6 +57,9 @@ fn characters_are_what_people_see() {
     assert_eq!(typed("世界\x02\x7f"), "|界");
     assert_eq!(typed("e\x01\x06\u{301}"), "e\u{301}|");
     assert_eq!(typed("a\u{fffd}b"), "a\u{fffd}b|");
+    // A deletion makes one of two; and a wide space has three bytes.
+    assert_eq!(typed("\x1b[200~a\n\u{301}\x1b[201~\x02\x7f"), "a\u{301}|");
+    assert_eq!(typed("日本\u{3000}語\x17"), "日本\u{3000}|");
 }
 
 #[test]

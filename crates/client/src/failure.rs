@@ -28,9 +28,6 @@ pub enum Failure {
     /// The server refused what was asked.
     #[error("{0}")]
     Refused(String),
-    /// An operator ended it, in the server's words.
-    #[error("{0}")]
-    Ended(String),
     /// The time that the command line gives is over.
     #[error("the --timeout expired before everything was done")]
     TimedOut,

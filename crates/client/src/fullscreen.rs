@@ -12,7 +12,7 @@ mod servers;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use chat::Change;
@@ -29,9 +29,9 @@ use crate::link::{Event, Leaving};
 use crate::login::Credentials;
 use crate::password_file;
 use crate::recall::Recall;
-use crate::session::now_ms;
+use crate::system::now_ms;
 use crate::tty::{Tty, die_of, stop_group};
-use crate::wire::{Told, Wire};
+use crate::wire::{Face, Told, Wire, next_event};
 use asking::Asked;
 use config::Config;
 use external_editor::Editing;
@@ -123,7 +123,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         keyboard.give_back(&tty);
         return Ok(Outcome::Done);
     };
-    let wire = Wire::new(&args, credentials, true, to_events.clone())?;
+    let wire = Wire::new(&args, credentials, Face::Person, to_events.clone())?;
     let kept = Kept::of(&wire.server());
     let mut screen = FullScreen {
         tui,
@@ -194,18 +194,10 @@ impl FullScreen {
         let frame = self.stale.then(|| self.drawn + FRAME);
         // How long it takes until the next attempt to connect is counted down on the screen.
         let countdown = self.wire.pause_ms().map(|_| self.drawn + COUNTDOWN);
-        let until = [self.wire.due(), frame, countdown, self.deadline].into_iter().flatten().min();
-        let event = match until {
-            None => self.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(until) => {
-                self.events.recv_timeout(until.saturating_duration_since(Instant::now()))
-            }
-        };
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(Failure::TimedOut);
-        }
+        let until = [self.wire.due(), frame, countdown].into_iter().flatten().min();
+        let event = next_event(&self.events, until, self.deadline)?;
         self.stale |= countdown.is_some_and(|countdown| countdown <= Instant::now());
-        Ok(event.ok())
+        Ok(event)
     }
 
     fn take(&mut self, event: Event) -> Result<(), Failure> {

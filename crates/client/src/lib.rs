@@ -10,14 +10,9 @@ mod files;
 pub mod recall;
 pub mod editor;
 pub mod question;
-pub mod entry;
-pub mod outgoing;
+mod system;
 pub mod seen;
-pub mod recent;
-pub mod welcome;
-pub mod missed;
 pub mod pace;
-pub mod state;
 pub mod login;
 pub mod find;
 pub mod show;
@@ -37,8 +32,6 @@ pub mod screen;
 pub mod tty;
 pub mod terminal;
 pub mod console;
-pub mod session;
-mod resume;
 pub mod wire;
 pub mod fullscreen;
 pub mod subcommand;
@@ -47,13 +40,9 @@ mod export;
 
 use crate::args::Args;
 use crate::failure::Failure;
-use crate::known_hosts::KnownHosts;
 use crate::link::Leaving;
 use crate::login::{Credentials, LoginError};
-use crate::plain::Plain;
-use crate::rounds::Rounds;
-use crate::route::Route;
-use crate::session::{End, Session};
+use crate::plain::{End, Plain, Session};
 use crate::subcommand::Subcommand;
 
 /// How the client ended.
@@ -104,11 +93,8 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     }
     let password = args.password_file.as_deref().map(password_file::read).transpose()?;
     let (password, warning) = password.unzip();
-    let route = Route::new(args)?;
-    let user = route.remembered_user().map(str::to_owned).or_else(|| args.user.clone());
-    let credentials = Credentials { user, password, server_password: None };
-    let rounds = Rounds::new(route.server(), KnownHosts::of_this_person());
-    let mut session = Session::new(route, rounds, credentials, args)?;
+    let credentials = Credentials { user: args.user.clone(), password, server_password: None };
+    let mut session = Session::new(args, credentials)?;
     if let Some(warning) = warning.flatten() {
         session.aside(&warning)?;
     }

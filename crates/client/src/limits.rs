@@ -5,31 +5,10 @@ use std::time::Duration;
 /// Msgids remembered. After a break a message can only come again if it is younger than the last one
 /// before the break, or was being fetched when it broke again.
 pub const SEEN_MAX: usize = 20_000;
-/// Batches a server may have open at once; more are no sensible answer to anything this client asks.
-pub const BATCHES_MAX: usize = 32;
-/// Lines kept of one history page, and conversations of one list of them: a server may give a hundred messages of a
-/// hundred lines each.
-pub const PAGE_MAX: usize = 10_000;
-/// Live messages held back while the missed ones are fetched; those beyond it are fetched, too.
-pub const HELD_MAX: usize = 1000;
-/// Pinned messages kept of one room's list.
-pub const PINS_MAX: usize = 100;
-/// Rooms kept of one list of them.
-pub const ROOMS_MAX: usize = 5_000;
 /// Rooms whose pinned messages are asked for by the client itself.
 pub const PINS_ASKED_MAX: usize = 10;
-/// Lines of names kept of one answer to "who is online".
-pub const ONLINE_MAX: usize = 1000;
-/// Conversations whose missed messages are fetched after one break.
-pub const TARGETS_MAX: usize = 10_000;
-/// Missed messages, or conversations, asked for at once; a server may give fewer.
-pub const MISSED_PAGE: u32 = 100;
 /// Messages on a page of history, so that it fits a screen.
-pub const HISTORY_PAGE: u32 = 20;
-
-/// Seconds for which a server may have a message wait before it is sent again; one that wants more has
-/// refused it.
-pub const PUT_OFF_SECONDS_MOST: u64 = 600;
+pub const HISTORY_PAGE: usize = 20;
 
 /// Events that may wait for the main thread; beyond it the server has to wait.
 pub const EVENTS_WAITING: usize = 256;
@@ -46,10 +25,6 @@ pub const LINES_UNASKED: usize = 5;
 pub const RECALL_LINES: usize = 1000;
 /// The largest file of them, in bytes.
 pub const RECALL_BYTES: u64 = 1024 * 1024;
-/// Messages of which it is remembered who said them, so that it can be told when they are taken back.
-pub const RECENT_MAX: usize = 1000;
-/// Lines shown of the message of the day.
-pub const MOTD_LINES: usize = 100;
 /// Bytes read from the connection at once.
 pub const READ_BYTES: usize = 16 * 1024;
 /// The longest line of a script, in bytes with its end; longer texts are for files.
@@ -116,12 +91,6 @@ pub const HELD_LONG: Duration = Duration::from_secs(30);
 pub const NODE_PAUSE_MOST: Duration = Duration::from_millis(500);
 /// The longest pause before an attempt to connect.
 pub const PAUSE_MOST_SECONDS: u32 = 30;
-/// A page of missed messages that takes so long is followed by a smaller one…
-pub const PAGE_SLOW: Duration = Duration::from_secs(5);
-/// … and one that takes no longer than this by a larger one.
-pub const PAGE_QUICK: Duration = Duration::from_secs(1);
-/// Bytes of missed messages that are kept to be shown in the order of time; beyond it what is there is shown.
-pub const MISSED_BYTES: usize = 8 * 1024 * 1024;
 
 /// How much time is between two frames of the full screen.
 pub const FRAME: Duration = Duration::from_millis(16);

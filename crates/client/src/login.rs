@@ -1,34 +1,23 @@
 //! From a fresh connection to a logged-in session, as a machine without network: lines and answers in, bytes out.
 //! The same machine logs in again after a break, then without questions.
 
+mod negotiation;
+mod proof;
+
 use std::collections::HashMap;
 
 use proto::limits::{NEW_PASSWORD_BYTES, PASSWORD_BYTES};
-use proto::sasl::{Chunks, Progress, SaslError};
+use proto::sasl::{Chunks, SaslError};
 use proto::saslprep::is_long_enough;
-use proto::scram::{self, ScramClient};
+use proto::scram::ScramClient;
 use proto::{Line, Message, name, numeric};
 
-use crate::limits::{ITERATIONS_MIN, OFFER_BYTES, PASSWORD_TRIES};
 use crate::question::Question;
+use proof::sasl_refused;
 
-/// What a server must offer to be a Parlor server.
-const CAPABILITIES: [&str; 7] = [
-    "message-tags",
-    "server-time",
-    "batch",
-    "standard-replies",
-    "account-tag",
-    "draft/chathistory",
-    "sasl",
-];
-/// What it may offer; without it something is not told.
-const WELCOME: [&str; 2] = ["draft/message-redaction", "parlor/nodes"];
 const MECHANISM: &str = "SCRAM-SHA-256";
 /// The mechanism that takes the connection's certificate.
 const EXTERNAL: &str = "EXTERNAL";
-/// What a script asks for where it is offered: to say that nobody is there who reads.
-const UNATTENDED: &str = "draft/pre-away";
 
 /// Why the login came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -134,6 +123,8 @@ pub struct Login {
     code_wanted: bool,
     /// The account was made on this connection.
     created: bool,
+    /// The server was told the password a moment ago: whatever proves it gives nothing more away.
+    revealed: bool,
     /// Why a new password must be chosen before anything else, in the server's words.
     renewal: Option<String>,
     /// A new password that was typed once.
@@ -171,6 +162,7 @@ impl Login {
             rounds: None,
             tries: 0,
             created: false,
+            revealed: false,
             renewal: None,
             chosen: None,
             offered: String::new(),
@@ -324,6 +316,8 @@ impl Login {
             Question::Operation
             | Question::Words
             | Question::Text
+            | Question::Author
+            | Question::Reaction
             | Question::Recipient
             | Question::SendLines => Ok(Step::Wait),
         }
@@ -344,101 +338,6 @@ impl Login {
             return Err(LoginError::Refused(because));
         }
         self.ask(question, Some(because))
-    }
-
-    fn capabilities(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> Next {
-        match (self.stage, message.param(1)) {
-            (Stage::Listing, Some("LS")) => {
-                let more_follows = message.param(2) == Some("*");
-                self.offered.push_str(message.params().last().copied().unwrap_or(""));
-                self.offered.push(' ');
-                if self.offered.len() > OFFER_BYTES {
-                    return Err(not_parlor("its list of capabilities never ends"));
-                }
-                if more_follows {
-                    return Ok(Step::Wait);
-                }
-                if let Some(port) = self.secure_port() {
-                    return Err(LoginError::Refused(format!(
-                        "The server accepts only encrypted connections: omit --plaintext and use port {port}."
-                    )));
-                }
-                if let Some(missing) = CAPABILITIES.iter().find(|name| !self.offers(name)) {
-                    if self.any_server {
-                        return self.request_there(out);
-                    }
-                    return Err(not_parlor(&format!("it does not offer {missing}")));
-                }
-                self.request(CAPABILITIES.into_iter().chain(WELCOME), out);
-                Ok(Step::Wait)
-            }
-            (Stage::Requesting, Some("ACK" | "NAK")) if self.is_elsewhere() => {
-                if message.param(1) == Some("NAK") {
-                    self.requested.clear();
-                }
-                self.name_elsewhere(out)
-            }
-            (Stage::Requesting, Some("ACK")) => {
-                if self.is_unattended() {
-                    // What is kept for the person stays where it is: a script does not read it.
-                    Line::to(out).verb("AWAY").param("*").end();
-                }
-                if let Some(password) = &self.credentials.server_password {
-                    Line::to(out).verb("PASS").text(password).end();
-                }
-                if self.has_certificate && self.offers_mechanism(EXTERNAL) {
-                    Line::to(out).verb("AUTHENTICATE").param(EXTERNAL).end();
-                    self.stage = Stage::ExternalStart;
-                    return Ok(Step::Wait);
-                }
-                self.use_invitation(out);
-                self.name(out)
-            }
-            (Stage::Requesting, Some("NAK")) => {
-                Err(not_parlor("it refused capabilities it had offered"))
-            }
-            _ => Ok(Step::Wait),
-        }
-    }
-
-    /// Asks for capabilities that are offered: these, and those that are wanted beyond them.
-    fn request(&mut self, names: impl Iterator<Item = &'static str>, out: &mut Vec<u8>) {
-        let unattended = self.is_unattended().then_some(UNATTENDED);
-        let wanted = names.chain(unattended).chain(self.also.iter().copied());
-        self.requested.clear();
-        for name in wanted {
-            if self.offers(name) && !self.requested.contains(&name) {
-                self.requested.push(name);
-            }
-        }
-        Line::to(out).verb("CAP").param("REQ").text(&self.requested.join(" ")).end();
-        self.stage = Stage::Requesting;
-    }
-
-    /// The capabilities in effect, with their values.
-    pub fn capabilities_in_effect(&self) -> Vec<(String, String)> {
-        let value = |name: &str| {
-            let mut offers = self.offered.split_whitespace();
-            let of_name =
-                |offer: &str| Some(offer.strip_prefix(name)?.strip_prefix('=')?.to_owned());
-            offers.find_map(of_name).unwrap_or_default()
-        };
-        self.requested.iter().map(|name| ((*name).to_owned(), value(name))).collect()
-    }
-
-    /// Whether the server is an IRC server that is not Parlor's.
-    fn is_elsewhere(&self) -> bool {
-        self.any_server && CAPABILITIES.iter().any(|name| !self.offers(name))
-    }
-
-    /// Asks an IRC server that is not Parlor's for the capabilities that it has.
-    fn request_there(&mut self, out: &mut Vec<u8>) -> Next {
-        self.request(WELCOME.into_iter(), out);
-        if !self.requested.is_empty() {
-            return Ok(Step::Wait);
-        }
-        out.clear();
-        self.name_elsewhere(out)
     }
 
     /// Logs in as IRC clients do: with the server's password, or the account's by SASL.
@@ -462,35 +361,6 @@ impl Login {
         Line::to(out).verb("USER").param(user).param("0").param("*").text(user).end();
         Line::to(out).verb("CAP").param("END").end();
         self.stage = Stage::Registering;
-    }
-
-    /// Whether this is a script, on a server that wants to know it.
-    fn is_unattended(&self) -> bool {
-        !self.interactive && self.offers(UNATTENDED)
-    }
-
-    /// Whether the server's list has a capability, and for `sasl` the mechanism.
-    fn offers(&self, name: &str) -> bool {
-        self.offered.split_whitespace().any(|offer| match offer.split_once('=') {
-            Some(("sasl", _)) if name == "sasl" => self.offers_mechanism(MECHANISM),
-            Some((offered, _)) => offered == name,
-            None => offer == name,
-        })
-    }
-
-    /// Whether SASL knows a mechanism there.
-    fn offers_mechanism(&self, mechanism: &str) -> bool {
-        let mut offers = self.offered.split_whitespace();
-        let mechanisms = offers.find_map(|offer| offer.strip_prefix("sasl="));
-        mechanisms.is_some_and(|known| known.split(',').any(|offered| offered == mechanism))
-    }
-
-    /// The port that a server which wants encryption names to those who come without (`sts` of IRCv3).
-    fn secure_port(&self) -> Option<u16> {
-        let offers = self.offered.split_whitespace();
-        let sts = offers.filter_map(|offer| offer.strip_prefix("sts=")).next_back()?;
-        let port = sts.split(',').find_map(|key| key.strip_prefix("port="))?;
-        port.parse().ok().filter(|_| self.is_plaintext)
     }
 
     /// Shows the invitation, if there is one and it is needed.
@@ -615,85 +485,6 @@ impl Login {
         }
     }
 
-    fn authenticate(&mut self, out: &mut Vec<u8>) -> Next {
-        Line::to(out).verb("AUTHENTICATE").param(MECHANISM).end();
-        self.stage = Stage::ScramStart;
-        Ok(Step::Wait)
-    }
-
-    fn scram(&mut self, chunk: &str, out: &mut Vec<u8>) -> Next {
-        let bytes = match self.chunks.push(chunk).map_err(sasl_refused)? {
-            Progress::More => return Ok(Step::Wait),
-            Progress::Done(bytes) => bytes,
-        };
-        if self.stage == Stage::ScramFirst {
-            self.check_rounds(&bytes)?;
-        }
-        if self.stage == Stage::ExternalStart {
-            send_chunks(self.user().as_bytes(), out);
-            self.stage = Stage::External;
-            return Ok(Step::Wait);
-        }
-        self.stage = match (self.stage, &mut self.scram) {
-            (Stage::ScramStart, _) => {
-                let password = self.credentials.password.as_deref().unwrap_or("");
-                // Each try is an exchange of its own, and needs a nonce of its own.
-                let nonce = format!("{}.{}", self.nonce, self.tries);
-                let mut scram = ScramClient::new(self.user(), password, &nonce);
-                if let Some(code) = &self.code {
-                    scram = scram.with_code(code);
-                }
-                send_chunks(&scram.first(), out);
-                self.scram = Some(scram);
-                Stage::ScramFirst
-            }
-            (Stage::ScramFirst, Some(scram)) => {
-                send_chunks(&scram.respond(&bytes).map_err(sasl_refused)?, out);
-                Stage::ScramFinal
-            }
-            (Stage::ScramFinal, Some(scram)) => match scram.verify(&bytes) {
-                Ok(()) => {
-                    self.rounds = self.asked_rounds;
-                    send_chunks(&[], out);
-                    Stage::ScramEnd
-                }
-                // The numeric that follows says the same.
-                Err(SaslError::WrongPassword) => {
-                    send_chunks(&[], out);
-                    Stage::ScramFinal
-                }
-                Err(error) => return Err(sasl_refused(error)),
-            },
-            (stage, _) => stage,
-        };
-        Ok(Step::Wait)
-    }
-
-    /// Refuses to prove the password in a way that gives it away. Also on this machine, where the server may be
-    /// somebody else's.
-    fn check_rounds(&mut self, server_first: &[u8]) -> Result<(), LoginError> {
-        self.asked_rounds = scram::iterations(server_first);
-        let asked = self.asked_rounds.unwrap_or(0);
-        let seen = self.rounds_seen.get(&self.user().to_ascii_lowercase()).copied().unwrap_or(0);
-        if self.allow_weak_scram || asked >= ITERATIONS_MIN.max(seen) {
-            return Ok(());
-        }
-        let user = self.user();
-        Err(LoginError::Refused(if seen > asked && seen >= ITERATIONS_MIN {
-            format!(
-                "The server asks for {asked} SCRAM iterations for {user}, but used {seen} before. It may be an \
-                 impostor, so the login was stopped. If its administrator has lowered password_iterations, \
-                 delete the line of {user} in the file known_hosts."
-            )
-        } else {
-            format!(
-                "The server asks for {asked} SCRAM iterations, which would make the password easy to guess; the \
-                 minimum is {ITERATIONS_MIN}. Its administrator should raise password_iterations; for tests, \
-                 use --allow-weak-scram."
-            )
-        }))
-    }
-
     fn numeric(&mut self, numeric: &str, sentence: &str, out: &mut Vec<u8>) -> Next {
         match (self.stage, numeric) {
             (Stage::Registering, numeric::RPL_WELCOME) => Ok(self.done()),
@@ -726,32 +517,9 @@ impl Login {
         }
     }
 
-    /// The attempt has failed: the password was wrong, or the code, or that is missing.
-    fn wrong_password(&mut self, sentence: &str) -> Next {
-        self.scram = None;
-        // "SASL authentication failed: wrong password": only the end is for people.
-        let sentence = sentence.rsplit(": ").next().unwrap_or(sentence);
-        if std::mem::take(&mut self.code_wanted) {
-            self.tries += 1;
-            self.stage = Stage::Asking;
-            return Ok(Step::Ask(Question::Code, None));
-        }
-        if self.code.take().is_some() && self.interactive && self.tries < PASSWORD_TRIES {
-            self.tries += 1;
-            self.stage = Stage::Asking;
-            return Ok(Step::Ask(Question::Code, Some(sentence.to_owned())));
-        }
-        self.credentials.password = None;
-        self.tries += 1;
-        if self.known || !self.interactive || self.tries >= PASSWORD_TRIES {
-            let user = self.user();
-            return Err(LoginError::Refused(format!("{user} could not log in: {sentence}")));
-        }
-        self.ask(Question::Password, Some(sentence.to_owned()))
-    }
-
     fn done(&mut self) -> Step {
         self.known = true;
+        self.revealed = self.created;
         self.tries = 0;
         self.scram = None;
         self.code = None;
@@ -761,10 +529,6 @@ impl Login {
 
 fn not_parlor(why: &str) -> LoginError {
     LoginError::NotParlor(crate::show::harmless(why.chars().take(60).collect::<String>().as_str()))
-}
-
-fn sasl_refused(error: SaslError) -> LoginError {
-    LoginError::Refused(format!("{error}."))
 }
 
 /// Whether a server can take this as the first password of a name.
@@ -780,12 +544,6 @@ fn new_password_rule() -> String {
 
 fn is_numeric(verb: &str) -> bool {
     verb.len() == 3 && verb.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn send_chunks(bytes: &[u8], out: &mut Vec<u8>) {
-    for chunk in proto::sasl::encode_chunks(bytes) {
-        Line::to(out).verb("AUTHENTICATE").param(&chunk).end();
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use proto::scram::{Keys, ScramServer};
 
 use super::*;
+use crate::limits::{ITERATIONS_MIN, OFFER_BYTES};
+use proto::sasl::Progress;
 
 const OFFER: &str = "CAP * LS :message-tags server-time batch standard-replies account-tag \
     draft/chathistory sasl=PLAIN,SCRAM-SHA-256 echo-message";

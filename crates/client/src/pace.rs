@@ -1,11 +1,8 @@
-//! How long to wait, and how much to ask for at once. Pure: the time comes in.
+//! How long to wait. Pure: the time comes in.
 
 use std::time::{Duration, Instant};
 
-use crate::limits::{
-    HELD_LONG, MISSED_PAGE, NODE_PAUSE_MOST, PAGE_QUICK, PAGE_SLOW, PAUSE_MOST_SECONDS,
-    WAITING_TOLD,
-};
+use crate::limits::{HELD_LONG, NODE_PAUSE_MOST, PAUSE_MOST_SECONDS, WAITING_TOLD};
 
 /// The pauses before attempts to connect. They grow until a connection has held for a while: one that opens and
 /// breaks at once is no better than none.
@@ -58,41 +55,11 @@ impl Pauses {
     }
 }
 
-/// How many missed messages to ask for at once, by how long the last ones took.
-#[derive(Debug)]
-pub struct PageSize(u32);
-
-impl Default for PageSize {
-    fn default() -> PageSize {
-        PageSize(MISSED_PAGE)
-    }
-}
-
-impl PageSize {
-    /// The number to ask for.
-    pub fn messages(&self) -> u32 {
-        self.0
-    }
-
-    /// A page came, which took so long.
-    pub fn came(&mut self, took: Duration) {
-        if took >= PAGE_SLOW {
-            self.0 = (self.0 / 2).max(1);
-        } else if took <= PAGE_QUICK {
-            self.0 = (self.0 * 2).min(MISSED_PAGE);
-        }
-    }
-
-    /// The connection broke before the page was whole: the next one must be more likely to get through.
-    pub fn broke(&mut self) {
-        self.0 = (self.0 / 4).max(1);
-    }
-}
-
 /// How long to wait for something: until nothing at all has come for a while, or it takes too long in all.
 #[derive(Debug)]
 pub struct Patience {
     silence: Duration,
+    whole: Duration,
     quiet_until: Instant,
     whole_until: Instant,
     received: u64,
@@ -106,6 +73,7 @@ impl Patience {
     pub fn new(now: Instant, silence: Duration, whole: Duration) -> Patience {
         Patience {
             silence,
+            whole,
             quiet_until: now + silence,
             whole_until: now + whole,
             received: 0,
@@ -131,10 +99,10 @@ impl Patience {
         self.quiet_until = now + silence;
     }
 
-    /// Time that passed while somebody else was waited for does not count.
-    pub fn forgive(&mut self, now: Instant, time: Duration) {
-        self.whole_until += time;
+    /// What passed until now was spent with something else, and does not count.
+    pub fn rest(&mut self, now: Instant) {
         self.quiet_until = now + self.silence;
+        self.whole_until = now + self.whole;
     }
 
     /// Why there is no use in waiting longer, if so; `received`: all bytes so far, whatever they say.
@@ -204,27 +172,6 @@ mod tests {
     }
 
     #[test]
-    fn pages_shrink_where_they_are_slow_and_grow_where_they_are_quick() {
-        let mut size = PageSize::default();
-        let most = size.messages();
-        size.came(SECOND / 10);
-        assert_eq!(size.messages(), most, "it never gets more than the most");
-        size.came(6 * SECOND);
-        assert_eq!(size.messages(), most / 2);
-        size.came(2 * SECOND);
-        assert_eq!(size.messages(), most / 2);
-        size.broke();
-        assert_eq!(size.messages(), most / 8);
-        for _ in 0..10 {
-            size.broke();
-            size.came(6 * SECOND);
-        }
-        assert_eq!(size.messages(), 1, "it never asks for nothing");
-        (0..10).for_each(|_| size.came(SECOND / 10));
-        assert_eq!(size.messages(), most);
-    }
-
-    #[test]
     fn timeouts_measure_the_lack_of_progress() {
         let start = Instant::now();
         let mut patience = Patience::new(start, 10 * SECOND, 100 * SECOND);
@@ -246,7 +193,7 @@ mod tests {
         patience.told = true;
         assert!(!patience.must_tell(start + WAITING_TOLD));
         assert_eq!(patience.until(), start + 10 * SECOND);
-        patience.forgive(start + 100 * SECOND, 100 * SECOND);
+        patience.rest(start + 100 * SECOND);
         assert_eq!(patience.over(start + 109 * SECOND, 0), None);
         patience.allow(start + 109 * SECOND, 30 * SECOND);
         assert_eq!(patience.until(), start + 120 * SECOND);

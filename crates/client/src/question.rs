@@ -27,6 +27,10 @@ pub enum Question {
     Recipient,
     /// What to look for.
     Words,
+    /// Whose newest message is meant.
+    Author,
+    /// How to react to it.
+    Reaction,
     /// Whether so many lines are meant.
     SendLines,
 }
@@ -46,6 +50,8 @@ impl Question {
             Question::Text => "Enter the message: ",
             Question::Recipient => "Enter the user: ",
             Question::Words => "Enter the words to find: ",
+            Question::Author => "Enter the user whose message is meant: ",
+            Question::Reaction => "Enter an emoji, or its name: ",
             Question::SendLines => "Send all of them? (y/n): ",
         }
     }

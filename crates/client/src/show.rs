@@ -2,11 +2,37 @@
 
 use std::fmt::Write;
 
+use chat::Chat;
+use chat::entry::{Entry, Kind};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use proto::name::same;
 
-use crate::entry::{Entry, Place};
 use crate::find::marked;
+
+/// Where a message was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// The room that everybody is in.
+    Lobby,
+    /// Another room, by its name.
+    Room(&'a str),
+    /// Between this person and the named one.
+    Private(&'a str),
+}
+
+impl<'a> Place<'a> {
+    /// What the conversation of this name is.
+    pub fn of(chat: &Chat, name: &'a str) -> Place<'a> {
+        if chat.lobby().is_some_and(|lobby| same(lobby, name)) {
+            Place::Lobby
+        } else if chat.server.is_room(name) {
+            Place::Room(name)
+        } else {
+            Place::Private(name)
+        }
+    }
+}
 
 /// How lines look.
 #[derive(Clone, Debug)]
@@ -41,27 +67,26 @@ impl Ink {
 
 impl Look {
     /// A message that arrives: `[BM] 14:02 ann: hello`; with its date if that is not the day of `now_ms`
-    /// (milliseconds since 1970 UTC). What this person said elsewhere is said by "you".
-    pub fn arrival(&self, entry: &Entry, now_ms: i64) -> String {
-        let dated =
-            entry.time_ms.is_some_and(|time| self.format(time, "%F") != self.format(now_ms, "%F"));
+    /// (milliseconds since 1970 UTC). What this person said elsewhere is said by "you". A message of several
+    /// lines is so many lines.
+    pub fn arrival(&self, place: Place<'_>, entry: &Entry, now_ms: i64) -> Vec<String> {
+        let dated = self.format(entry.time_ms, "%F") != self.format(now_ms, "%F");
         let format = if dated { "%F %H:%M" } else { "%H:%M" };
-        let author = if entry.mine { "you" } else { &entry.author };
-        self.entry(entry, author, &self.format(entry.time_ms.unwrap_or(now_ms), format))
+        let author = if entry.mine { "you" } else { &entry.from };
+        self.entry(place, entry, author, &self.format(entry.time_ms, format))
     }
 
     /// A message from history, always with its date and everybody's name: `[PM] 2026-11-22 14:02 ann -> bob: hello`.
-    pub fn record(&self, entry: &Entry) -> String {
-        let when = entry.time_ms.map_or("?".to_owned(), |time| self.format(time, "%F %H:%M"));
-        self.entry(entry, &entry.author, &when)
+    pub fn record(&self, place: Place<'_>, entry: &Entry) -> Vec<String> {
+        self.entry(place, entry, &entry.from, &self.format(entry.time_ms, "%F %H:%M"))
     }
 
     /// The same of a message that was searched for, with the words marked if there are colours.
-    pub fn hit(&self, entry: &Entry, words: &str) -> String {
-        if !self.colour || entry.taken_back_by.is_some() || entry.text.starts_with('\u{1}') {
-            return self.record(entry);
+    pub fn hit(&self, place: Place<'_>, entry: &Entry, words: &str) -> Vec<String> {
+        if !self.colour {
+            return self.record(place, entry);
         }
-        self.record(&Entry { text: marked(&entry.text, words), ..entry.clone() })
+        self.record(place, &Entry { text: marked(&entry.text, words), ..entry.clone() })
     }
 
     /// Something that is no message: `* ann joined`. All of it is as quiet, so formatting is left out.
@@ -69,42 +94,32 @@ impl Look {
         self.paint(Ink::Quiet, &format!("* {}", formatted(sentence, false)))
     }
 
-    fn entry(&self, entry: &Entry, author: &str, when: &str) -> String {
-        let (tag, ink) = match &entry.place {
+    fn entry(&self, place: Place<'_>, entry: &Entry, author: &str, when: &str) -> Vec<String> {
+        let (tag, ink) = match place {
             Place::Lobby => ("BM".to_owned(), Ink::Broadcast),
             Place::Private(_) => ("PM".to_owned(), Ink::Private),
             Place::Room(room) => (harmless(room), Ink::Room),
         };
         let mut who = self.paint(Ink::Name, &harmless(author));
-        if let (Place::Private(other), true) = (&entry.place, entry.mine) {
+        if let (Place::Private(other), true) = (place, entry.mine) {
             who = format!("{who} -> {}", self.paint(Ink::Name, &harmless(other)));
         }
-        let said = self.said(entry, &who);
-        format!("{} {} {said}", self.paint(ink, &format!("[{tag}]")), self.paint(Ink::Quiet, when))
-    }
-
-    fn said(&self, entry: &Entry, who: &str) -> String {
-        let notice = if entry.notice { " (notice)" } else { "" };
-        if let Some(by) = &entry.taken_back_by {
-            let by = if *by == entry.author { "" } else { &format!(" by {}", harmless(by)) };
-            return format!(
-                "{who}{notice}: {}",
-                self.paint(Ink::Quiet, &format!("(taken back{by})"))
-            );
+        let before =
+            format!("{} {}", self.paint(ink, &format!("[{tag}]")), self.paint(Ink::Quiet, when));
+        if let Some(by) = &entry.redacted_by {
+            let by = if *by == entry.from { "" } else { &format!(" by {}", harmless(by)) };
+            let gone = self.paint(Ink::Quiet, &format!("(taken back{by})"));
+            return vec![format!("{before} {who}: {gone}")];
         }
-        let Some(request) = entry.text.strip_prefix('\u{1}') else {
-            return format!("{who}{notice}: {}", formatted(&entry.text, self.colour));
+        let line = |text: &str| {
+            let text = formatted(text, self.colour);
+            match entry.kind {
+                Kind::Action => format!("{before} * {who} {text}"),
+                Kind::Notice => format!("{before} {who} (notice): {text}"),
+                _ => format!("{before} {who}: {text}"),
+            }
         };
-        // What clients say to each other (CTCP); "/me waves" is the one that is meant for people.
-        let request = request.trim_end_matches('\u{1}');
-        let (word, rest) = request.split_once(' ').unwrap_or((request, ""));
-        let rest = formatted(rest, self.colour);
-        let (word, colon) = (harmless(word), if rest.is_empty() { "" } else { ": " });
-        match (word.as_str(), entry.notice) {
-            ("ACTION", _) => format!("* {who}{notice} {rest}"),
-            (_, false) => format!("* {who} sends a CTCP {word}{colon}{rest}"),
-            (_, true) => format!("* {who} answers CTCP {word}{colon}{rest}"),
-        }
+        entry.text.split('\n').map(line).collect()
     }
 
     fn format(&self, time_ms: i64, format: &str) -> String {
@@ -231,93 +246,72 @@ mod tests {
         Look { colour: false, zone: TimeZone::UTC }
     }
 
+    const BOB: Place<'_> = Place::Private("bob");
+
     /// Without an author it is this person's, who is called me.
-    fn entry(place: Place, author: Option<&str>, text: &str) -> Entry {
-        Entry {
-            place,
-            author: author.unwrap_or("me").to_owned(),
-            mine: author.is_none(),
-            notice: false,
-            time_ms: Some(NOON_MS + 2 * 60_000),
-            msgid: None,
-            text: text.to_owned(),
-            taken_back_by: None,
-        }
+    fn entry(author: Option<&str>, text: &str) -> Entry {
+        let from = author.unwrap_or("me");
+        let mine = author.is_none();
+        Entry { mine, ..Entry::new(Kind::Message, from, NOON_MS + 2 * 60_000, text) }
+    }
+
+    fn arrival(place: Place<'_>, entry: &Entry) -> String {
+        plain().arrival(place, entry, NOON_MS).join("\n")
     }
 
     #[test]
     fn arrivals_have_the_hour_and_minute() {
-        let look = plain();
-        let bob = || Place::Private("bob".to_owned());
-        let line = |entry: &Entry| look.arrival(entry, NOON_MS);
-        assert_eq!(line(&entry(Place::Lobby, Some("ann"), "hi")), "[BM] 12:02 ann: hi");
-        assert_eq!(line(&entry(bob(), Some("bob"), "hi")), "[PM] 12:02 bob: hi");
-        assert_eq!(line(&entry(Place::Lobby, None, "hi")), "[BM] 12:02 you: hi");
-        assert_eq!(line(&entry(bob(), None, "hi")), "[PM] 12:02 you -> bob: hi");
-        let room = Place::Room("#rust".to_owned());
-        assert_eq!(line(&entry(room, Some("ann"), "hi")), "[#rust] 12:02 ann: hi");
+        assert_eq!(arrival(Place::Lobby, &entry(Some("ann"), "hi")), "[BM] 12:02 ann: hi");
+        assert_eq!(arrival(BOB, &entry(Some("bob"), "hi")), "[PM] 12:02 bob: hi");
+        assert_eq!(arrival(Place::Lobby, &entry(None, "hi")), "[BM] 12:02 you: hi");
+        assert_eq!(arrival(BOB, &entry(None, "hi")), "[PM] 12:02 you -> bob: hi");
+        let rust = arrival(Place::Room("#rust"), &entry(Some("ann"), "hi"));
+        assert_eq!(rust, "[#rust] 12:02 ann: hi");
+    }
+
+    #[test]
+    fn each_line_of_a_message_tells_whose_it_is() {
+        let two = arrival(Place::Lobby, &entry(Some("ann"), "one\ntwo"));
+        assert_eq!(two, "[BM] 12:02 ann: one\n[BM] 12:02 ann: two");
     }
 
     #[test]
     fn messages_of_other_days_and_of_history_have_the_date() {
-        let entry = entry(Place::Lobby, Some("ann"), "hi");
-        assert_eq!(plain().arrival(&entry, NOON_MS + 86_400_000), "[BM] 2026-11-22 12:02 ann: hi");
-        assert_eq!(plain().record(&entry), "[BM] 2026-11-22 12:02 ann: hi");
+        let entry = entry(Some("ann"), "hi");
+        let dated = ["[BM] 2026-11-22 12:02 ann: hi"];
+        assert_eq!(plain().arrival(Place::Lobby, &entry, NOON_MS + 86_400_000), dated);
+        assert_eq!(plain().record(Place::Lobby, &entry), dated);
     }
 
     #[test]
     fn in_history_everybody_has_a_name() {
-        let to_bob = entry(Place::Private("bob".to_owned()), None, "hi");
-        assert_eq!(plain().record(&to_bob), "[PM] 2026-11-22 12:02 me -> bob: hi");
-        assert_eq!(
-            plain().record(&entry(Place::Lobby, None, "hi")),
-            "[BM] 2026-11-22 12:02 me: hi"
-        );
+        let mine = entry(None, "hi");
+        assert_eq!(plain().record(BOB, &mine), ["[PM] 2026-11-22 12:02 me -> bob: hi"]);
+        assert_eq!(plain().record(Place::Lobby, &mine), ["[BM] 2026-11-22 12:02 me: hi"]);
     }
 
     #[test]
     fn times_are_told_in_the_zone_of_the_person() {
-        let zone = TimeZone::fixed(jiff::tz::offset(2));
-        let look = Look { colour: false, zone };
-        assert_eq!(
-            look.arrival(&entry(Place::Lobby, Some("ann"), "hi"), NOON_MS),
-            "[BM] 14:02 ann: hi"
-        );
-    }
-
-    #[test]
-    fn a_message_without_time_has_the_time_of_its_arrival() {
-        let entry = Entry { time_ms: None, ..entry(Place::Lobby, Some("ann"), "hi") };
-        assert_eq!(plain().arrival(&entry, NOON_MS), "[BM] 12:00 ann: hi");
+        let look = Look { colour: false, zone: TimeZone::fixed(jiff::tz::offset(2)) };
+        let lines = look.arrival(Place::Lobby, &entry(Some("ann"), "hi"), NOON_MS);
+        assert_eq!(lines, ["[BM] 14:02 ann: hi"]);
     }
 
     #[test]
     fn actions_and_notices_are_told_apart() {
-        let waves = entry(Place::Lobby, Some("ann"), "\u{1}ACTION waves\u{1}");
-        assert_eq!(plain().arrival(&waves, NOON_MS), "[BM] 12:02 * ann waves");
-        let notice = Entry { notice: true, ..entry(Place::Lobby, Some("bot"), "done") };
-        assert_eq!(plain().arrival(&notice, NOON_MS), "[BM] 12:02 bot (notice): done");
-    }
-
-    #[test]
-    fn ctcp_messages_are_shown_as_such() {
-        let told = |notice, text| {
-            let place = Place::Private("bob".to_owned());
-            let entry = Entry { notice, ..entry(place, Some("bob"), text) };
-            plain().arrival(&entry, NOON_MS)
-        };
-        let version = told(false, "\u{1}VERSION\u{1}");
-        assert_eq!(version, "[PM] 12:02 * bob sends a CTCP VERSION");
-        assert_eq!(told(false, "\u{1}PING 12"), "[PM] 12:02 * bob sends a CTCP PING: 12");
-        let answer = told(true, "\u{1}VERSION irssi 1.4\u{1}");
-        assert_eq!(answer, "[PM] 12:02 * bob answers CTCP VERSION: irssi 1.4");
-        assert!(!told(false, "\u{1}\x1b[2J\u{1}").chars().any(char::is_control));
+        let waves = Entry { kind: Kind::Action, ..entry(Some("ann"), "waves") };
+        assert_eq!(arrival(Place::Lobby, &waves), "[BM] 12:02 * ann waves");
+        let notice = Entry { kind: Kind::Notice, ..entry(Some("bot"), "done") };
+        assert_eq!(arrival(Place::Lobby, &notice), "[BM] 12:02 bot (notice): done");
     }
 
     #[test]
     fn a_redacted_message_keeps_its_place_and_author() {
-        let message = entry(Place::Lobby, Some("bob"), "oops");
-        let line = |by| plain().arrival(&message.taken_back(by), NOON_MS);
+        let line = |by: &str| {
+            let mut message = entry(Some("bob"), "oops");
+            message.redact(by);
+            arrival(Place::Lobby, &message)
+        };
         assert_eq!(line("bob"), "[BM] 12:02 bob: (taken back)");
         assert_eq!(line("eve"), "[BM] 12:02 bob: (taken back by eve)");
     }
@@ -340,10 +334,11 @@ mod tests {
 
     #[test]
     fn colours_are_there_only_when_wanted() {
-        let entry = entry(Place::Lobby, Some("ann"), "hi");
-        let coloured = Look { colour: true, zone: TimeZone::UTC }.arrival(&entry, NOON_MS);
-        assert_eq!(coloured, "\x1b[36m[BM]\x1b[0m \x1b[90m12:02\x1b[0m \x1b[1mann\x1b[0m: hi");
-        assert!(!plain().arrival(&entry, NOON_MS).contains('\x1b'));
+        let entry = entry(Some("ann"), "hi");
+        let look = Look { colour: true, zone: TimeZone::UTC };
+        let coloured = look.arrival(Place::Lobby, &entry, NOON_MS);
+        assert_eq!(coloured, ["\x1b[36m[BM]\x1b[0m \x1b[90m12:02\x1b[0m \x1b[1mann\x1b[0m: hi"]);
+        assert!(!arrival(Place::Lobby, &entry).contains('\x1b'));
     }
 
     #[test]
@@ -365,8 +360,8 @@ mod tests {
         assert!(
             !formatted(&everything, false).chars().any(|seen| seen != '\t' && is_harmful(seen))
         );
-        let evil = entry(Place::Room("#\x1b[31m".to_owned()), Some("a\x1b[0m"), "\x1b]0;pwned\x07");
-        assert!(!plain().arrival(&evil, NOON_MS).chars().any(char::is_control));
+        let evil = entry(Some("a\x1b[0m"), "\x1b]0;pwned\x07");
+        assert!(!arrival(Place::Room("#\x1b[31m"), &evil).chars().any(char::is_control));
         assert!(!plain().aside("\x1b[2J joined").chars().any(char::is_control));
     }
 }

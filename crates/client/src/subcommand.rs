@@ -11,7 +11,7 @@ mod send;
 mod tail;
 
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use chat::{Change, Chat, Intent};
@@ -26,7 +26,7 @@ use crate::login::{Credentials, LoginError};
 use crate::password_file;
 use crate::question::Question;
 use crate::show::sentence;
-use crate::wire::{Told, Wire};
+use crate::wire::{Face, Told, Wire, next_event};
 
 /// What to do instead of talking.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
@@ -208,7 +208,7 @@ impl Caller {
         }
         let credentials = Credentials { user: args.user.clone(), password, server_password: None };
         let (to_events, events) = sync_channel(EVENTS_WAITING);
-        let mut wire = Wire::new(args, credentials, false, to_events)?;
+        let mut wire = Wire::new(args, credentials, Face::Script, to_events)?;
         wire.connect()?;
         let deadline = args.timeout().map(|time| Instant::now() + time);
         let mut caller = Caller { wire, events, deadline };
@@ -237,19 +237,10 @@ impl Caller {
 
     /// What changes next; nothing if that time comes first.
     fn next(&mut self, until: Option<Instant>) -> Result<Vec<Change>, Failure> {
-        let until = [until, self.deadline, self.wire.due()].into_iter().flatten().min();
-        let event = match until {
-            None => self.events.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(until) => {
-                self.events.recv_timeout(until.saturating_duration_since(Instant::now()))
-            }
-        };
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(Failure::TimedOut);
-        }
-        let told = match event {
-            Ok(event) => self.wire.take(event),
-            Err(_) => self.wire.tick(),
+        let until = [until, self.wire.due()].into_iter().flatten().min();
+        let told = match next_event(&self.events, until, self.deadline)? {
+            Some(event) => self.wire.take(event),
+            None => self.wire.tick(),
         };
         let mut changes = Vec::new();
         for told in told {

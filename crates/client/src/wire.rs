@@ -1,9 +1,10 @@
-//! The full-screen client and the scripts at one end, the server at the other: connects, logs in, feeds the core with
+//! The faces of the client at one end, the server at the other: connects, logs in, feeds the core with
 //! what comes, sends what it wants to say, and connects again after a break. It never waits: events come in by
 //! [`Wire::take`], and [`Wire::due`] says when it has something to do by itself.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,18 @@ use crate::pace::{Patience, Pauses};
 use crate::question::Question;
 use crate::rounds::Rounds;
 use crate::route::{ConnectError, Opened, Route};
-use crate::session::{now_ms, random_byte, random_text};
+use crate::system::{now_ms, random_byte, random_text};
+
+/// Who is at this end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// A person, who answers questions and decides when to give up.
+    Person,
+    /// Lines that a person would type, from a pipe.
+    Pipe,
+    /// A script that calls a subcommand.
+    Script,
+}
 
 /// What the person, or the script, should know.
 #[derive(Debug)]
@@ -85,7 +97,7 @@ impl Wire {
     pub fn new(
         args: &Args,
         mut credentials: Credentials,
-        interactive: bool,
+        face: Face,
         to_events: SyncSender<Event>,
     ) -> Result<Wire, Failure> {
         let route = Route::new(args)?;
@@ -93,14 +105,15 @@ impl Wire {
             credentials.user = Some(user.to_owned());
         }
         let rounds = Rounds::new(route.server(), KnownHosts::of_this_person());
-        let mut login = Login::new(credentials, interactive);
+        let mut login = Login::new(credentials, face == Face::Person);
         login.is_plaintext = route.is_plaintext();
         login.has_certificate = route.remembered_user().is_some();
         login.may_register = args.register;
         login.invitation.clone_from(&args.invite);
         login.allow_weak_scram = args.allow_weak_scram;
         login.also = chat::WANTED;
-        login.any_server = true;
+        // What a pipe says is said in the verbs of Parlor's servers, one of which its first lines log in to.
+        login.any_server = face != Face::Pipe;
         Ok(Wire {
             chat: Chat::new(&random_text()?),
             route: Arc::new(route),
@@ -113,7 +126,7 @@ impl Wire {
             pauses: Pauses::default(),
             established: false,
             greeted: false,
-            tries_most: (!interactive).then_some(SCRIPT_TRIES),
+            tries_most: (face != Face::Person).then_some(SCRIPT_TRIES),
             told: Vec::new(),
             leaving: false,
         })
@@ -132,6 +145,42 @@ impl Wire {
     /// Whether lines go both ways.
     pub fn is_online(&self) -> bool {
         matches!(self.phase, Phase::Online)
+    }
+
+    /// Whether the login needs an answer.
+    pub fn is_asking(&self) -> bool {
+        matches!(self.phase, Phase::Asking)
+    }
+
+    /// Whether there was a login, on this connection or one before.
+    pub fn is_established(&self) -> bool {
+        self.established
+    }
+
+    /// How many bytes have come on this connection.
+    pub fn received(&self) -> u64 {
+        self.link.as_ref().map_or(0, Link::received)
+    }
+
+    /// Something new is asked of the server: it may take as many attempts to connect as anything.
+    pub fn begin(&mut self) {
+        self.pauses.begin();
+    }
+
+    /// The connection is no good, and why; the next attempt is made by itself.
+    pub fn give_up(&mut self, why: &str) -> Vec<Told> {
+        let mut told = Vec::new();
+        self.settle(Err(Trouble::Broken(why.to_owned())), &mut told);
+        told
+    }
+
+    /// Sends a sign of life, which tells the server that private messages were shown: until then it keeps them for
+    /// the next login.
+    pub fn tell_shown(&mut self) {
+        if self.is_online() {
+            // If that breaks the connection, the reading end tells of it.
+            let _ = self.send(b"PING :shown\r\n");
+        }
     }
 
     /// Begins to connect.
@@ -186,7 +235,7 @@ impl Wire {
     ///
     /// # Errors
     /// Why nothing was done.
-    pub fn intend(&mut self, intent: Intent) -> Result<Option<u64>, Impossible> {
+    pub fn intend(&mut self, intent: Intent) -> Result<Option<RangeInclusive<u64>>, Impossible> {
         let mut out = Vec::new();
         let done = self.chat.intend(intent, now_ms(), &mut out)?;
         // If that breaks the connection, the reading end tells of it.
@@ -248,7 +297,7 @@ impl Wire {
     pub fn tick(&mut self) -> Vec<Told> {
         let mut told = Vec::new();
         let now = Instant::now();
-        let received = self.link.as_ref().map_or(0, Link::received);
+        let received = self.received();
         let outcome = match &mut self.phase {
             Phase::Pausing(until) if now >= *until => self.connect().map_err(Trouble::Failed),
             Phase::LoggingIn { patience, heard } => match patience.over(now, received) {
@@ -366,59 +415,60 @@ impl Wire {
     /// Deals with what went wrong, and hands on what has changed.
     fn settle(&mut self, outcome: Result<(), Trouble>, told: &mut Vec<Told>) {
         let changes = self.chat.take_changes();
-        let killed = changes.iter().find_map(|change| match change {
-            Change::Killed(reason) => Some(reason.clone()),
-            _ => None,
-        });
-        told.extend(changes.into_iter().map(Told::Changed));
-        if let Some(reason) = killed {
-            self.close();
-            told.push(Told::Failed(Failure::Ended(reason)));
-            return;
+        let mut outcome = outcome;
+        for change in &changes {
+            match change {
+                Change::Killed { by, reason } => {
+                    let (by, reason) = (by.clone(), reason.clone());
+                    outcome = Err(Failure::Killed { by, reason }.into());
+                }
+                Change::Closing(reason) if outcome.is_ok() => {
+                    outcome = Err(Trouble::Broken(reason.clone()));
+                }
+                _ => {}
+            }
         }
+        told.extend(changes.into_iter().map(Told::Changed));
         let Err(trouble) = outcome else { return };
-        let reason = match trouble {
-            Trouble::Broken(reason) => reason,
-            Trouble::Failed(failure) if self.established && failure.may_pass() => {
-                failure.to_string()
-            }
-            Trouble::Failed(failure) => {
-                self.close();
-                told.push(Told::Failed(failure));
-                return;
-            }
-        };
         self.close();
-        if self.leaving {
+        let (reason, failure) = match trouble {
+            Trouble::Broken(reason) => (reason, None),
+            Trouble::Failed(failure) => (failure.to_string(), Some(failure)),
+        };
+        if self.leaving && failure.is_none() {
             told.push(Told::Broken(reason));
             return;
         }
-        if !self.established {
-            // A person may have been slow to answer.
-            let again = self.tries_most.is_none() && self.pauses.tries() < LOGIN_TRIES;
-            if !self.greeted {
-                told.push(Told::Failed(LoginError::NotParlor(reason).into()));
-                return;
-            }
-            if !again {
-                told.push(Told::Failed(LoginError::Later(reason).into()));
-                return;
-            }
-        }
-        if self.tries_most.is_some_and(|most| self.pauses.tries() >= most) {
-            told.push(Told::Failed(Failure::GaveUp(reason)));
-            return;
-        }
-        self.route.learn(&self.chat.server.nodes);
-        let elsewhere = self.route.has_others();
-        match random_byte() {
-            Ok(chance) => {
-                self.phase = Phase::Pausing(Instant::now() + self.pauses.next(chance, elsewhere));
+        match self.next_attempt(&reason, failure) {
+            Ok(at) => {
+                self.phase = Phase::Pausing(at);
                 told.extend(self.chat.take_changes().into_iter().map(Told::Changed));
                 told.push(Told::Broken(reason));
             }
             Err(failure) => told.push(Told::Failed(failure)),
         }
+    }
+
+    /// When to connect again after this.
+    ///
+    /// # Errors
+    /// What it ends with, if there is no use in that.
+    fn next_attempt(&mut self, why: &str, failure: Option<Failure>) -> Result<Instant, Failure> {
+        let failure = match failure {
+            // Once there was a login, or the server has shown that it speaks the protocol, another attempt may succeed.
+            Some(failure) if !failure.may_pass() || !self.greeted => return Err(failure),
+            None if !self.greeted => return Err(LoginError::NotParlor(why.to_owned()).into()),
+            failure => failure,
+        };
+        if !self.established && self.pauses.tries() >= LOGIN_TRIES {
+            return Err(failure.unwrap_or_else(|| LoginError::Later(why.to_owned()).into()));
+        }
+        if self.tries_most.is_some_and(|most| self.pauses.tries() >= most) {
+            return Err(Failure::GaveUp(why.to_owned()));
+        }
+        self.route.learn(&self.chat.server.nodes);
+        let elsewhere = self.route.has_others();
+        Ok(Instant::now() + self.pauses.next(random_byte()?, elsewhere))
     }
 
     fn close(&mut self) {
@@ -449,4 +499,23 @@ impl<F: Into<Failure>> From<F> for Trouble {
     fn from(failure: F) -> Trouble {
         Trouble::Failed(failure.into())
     }
+}
+
+/// The next event; none if that time comes first.
+///
+/// # Errors
+/// [`Failure::TimedOut`] once the deadline is over.
+pub fn next_event(
+    events: &Receiver<Event>,
+    until: Option<Instant>,
+    deadline: Option<Instant>,
+) -> Result<Option<Event>, Failure> {
+    let event = match until.into_iter().chain(deadline).min() {
+        None => events.recv().ok(),
+        Some(until) => events.recv_timeout(until.saturating_duration_since(Instant::now())).ok(),
+    };
+    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        return Err(Failure::TimedOut);
+    }
+    Ok(event)
 }

@@ -154,7 +154,8 @@ impl Tui {
 /// The conversation that is opened at first: the lobby, or the first room one is in.
 fn first(chat: &Chat) -> Option<String> {
     let mut rooms = chat.conversations.values().filter(|room| room.joined);
-    let lobby = chat.conversation("#lobby").filter(|lobby| lobby.joined);
+    let lobby = chat.lobby().and_then(|lobby| chat.conversation(lobby));
+    let lobby = lobby.filter(|lobby| lobby.joined);
     lobby.or_else(|| rooms.next()).map(|room| room.name.clone())
 }
 

@@ -2,6 +2,7 @@
 
 use crate::keymap::Act;
 use crate::limits::{COMPOSED_BYTES, SAID_BEFORE};
+use crate::motion::{self, can_be_typed};
 use std::collections::VecDeque;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -100,7 +101,7 @@ impl Composer {
         }
         self.text.insert_str(self.cursor, &typed[..fits]);
         // It may have joined with what follows to one grapheme.
-        self.cursor = self.at_or_after(self.cursor + fits);
+        self.cursor = motion::at_or_after(&self.text, self.cursor + fits);
         fits == typed.len()
     }
 
@@ -121,16 +122,16 @@ impl Composer {
     pub fn act(&mut self, act: Act, said: &Said) -> bool {
         let cutting = std::mem::take(&mut self.cutting);
         match act {
-            Act::Left => self.cursor = self.left(),
-            Act::Right => self.cursor = self.right(),
-            Act::WordLeft => self.cursor = self.word_left(),
-            Act::WordRight => self.cursor = self.word_right(),
+            Act::Left => self.cursor = motion::left(&self.text, self.cursor),
+            Act::Right => self.cursor = motion::right(&self.text, self.cursor),
+            Act::WordLeft => self.cursor = motion::word_left(&self.text, self.cursor),
+            Act::WordRight => self.cursor = motion::word_right(&self.text, self.cursor),
             Act::LineStart => self.cursor = self.line_start(self.cursor),
             Act::LineEnd => self.cursor = self.line_end(self.cursor),
-            Act::DeleteLeft => drop(self.take_out(self.left())),
-            Act::DeleteRight => drop(self.take_out(self.right())),
-            Act::CutWordLeft => self.cut_to(self.space_left(), cutting),
-            Act::CutWordRight => self.cut_to(self.word_right(), cutting),
+            Act::DeleteLeft => drop(self.take_out(motion::left(&self.text, self.cursor))),
+            Act::DeleteRight => drop(self.take_out(motion::right(&self.text, self.cursor))),
+            Act::CutWordLeft => self.cut_to(motion::space_left(&self.text, self.cursor), cutting),
+            Act::CutWordRight => self.cut_to(motion::word_right(&self.text, self.cursor), cutting),
             Act::CutToStart => self.cut_to(self.line_start(self.cursor), cutting),
             Act::CutToEnd => self.cut_to(self.line_end(self.cursor), cutting),
             Act::Yank => {
@@ -145,37 +146,6 @@ impl Composer {
             _ => return false,
         }
         true
-    }
-
-    fn at_or_after(&self, at: usize) -> usize {
-        let mut ends = self.text.grapheme_indices(true).map(|(start, part)| start + part.len());
-        if at == 0 { 0 } else { ends.find(|end| *end >= at).unwrap_or(self.text.len()) }
-    }
-
-    fn left(&self) -> usize {
-        let before = &self.text[..self.cursor];
-        before.grapheme_indices(true).next_back().map_or(0, |(start, _)| start)
-    }
-
-    fn right(&self) -> usize {
-        self.cursor + self.text[self.cursor..].graphemes(true).next().map_or(0, str::len)
-    }
-
-    fn word_left(&self) -> usize {
-        let before = self.text[..self.cursor].trim_end_matches(|c: char| !c.is_alphanumeric());
-        self.at_or_after(before.trim_end_matches(char::is_alphanumeric).len())
-    }
-
-    fn word_right(&self) -> usize {
-        let after = self.text[self.cursor..].trim_start_matches(|c: char| !c.is_alphanumeric());
-        let rest = after.trim_start_matches(char::is_alphanumeric);
-        self.at_or_after(self.text.len() - rest.len())
-    }
-
-    fn space_left(&self) -> usize {
-        let before = self.text[..self.cursor].trim_end();
-        let space = before.char_indices().rev().find(|(_, c)| c.is_whitespace());
-        self.at_or_after(space.map_or(0, |(at, c)| at + c.len_utf8()))
     }
 
     fn line_start(&self, at: usize) -> usize {
@@ -206,8 +176,10 @@ impl Composer {
     /// Deletes what is between the cursor and `end`, and gives it.
     fn take_out(&mut self, end: usize) -> String {
         let (from, to) = (self.cursor.min(end), self.cursor.max(end));
-        self.cursor = from;
-        self.text.drain(from..to).collect()
+        let taken = self.text.drain(from..to).collect();
+        // What stood apart may have become one grapheme.
+        self.cursor = motion::at_or_after(&self.text, from);
+        taken
     }
 
     fn cut_to(&mut self, end: usize, cutting: bool) {
@@ -238,10 +210,6 @@ impl Composer {
     }
 }
 
-fn can_be_typed(character: char) -> bool {
-    !character.is_control() || matches!(character, '\n' | '\t')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,6 +227,12 @@ mod tests {
         let family = "👩‍👩‍👧";
         let composer = composed(&format!("a{family}e\u{301}"), &[Act::Left, Act::DeleteLeft]);
         assert_eq!((composer.text(), composer.cursor()), ("ae\u{301}", 1));
+    }
+
+    #[test]
+    fn the_cursor_never_stands_in_a_grapheme_that_a_deletion_has_made() {
+        let composer = composed("a\n\u{301}", &[Act::Left, Act::DeleteLeft]);
+        assert_eq!((composer.text(), composer.cursor()), ("a\u{301}", 3));
     }
 
     #[test]
@@ -317,7 +291,9 @@ mod tests {
                     Some(act) => drop(composer.act(*act, &said)),
                     None => drop(composer.insert(&text)),
                 }
-                prop_assert!(composer.text.is_char_boundary(composer.cursor));
+                let starts = composer.text.grapheme_indices(true).map(|(start, _)| start);
+                let mut boundaries = starts.chain([composer.text.len()]);
+                prop_assert!(boundaries.any(|boundary| boundary == composer.cursor));
                 prop_assert!(composer.text.len() <= COMPOSED_BYTES);
             }
         }

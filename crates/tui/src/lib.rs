@@ -13,6 +13,7 @@ pub mod action;
 pub mod decoder;
 pub mod input;
 pub mod keymap;
+pub mod motion;
 pub mod composer;
 pub mod complete;
 pub mod slash;

@@ -210,9 +210,8 @@ fn in_capitals(line: &str, chat: &Chat) -> Option<Outcome> {
 
 /// The room that everybody is in.
 fn lobby(chat: &Chat) -> String {
-    let named = chat.conversation("#lobby").map(|lobby| lobby.name.clone());
-    let first = || chat.conversations.values().find(|room| room.joined);
-    named.or_else(|| first().map(|room| room.name.clone())).unwrap_or_else(|| "#lobby".to_owned())
+    let first = || chat.conversations.values().find(|room| room.joined).map(|room| &*room.name);
+    chat.lobby().or_else(first).unwrap_or("#lobby").to_owned()
 }
 
 /// The command whose name has the fewest letters that are not as they should be.

@@ -14,6 +14,8 @@ enum Kind {
     History(String),
     /// Results of a search.
     Search,
+    /// Names of conversations.
+    Targets(Vec<String>),
     /// The lines of one message.
     Multiline(Box<Multiline>),
     /// Lines that mean what they mean without it.
@@ -87,6 +89,7 @@ impl Chat {
         let tag = |name: &str| received.message.tags.get(name).map(|value| value.into_owned());
         let kind = match received.param(1) {
             "chathistory" => Kind::History(received.param(2).to_owned()),
+            "draft/chathistory-targets" => Kind::Targets(Vec::new()),
             "soju.im/search" | "search" | "draft/search" => Kind::Search,
             "draft/multiline" | "multiline" => Kind::Multiline(Box::new(Multiline {
                 message: None,
@@ -114,11 +117,20 @@ impl Chat {
             self.batch(received);
             return;
         }
+        if received.message.verb.eq_ignore_ascii_case("NOTE") {
+            // How far a search came stands in its batch.
+            self.standard(received);
+            return;
+        }
         let read = self.read(received);
         let concat = received.message.tags.get("draft/multiline-concat").is_some();
         let Some(batch) = self.batches.get_mut(reference) else { return };
         batch.lines += 1;
         if batch.lines > BATCH_LINES {
+            return;
+        }
+        if let Kind::Targets(targets) = &mut batch.kind {
+            targets.push(received.param(1).to_owned());
             return;
         }
         let Some((place, entry)) = read else {
@@ -136,6 +148,14 @@ impl Chat {
         match batch.kind {
             Kind::History(ref target) => self.end_page(target, &batch),
             Kind::Search => self.end_search(&batch),
+            Kind::Targets(targets) => {
+                if let Some(label) = batch.label
+                    && self.requests.get(&label) == Some(&Request::Targets)
+                {
+                    self.requests.remove(&label);
+                    self.changes.push(Change::Targets(Ok(targets)));
+                }
+            }
             Kind::Multiline(multiline) => {
                 let Some((place, entry)) = multiline.whole() else { return };
                 match batch.parent.and_then(|parent| self.batches.get_mut(&parent)) {
@@ -146,6 +166,7 @@ impl Chat {
                 }
             }
             Kind::Other => {
+                self.changes.append(&mut self.unfinished);
                 if let Some(label) = batch.label
                     && batch.parent.is_none()
                 {
@@ -158,7 +179,14 @@ impl Chat {
     /// A page of history is complete.
     fn end_page(&mut self, target: &str, batch: &Batch) {
         let Some(label) = batch.label else { return };
-        let Some(Request::Page { run, .. }) = self.requests.remove(&label) else { return };
+        let run = match self.requests.remove(&label) {
+            Some(Request::Page { run, .. }) => run,
+            Some(Request::Everything) => {
+                self.changes.push(Change::Everything(Ok(batch.entries.clone())));
+                return;
+            }
+            _ => return,
+        };
         let page: Vec<Entry> = batch.entries.iter().map(|(_, entry)| entry.clone()).collect();
         let count = page.len();
         let counted = self.server.has("parlor/unread");

@@ -10,9 +10,10 @@ use proto::name::{fold, same};
 impl Chat {
     /// Adds the row of an event, and says that the lists have changed.
     fn happened(&mut self, received: &Received<'_>) {
-        if let Some((place, entry)) = self.read(received) {
-            self.add(&place, entry);
-            self.changes.push(Change::Conversation(place));
+        if let Some((target, entry)) = self.read(received) {
+            self.add(&target, entry.clone());
+            self.changes.push(Change::Conversation(target.clone()));
+            self.changes.push(Change::Happened { target, entry: Box::new(entry) });
         }
     }
 
@@ -71,6 +72,8 @@ impl Chat {
                 self.add(room, Entry { msgid: None, ..entry.clone() });
                 self.changes.push(Change::Conversation(room.clone()));
             }
+            let target = rooms.first().cloned().unwrap_or_default();
+            self.changes.push(Change::Happened { target, entry: Box::new(entry) });
         }
         rooms
     }

@@ -117,7 +117,13 @@ impl Chat {
         };
         let Some(outgoing) = at.and_then(|at| self.outgoing.remove(at)) else { return false };
         let outcome = Ok(entry.msgid.clone());
-        self.changes.push(Change::Settled { number: outgoing.number, outcome });
+        let settled = Change::Settled { number: outgoing.number, outcome };
+        if self.within_answer {
+            self.confirmed = Some((outgoing.number, outgoing.to.clone()));
+            self.unfinished.push(settled);
+        } else {
+            self.changes.push(settled);
+        }
         self.changes.push(Change::Timeline(outgoing.to));
         outgoing.resent
     }
@@ -175,6 +181,13 @@ impl Chat {
     /// Somebody reacts to a message that may be here.
     pub(crate) fn reacted(&mut self, place: &str, msgid: &str, text: &str, by: &str, undo: bool) {
         let Some(conversation) = self.conversations.get_mut(&fold(place)) else { return };
+        self.changes.push(Change::Reacted {
+            target: conversation.name.clone(),
+            msgid: msgid.to_owned(),
+            text: text.to_owned(),
+            by: by.to_owned(),
+            undo,
+        });
         let Some(entry) = conversation.timeline.find_mut(msgid) else { return };
         if undo {
             entry.unreact(text, by);
@@ -188,6 +201,11 @@ impl Chat {
         let (from, target, msgid) = (received.from(), received.param(0), received.param(1));
         let place = if self.server.is_room(target) || same(from, &self.me) { target } else { from };
         let Some(conversation) = self.conversations.get_mut(&fold(place)) else { return };
+        self.changes.push(Change::Redacted {
+            target: conversation.name.clone(),
+            msgid: msgid.to_owned(),
+            by: from.to_owned(),
+        });
         if let Some(entry) = conversation.timeline.find_mut(msgid) {
             entry.redact(from);
             self.changes.push(Change::Timeline(conversation.name.clone()));

@@ -12,7 +12,7 @@ use proto::numeric as n;
 use proto::time::parse_server_time;
 
 impl Chat {
-    pub(super) fn numeric(&mut self, numeric: &str, received: &Received<'_>, out: &mut Vec<u8>) {
+    pub(super) fn numeric(&mut self, numeric: &str, received: &Received<'_>) {
         match numeric {
             n::RPL_WELCOME => {
                 received.param(0).clone_into(&mut self.me);
@@ -29,7 +29,7 @@ impl Chat {
             }
             n::RPL_ENDOFMOTD => {
                 for line in self.server.motd.clone() {
-                    self.inform("", Kind::Info, received.now_ms, &line);
+                    self.write_down("", Kind::Info, received.now_ms, &line);
                 }
             }
             n::ERR_NOMOTD => {}
@@ -52,7 +52,8 @@ impl Chat {
             }
             // Who set a topic when, and numbers that come with every welcome.
             "321" | "329" | "333" | "251" | "252" | "253" | "254" | "255" | "265" | "266" => {}
-            n::RPL_TRYAGAIN => self.try_again(received, out),
+            n::RPL_TRYAGAIN => self.try_again(received),
+            n::RPL_AWAY => self.receiver_is_away(received),
             _ if numeric.starts_with(['4', '5']) => self.refused(received, received.last()),
             _ => {
                 let text = sentence(numeric, received.message.params());
@@ -61,6 +62,24 @@ impl Chat {
                 }
             }
         }
+    }
+
+    /// Somebody does not see what is sent to them, or this person asked about them.
+    fn receiver_is_away(&mut self, received: &Received<'_>) {
+        let text = sentence(n::RPL_AWAY, received.message.params());
+        let confirmed = self.confirmed.iter().map(|(number, to)| (*number, to));
+        let waiting = self.outgoing.iter().filter(|outgoing| outgoing.sent);
+        let mut sent = confirmed.chain(waiting.map(|outgoing| (outgoing.number, &outgoing.to)));
+        let meant = sent.find(|(number, to)| match received.label {
+            Some(label) => *number == label,
+            None => proto::name::same(to, received.param(1)),
+        });
+        let Some((number, to)) = meant.map(|(number, to)| (number, to.clone())) else {
+            self.tell(received, Kind::Info, &text);
+            return;
+        };
+        self.changes.push(Change::Away { number, text: received.last().to_owned() });
+        self.write_down(&to, Kind::Info, received.now_ms, &text);
     }
 
     /// A no: to a message if it has its label or its receiver, otherwise to whatever was asked.
@@ -86,21 +105,15 @@ impl Chat {
     }
 
     /// The server will take a message later; how long to wait is in its sentence at most.
-    fn try_again(&mut self, received: &Received<'_>, out: &mut Vec<u8>) {
+    fn try_again(&mut self, received: &Received<'_>) {
         let sentence = received.last();
         let before = sentence.rsplit_once(" second").map(|(before, _)| before);
         let seconds = before.and_then(|before| before.rsplit(' ').next()?.parse().ok());
-        self.put_off(received, seconds.unwrap_or(1), sentence, out);
+        self.put_off(received, seconds.unwrap_or(1), sentence);
     }
 
     /// Has a message wait, and all that were sent after it.
-    fn put_off(
-        &mut self,
-        received: &Received<'_>,
-        seconds: i64,
-        sentence: &str,
-        _out: &mut Vec<u8>,
-    ) {
+    fn put_off(&mut self, received: &Received<'_>, seconds: i64, sentence: &str) {
         let meant = |number: u64| received.label.is_none_or(|label| label == number);
         let mut all = self.outgoing.iter_mut();
         let found = all.find(|outgoing| {
@@ -111,25 +124,34 @@ impl Chat {
             Some(outgoing) if wait <= RETRY_MS => {
                 outgoing.sent = false;
                 outgoing.retry_at_ms = Some(received.now_ms + wait);
+                let (number, reason) = (outgoing.number, sentence.to_owned());
                 self.changes.push(Change::Timeline(outgoing.to.clone()));
+                self.changes.push(Change::PutOff { number, reason });
             }
             _ => self.refused(received, sentence),
         }
     }
 
     /// `FAIL`, `WARN` or `NOTE`.
-    pub(super) fn standard(&mut self, received: &Received<'_>, out: &mut Vec<u8>) {
+    pub(super) fn standard(&mut self, received: &Received<'_>) {
         let (verb, code, sentence) = (received.param(0), received.param(1), received.last());
         let kind = received.message.verb.to_ascii_uppercase();
-        let refused = (kind == "FAIL").then(|| sentence.to_owned());
-        self.changes.push(Change::Answered { verb: verb.to_owned(), refused });
+        let params = received.message.params();
+        let params = params.get(2..params.len().saturating_sub(1)).unwrap_or_default();
+        self.changes.push(Change::Answered {
+            verb: verb.to_owned(),
+            code: code.to_owned(),
+            params: params.iter().map(|param| (*param).to_owned()).collect(),
+            text: sentence.to_owned(),
+            refused: kind == "FAIL",
+        });
         if let ("PIN", "PINNED" | "UNPINNED" | "ENTRY") = (verb, code) {
             self.pinned(received.param(2), received.param(3), code != "UNPINNED");
         }
         match (kind.as_str(), verb, code) {
             ("FAIL", _, "RATE_LIMITED") => {
                 let seconds = received.param(2).parse().unwrap_or(1);
-                self.put_off(received, seconds, sentence, out);
+                self.put_off(received, seconds, sentence);
             }
             ("FAIL", "SEARCH", _) => {
                 sentence.clone_into(&mut self.search.note);
@@ -140,13 +162,21 @@ impl Chat {
                 sentence.clone_into(&mut self.search.note);
                 self.changes.push(Change::Found);
             }
+            // It is for whoever asked, in pieces.
+            ("NOTE", "ACCOUNT", "EXPORT") => {}
             ("FAIL", ..) => {
                 if !received.label.is_some_and(|label| self.refuse(label, sentence)) {
-                    self.tell(received, Kind::Error, sentence);
+                    self.write_in_place(received, Kind::Error, sentence);
                 }
             }
-            _ => self.tell(received, Kind::Info, sentence),
+            _ => self.write_in_place(received, Kind::Info, sentence),
         }
+    }
+
+    /// Writes the sentence of a standard reply where it belongs; the person is told of it by [`Change::Answered`].
+    fn write_in_place(&mut self, received: &Received<'_>, kind: Kind, sentence: &str) {
+        let place = self.place_of(received);
+        self.write_down(&place, kind, received.now_ms, sentence);
     }
 
     /// The read marker of a conversation.

@@ -12,6 +12,8 @@ pub(super) fn sentence(numeric: &str, params: &[&str]) -> String {
         "317" => format!("{first} has been idle for {}", span(second)),
         "319" => format!("{first} is in {second}"),
         "330" => format!("{first} is logged in as {second}"),
+        // What a Parlor server says of somebody who is offline is no reason of theirs.
+        "301" if second.starts_with("is offline") => format!("{first} {second}"),
         "301" => format!("{first} is away: {second}"),
         "314" => format!("{first} was {second}@{third}: {}", param(5)),
         "341" => format!("{first} is invited to {second}"),

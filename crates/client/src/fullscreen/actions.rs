@@ -5,7 +5,7 @@ use tui::Action;
 
 use super::FullScreen;
 use crate::Outcome;
-use crate::session::now_ms;
+use crate::system::now_ms;
 
 impl FullScreen {
     pub(super) fn do_action(&mut self, action: Action) {
@@ -84,9 +84,9 @@ impl FullScreen {
     pub(super) fn watch(&mut self, changes: &[Change]) {
         for change in changes {
             match change {
-                Change::Answered { verb, refused } if verb == "ACCOUNT" => {
+                Change::Answered { verb, refused, .. } if verb == "ACCOUNT" => {
                     if let Some(new) = self.asked.new_password.take()
-                        && refused.is_none()
+                        && !refused
                     {
                         self.wire.set_password(new);
                     }

@@ -6,8 +6,8 @@ use tui::tui::Link;
 use super::FullScreen;
 use crate::Outcome;
 use crate::question::Question;
-use crate::session::now_ms;
 use crate::show::sentence;
+use crate::system::now_ms;
 use crate::wire::Told;
 
 /// What the person is being asked.
@@ -143,9 +143,7 @@ impl FullScreen {
     /// Where a new person looks first.
     fn first_place(&self) -> String {
         let chat = &self.wire.chat;
-        let lobby = chat
-            .conversation("#lobby")
-            .or_else(|| chat.conversations.values().find(|conversation| conversation.joined));
-        lobby.map(|lobby| lobby.name.clone()).unwrap_or_default()
+        let first = || chat.conversations.values().find(|room| room.joined).map(|room| &*room.name);
+        chat.lobby().or_else(first).unwrap_or_default().to_owned()
     }
 }

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::files;
 use crate::limits::TYPED_BYTES;
 use crate::link::Event;
-use crate::session::random_text;
+use crate::system::random_text;
 
 /// An editor that is at work; dropping it ends it.
 #[derive(Debug)]

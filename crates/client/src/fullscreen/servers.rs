@@ -13,7 +13,7 @@ use crate::args::Args;
 use crate::failure::Failure;
 use crate::known_hosts::KnownHosts;
 use crate::link::Event;
-use crate::session::now_ms;
+use crate::system::now_ms;
 use crate::tty::Tty;
 
 /// The servers that this person has been to; none if the command line names one.

@@ -49,8 +49,8 @@ fn cert(caller: &mut Caller, what: &str, fingerprint: Fingerprint) -> Result<(),
     sent.map_err(|error| Failure::Refused(error.to_string()))?;
     let mut refused = None;
     caller.wait(|_, change| match change {
-        Change::Answered { verb, refused: why } if verb == "CERT" => {
-            refused.clone_from(why);
+        Change::Answered { verb, text, refused: no, .. } if verb == "CERT" => {
+            refused = no.then(|| text.clone());
             true
         }
         _ => false,

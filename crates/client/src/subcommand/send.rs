@@ -38,7 +38,8 @@ pub(super) fn run(
     let reply_to = reply_to.map(str::to_owned);
     let saying = Saying { to: target.to_owned(), text, reply_to, action: false };
     let last = caller.wire.intend(Intent::Say(saying));
-    let mut last = last.map_err(|error| Failure::Refused(error.to_string()))?;
+    let numbers = last.map_err(|error| Failure::Refused(error.to_string()))?;
+    let mut last = numbers.map(|numbers| *numbers.end());
     let mut refused = false;
     loop {
         let changes = match caller.next(None) {

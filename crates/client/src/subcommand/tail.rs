@@ -12,7 +12,7 @@ use super::Caller;
 use super::print::Printer;
 use crate::Outcome;
 use crate::failure::Failure;
-use crate::session::now_ms;
+use crate::system::now_ms;
 
 /// Where to begin.
 #[derive(Clone, Debug, PartialEq, Eq)]

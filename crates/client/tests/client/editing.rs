@@ -136,17 +136,10 @@ fn who_comes_with_a_new_name_sees_the_message_of_the_day_and_the_topic() {
         terminal.expect(prompt);
         terminal.type_in("secret\r");
     }
-    peer.expect("secret");
-    peer.send(":parlor NOTE LOGIN ACCOUNT_CREATED ann :Welcome");
-    peer.send(":ann!ann@parlor JOIN #lobby");
-    peer.expect("CAP END");
-    peer.baseline();
-    peer.expect("MOTD");
-    peer.expect("TOPIC #lobby");
-    peer.expect("PIN #lobby");
-    for line in ["375 ann :- parlor", "372 ann :Be kind", "376 ann :End", "332 ann #lobby :tea"] {
-        peer.send(&format!(":parlor {line}"));
-    }
+    let mut peer = server.accept_registered(peer, "ann");
+    let lines = ["375 ann :- parlor", "372 ann :Be kind", "376 ann :End", "332 ann #lobby :tea"];
+    peer.welcome_with("ann", &lines.join("\n"));
+    peer.no_pins();
     terminal.expect("* Be kind\r");
     terminal.expect("* the topic of #lobby: tea\r");
     terminal.type_in("EX\r");
@@ -163,7 +156,7 @@ fn where_no_shell_could_continue_it_ctrl_z_does_not_stop_it() {
     terminal.expect(OPERATION);
     terminal.type_in("BM on\r");
     peer.expect_message("BM :on");
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.confirm("m1");
     terminal.type_in("EX\r");
     peer.goodbye();
     assert_eq!(terminal.finish().0, Some(0));
@@ -221,7 +214,7 @@ fn a_key_that_is_cut_off_silences_nobody() {
     terminal.expect(&format!("{OPERATION}BM cut off"));
     terminal.type_in("\r");
     peer.expect_message("BM :cut off");
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.confirm("m1");
     terminal.type_in("EX\r");
     peer.goodbye();
     assert_eq!(terminal.finish().0, Some(0));
@@ -234,7 +227,7 @@ fn a_byte_that_is_no_text_is_replaced_and_the_line_goes_on() {
     let mut peer = terminal.log_in_ann(&server);
     terminal.type_bytes(b"BM caf\xe9 au lait\r");
     peer.expect_message("BM :caf\u{fffd} au lait");
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.confirm("m1");
     terminal.type_in("EX\r");
     peer.goodbye();
     assert_eq!(terminal.finish().0, Some(0));
@@ -248,10 +241,10 @@ fn a_paste_is_sent_as_it_is_and_a_long_one_only_when_it_is_meant() {
     terminal.type_in("BM \x1b[200~if so:\n\n\tthis\n\x1b[201~");
     terminal.expect("BM if so:↵↵→this");
     terminal.type_in("\r");
-    for (number, text) in ["if so:", " ", "\tthis"].into_iter().enumerate() {
+    for text in ["if so:", " ", "\tthis"] {
         peer.expect_message(&format!("BM :{text}"));
-        peer.send(&format!(":parlor NOTE BM SENT m{number} :Sent"));
     }
+    ["m1", "m2", "m3"].iter().for_each(|msgid| peer.confirm(msgid));
     terminal.expect("* Sent to everyone in 3 pieces.");
     for (answer, sent) in [("n\r", false), ("\r", false), ("y\r", true)] {
         terminal.type_in("BM \x1b[200~1\n2\n3\n4\n5\n6\n\x1b[201~\r");
@@ -264,8 +257,8 @@ fn a_paste_is_sent_as_it_is_and_a_long_one_only_when_it_is_meant() {
     }
     for number in 1..=6 {
         peer.expect_message(&format!("BM :{number}"));
-        peer.send(&format!(":parlor NOTE BM SENT n{number} :Sent"));
     }
+    (1..=6).for_each(|number| peer.confirm(&format!("n{number}")));
     terminal.type_in("EX\r");
     peer.goodbye();
     assert_eq!(terminal.finish().0, Some(0));
@@ -301,7 +294,7 @@ fn what_was_typed_comes_back_in_the_next_session_unless_that_is_not_wanted() {
         terminal.type_in(keys);
         for text in texts {
             peer.expect_message(&format!("BM :{text}"));
-            peer.send(":parlor NOTE BM SENT m :Sent");
+            peer.confirm("m");
         }
         terminal.type_in("EX\r");
         peer.goodbye();
@@ -330,7 +323,7 @@ fn a_terminal_that_obeys_nothing_is_told_nothing_else() {
     terminal.type_in("BM one\n");
     peer.expect_message("BM :one");
     peer.send(":bob!bob@parlor PRIVMSG #lobby :two");
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.confirm("m1");
     terminal.expect("bob: two\r\n");
     terminal.expect("* Sent to everyone.\r\n");
     terminal.type_in("EX\n");

@@ -103,7 +103,7 @@ fn say_hello_with(stdout: Stdio, stderr: Stdio) -> (Option<i32>, String) {
     let mut peer = server.accept_ann();
     peer.expect_message("BM :hello");
     peer.send(":bob!bob@parlor PRIVMSG #lobby :hi ann");
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.confirm("m1");
     peer.drain();
     let output = client.wait_with_output().expect("it is our child");
     (output.status.code(), String::from_utf8(output.stderr).expect("the client writes UTF-8"))
@@ -157,7 +157,7 @@ fn a_line_that_is_not_utf_8_is_refused_and_the_next_ones_are_done() {
     drop(stdin);
     let mut peer = server.accept_ann();
     peer.expect_message("BM :after it");
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.confirm("m1");
     peer.goodbye();
     let output = client.wait_with_output().expect("it is our child");
     assert_eq!(output.status.code(), Some(1), "one line was not done");

@@ -10,16 +10,13 @@ use crate::server::{PASSWORD, Server, keys};
 #[test]
 fn a_new_user_registers_with_name_and_password_from_the_script() {
     let server = Server::start();
-    let client = Client::at(&server, &["--register"], "zoe\nopen sesame\n");
+    let client = Client::at(&server, &["--register"], "zoe\nsecret\n");
     let mut peer = server.accept();
     peer.negotiate();
     peer.expect("LOGIN zoe");
     peer.send(":parlor NOTE LOGIN NEW_USER zoe :Enter Password:");
-    peer.expect("open sesame");
-    peer.send(":parlor NOTE LOGIN ACCOUNT_CREATED zoe :Welcome");
-    peer.expect("CAP END");
-    peer.send(":zoe!zoe@parlor JOIN #lobby");
-    peer.baseline();
+    let mut peer = server.accept_registered(peer, "zoe");
+    peer.welcome("zoe");
     peer.goodbye();
     let outcome = client.finish();
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""), "{outcome:?}");
@@ -50,7 +47,6 @@ fn the_servers_own_password_comes_between_name_and_password() {
     peer.demand_password("ann");
     assert!(peer.scram());
     peer.welcome("ann");
-    peer.baseline();
     peer.goodbye();
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
@@ -81,7 +77,6 @@ fn who_logs_in_by_a_one_time_code_chooses_a_new_password_first() {
     peer.expect("ACCOUNT PASSWORD :better one");
     peer.send(":bob!bob@parlor PRIVMSG ann :welcome back");
     peer.send(":parlor NOTE ACCOUNT PASSWORD_CHANGED ann :You have a new password");
-    peer.baseline();
     peer.goodbye();
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
@@ -196,7 +191,6 @@ fn a_server_that_wants_a_weaker_proof_than_before_gets_none() {
     let (client, mut peer, keys) = log_in(100_001, &[]);
     assert!(peer.scram_with(&keys));
     peer.welcome("ann");
-    peer.baseline();
     peer.goodbye();
     assert_eq!(client.finish().code, Some(0));
     let remembered = format!("ann@localhost:{} iterations=100001\n", server.port);
@@ -213,7 +207,6 @@ fn a_server_that_wants_a_weaker_proof_than_before_gets_none() {
     let (client, mut peer, keys) = log_in(4096, &["--allow-weak-scram"]);
     assert!(peer.scram_with(&keys));
     peer.welcome("ann");
-    peer.baseline();
     peer.goodbye();
     assert_eq!(client.finish().code, Some(0));
     assert_eq!(computer.remembered_accounts(), remembered, "the highest counts");

@@ -30,8 +30,8 @@ fn what_was_not_confirmed_is_sent_again_to_another_node_under_the_same_id() {
     let mut peer = second.accept_ann_again();
     assert!(gone.elapsed() < Duration::from_secs(10), "{:?}", gone.elapsed());
     assert_eq!(peer.expect_message("BM :one"), id);
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
-    peer.no_targets_missed();
+    peer.confirm_again("#lobby", "m1");
+    peer.nothing_missed();
     peer.goodbye();
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
@@ -54,8 +54,8 @@ fn a_node_is_believed_only_with_the_certificate_that_the_list_has() {
 
     let mut peer = first.accept_ann_again();
     assert_eq!(peer.expect_message("BM :one"), id);
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
-    peer.no_targets_missed();
+    peer.confirm_again("#lobby", "m1");
+    peer.nothing_missed();
     peer.goodbye();
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
@@ -74,8 +74,8 @@ fn a_node_that_only_the_list_knows_is_not_remembered() {
     peer.break_off();
     let mut peer = second.accept_ann_again();
     let _ = peer.expect_message("BM :one");
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
-    peer.no_targets_missed();
+    peer.confirm_again("#lobby", "m1");
+    peer.nothing_missed();
     peer.goodbye();
     assert_eq!(client.finish().code, Some(0));
     assert_eq!(computer.remembered(), before);
@@ -94,8 +94,8 @@ fn the_named_server_may_show_the_certificate_of_any_of_its_nodes() {
     peer.break_off();
     let mut peer = first.accept_ann_again();
     assert_eq!(peer.expect_message("BM :one"), id);
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
-    peer.no_targets_missed();
+    peer.confirm_again("#lobby", "m1");
+    peer.nothing_missed();
     peer.goodbye();
     assert_eq!(client.finish().code, Some(0));
 }

@@ -23,8 +23,8 @@ fn plaintext_goes_as_it_always_went() {
     peer.break_off();
     let mut peer = server.accept_ann_again();
     assert_eq!(peer.expect_message("BM :hello"), id);
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
-    peer.no_targets_missed();
+    peer.confirm_again("#lobby", "m1");
+    peer.nothing_missed();
     peer.goodbye();
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");

@@ -1,6 +1,7 @@
 //! A server whose part the test plays.
 
 use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
@@ -38,7 +39,15 @@ struct Tls {
 /// The server's end of one connection.
 pub(crate) struct Peer {
     reader: BufReader<Wire>,
+    /// Messages that are neither confirmed nor refused: label, target and text.
+    unsettled: VecDeque<(String, String, String)>,
+    /// The label of the request that came last.
+    label: String,
 }
+
+/// What is offered to the client, except for the mechanisms of SASL.
+const OFFERED: &str = "message-tags server-time batch standard-replies account-tag draft/chathistory sasl \
+    draft/message-redaction echo-message labeled-response parlor/unread soju.im/search";
 
 enum Wire {
     Plain(TcpStream),
@@ -159,7 +168,7 @@ impl Server {
                 Wire::Tls(Box::new(StreamOwned::new(server, stream)))
             }
         };
-        Peer { reader: BufReader::new(wire) }
+        Peer { reader: BufReader::new(wire), unsettled: VecDeque::new(), label: String::new() }
     }
 
     /// The next connection that comes, whose client breaks the handshake off.
@@ -173,10 +182,23 @@ impl Server {
         assert_eq!(String::from_utf8_lossy(&said), "", "nothing was said");
     }
 
-    /// The next connection, with ann logged in by SCRAM and her history empty so far.
+    /// The next connection, with ann logged in by SCRAM.
     pub(crate) fn accept_ann(&self) -> Peer {
         let mut peer = self.accept();
         peer.let_ann_come();
+        peer
+    }
+
+    /// Somebody new has registered, and comes once more for the welcome.
+    pub(crate) fn accept_registered(&self, mut peer: Peer, user: &str) -> Peer {
+        peer.expect(PASSWORD);
+        peer.send(&format!(":parlor NOTE LOGIN ACCOUNT_CREATED {user} :Welcome"));
+        peer.expect("CAP END");
+        peer.expect("QUIT :");
+        let mut peer = self.accept();
+        peer.negotiate();
+        peer.demand_password(user);
+        assert!(peer.scram(), "the right password");
         peer
     }
 
@@ -223,22 +245,102 @@ impl Peer {
         assert_eq!(self.line(), line);
     }
 
-    /// A line that sends a message: its resend id, after checking the rest.
-    pub(crate) fn expect_message(&mut self, rest: &str) -> String {
+    /// A line that sends a message, as a person would type it (`BM :text`, `PM bob :text`): its resend id.
+    pub(crate) fn expect_message(&mut self, typed: &str) -> String {
         let line = self.line();
-        let (tag, command) = line.split_once(' ').unwrap_or_else(|| panic!("{line:?} has no tag"));
-        assert_eq!(command, rest);
-        tag.strip_prefix("@+parlor/resend=").unwrap_or_else(|| panic!("{line:?}")).to_owned()
+        let (tags, command) = line.split_once(' ').unwrap_or_else(|| panic!("{line:?} has no tag"));
+        let (to, text) = typed.split_once(" :").expect("a text");
+        let to = to.strip_prefix("PM ").unwrap_or("#lobby");
+        assert_eq!(command, format!("PRIVMSG {to} :{text}"));
+        let (label, id) = tags.split_once(";+parlor/resend=").unwrap_or_else(|| panic!("{line:?}"));
+        let label = label.strip_prefix("@label=").unwrap_or_else(|| panic!("{line:?}"));
+        self.unsettled.push_back((label.to_owned(), to.to_owned(), text.to_owned()));
+        id.to_owned()
+    }
+
+    /// Ann's oldest message is on the disk.
+    pub(crate) fn confirm(&mut self, msgid: &str) {
+        let (label, to, text) = self.unsettled.pop_front().expect("a message was sent");
+        self.send(&format!("@label={label};msgid={msgid} :ann!ann@parlor PRIVMSG {to} :{text}"));
+    }
+
+    /// The same for somebody who is offline.
+    pub(crate) fn keep(&mut self, msgid: &str) {
+        let (label, to, text) = self.unsettled.pop_front().expect("a message was sent");
+        self.send(&format!("@label={label} :parlor BATCH +k labeled-response"));
+        let offline = "is offline and will get it at the next login";
+        self.send(&format!("@batch=k :parlor 301 ann {to} :{offline}"));
+        self.send(&format!("@batch=k;msgid={msgid} :ann!ann@parlor PRIVMSG {to} :{text}"));
+        self.send(":parlor BATCH -k");
+    }
+
+    /// Ann's oldest message is refused with this.
+    pub(crate) fn refuse(&mut self, answer: &str) {
+        let (label, ..) = self.unsettled.pop_front().expect("a message was sent");
+        self.send(&format!("@label={label} :parlor {answer}"));
+    }
+
+    /// A request with a label, to be answered by [`Peer::answer`].
+    pub(crate) fn expect_request(&mut self, rest: &str) {
+        assert_eq!(self.request(), rest);
+    }
+
+    /// A request with a label.
+    pub(crate) fn request(&mut self) -> String {
+        let line = self.line();
+        let labelled = line.strip_prefix("@label=").and_then(|line| line.split_once(' '));
+        let (label, rest) = labelled.unwrap_or_else(|| panic!("{line:?} has no label"));
+        label.clone_into(&mut self.label);
+        rest.to_owned()
+    }
+
+    /// The answer to the request that came last, in one line.
+    pub(crate) fn answer(&mut self, answer: &str) {
+        let label = self.label.clone();
+        self.send(&format!("@label={label} :parlor {answer}"));
+    }
+
+    /// The same as this person's own line with a msgid.
+    pub(crate) fn answer_as(&mut self, user: &str, msgid: &str, line: &str) {
+        let label = self.label.clone();
+        self.send(&format!("@label={label};msgid={msgid} :{user}!{user}@parlor {line}"));
+    }
+
+    /// The same as a batch of these lines, each with its tags.
+    pub(crate) fn answer_batch(&mut self, kind: &str, lines: &[String]) {
+        self.answer(&format!("BATCH +h {kind}"));
+        for line in lines {
+            self.send(&format!("@batch=h;{line}"));
+        }
+        self.send(":parlor BATCH -h");
+    }
+
+    /// A page of history is asked for, and is this.
+    pub(crate) fn page_of(&mut self, target: &str, messages: &[String]) {
+        self.answer_batch(&format!("chathistory {target}"), messages);
+    }
+
+    /// The newest page of somebody is asked for, and nothing else: the client waits meanwhile.
+    pub(crate) fn expect_history(&mut self, target: &str) {
+        self.expect_request(&format!("CHATHISTORY LATEST {target} * 50"));
+    }
+
+    /// A message that was sent again is confirmed: its place among others is asked for.
+    pub(crate) fn confirm_again(&mut self, target: &str, msgid: &str) {
+        self.confirm(msgid);
+        self.expect_request(&format!("CHATHISTORY AROUND {target} msgid={msgid} 50"));
+        self.page_of(target, &[]);
     }
 
     pub(crate) fn negotiate(&mut self) {
-        let all =
-            "message-tags server-time batch standard-replies account-tag draft/chathistory sasl";
         self.expect("CAP LS 302");
-        let offer = all.replace("sasl", "sasl=SCRAM-SHA-256,PLAIN");
-        self.send(&format!(":parlor CAP * LS :echo-message {offer}"));
-        self.expect(&format!("CAP REQ :{all}"));
-        self.send(&format!(":parlor CAP * ACK :{all}"));
+        let offer = OFFERED.replace("sasl", "sasl=SCRAM-SHA-256,PLAIN");
+        self.send(&format!(":parlor CAP * LS :{offer}"));
+        let asked = self.line();
+        let asked = asked.strip_prefix("CAP REQ :").unwrap_or_else(|| panic!("{asked:?}"));
+        let all = |list: &str| list.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
+        assert_eq!(all(asked), all(OFFERED));
+        self.send(&format!(":parlor CAP * ACK :{asked}"));
     }
 
     /// From the name of an existing user to the question for the password.
@@ -302,14 +404,26 @@ impl Peer {
 
     /// From the success of SCRAM to the lobby.
     pub(crate) fn welcome(&mut self, user: &str) {
+        self.welcome_with(user, &format!("422 {user} :No message of the day"));
+    }
+
+    /// The same with these numerics among it.
+    pub(crate) fn welcome_with(&mut self, user: &str, numerics: &str) {
         self.send(&format!(":parlor 900 * {user}!{user}@parlor {user} :You are logged in"));
         self.send(":parlor 903 * :Success");
         self.expect(&format!("NICK {user}"));
         self.expect(&format!("USER {user} 0 * :{user}"));
         self.expect("CAP END");
         self.send(&format!(":parlor 001 {user} :Welcome"));
-        self.send(&format!(":parlor 422 {user} :No message of the day"));
-        self.send(&format!(":{user}!{user}@parlor JOIN #lobby"));
+        self.send(&format!(":parlor 005 {user} CHANTYPES=# parlor/LOBBY=#lobby :are supported"));
+        self.send(&format!("@time=2001-02-03T14:02:01.000Z :{user}!{user}@parlor JOIN #lobby"));
+        self.send(&format!(":parlor 353 {user} = #lobby :{user} bob"));
+        self.send(&format!(":parlor 366 {user} #lobby :End of NAMES"));
+        for numeric in numerics.lines() {
+            self.send(&format!(":parlor {numeric}"));
+        }
+        self.expect("PING welcomed");
+        self.send(":parlor PONG parlor :welcomed");
     }
 
     /// From the first word to the first operation of ann's.
@@ -323,18 +437,6 @@ impl Peer {
     pub(crate) fn let_ann_in(&mut self) {
         assert!(self.scram(), "the right password");
         self.welcome("ann");
-        self.baseline();
-    }
-
-    /// There is a lobby, and no history so far in any conversation.
-    pub(crate) fn baseline(&mut self) {
-        self.expect("BM");
-        self.send(":parlor NOTE BM TEXT_REQUIRED :Enter the message:");
-        self.expect("");
-        self.send(":parlor NOTE BM CANCELLED :Cancelled");
-        self.expect_baseline_request();
-        self.send(":parlor BATCH +t draft/chathistory-targets");
-        self.send(":parlor BATCH -t");
     }
 
     /// A person is told of pinned messages; there are none.
@@ -343,19 +445,11 @@ impl Peer {
         self.send(":parlor NOTE PIN END #lobby 0 :These messages are pinned");
     }
 
-    /// The client asks which conversation has the newest message.
-    pub(crate) fn expect_baseline_request(&mut self) {
-        self.expect(
-            "CHATHISTORY TARGETS timestamp=9999-12-31T23:59:59.999Z timestamp=1970-01-01T00:00:00.000Z 1",
-        );
-    }
-
     /// Answers a goodbye if there is one, and waits for the end.
     pub(crate) fn drain(mut self) {
         let mut line = String::new();
         while let Ok(1..) = self.reader.read_line(&mut line) {
-            if line == "EX\r\n" {
-                self.send(":parlor NOTE EX BYE :Goodbye");
+            if line == "QUIT :\r\n" {
                 return self.send("ERROR :Left");
             }
             line.clear();
@@ -364,8 +458,7 @@ impl Peer {
 
     /// Takes the goodbye.
     pub(crate) fn goodbye(mut self) {
-        self.expect("EX");
-        self.send(":parlor NOTE EX BYE :Goodbye");
+        self.expect("QUIT :");
         self.send("ERROR :Left");
     }
 

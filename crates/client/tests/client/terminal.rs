@@ -248,8 +248,7 @@ fn lines_typed_ahead_are_all_done_in_their_order() {
     terminal.type_in("BM one\rBM two\rPM bob three\rBM\rfour\rEX\r");
     for (number, line) in ["BM :one", "BM :two", "PM bob :three", "BM :four"].iter().enumerate() {
         peer.expect_message(line);
-        let to = if line.starts_with("PM") { "PM SENT bob" } else { "BM SENT" };
-        peer.send(&format!(":parlor NOTE {to} m{number} :Sent"));
+        peer.confirm(&format!("m{number}"));
     }
     peer.goodbye();
     let (code, output) = terminal.finish();
@@ -287,7 +286,7 @@ fn a_message_that_arrives_appears_above_the_line_that_is_being_typed() {
     terminal.expect_screen(&["Enter user's password:", message, &question]);
     terminal.type_in("ne\r");
     peer.expect_message("BM :half a line");
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.confirm("m1");
     terminal.expect("* Sent to everyone.");
     terminal.type_in("EX\r");
     peer.goodbye();

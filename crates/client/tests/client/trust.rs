@@ -250,16 +250,16 @@ fn a_connection_that_is_cut_is_told_from_one_that_the_server_closed() {
     let server = Server::start();
     let client = Client::ann(&server, "CH bob\n");
     let mut peer = server.accept_ann();
-    peer.expect("CH bob 20");
+    peer.expect_history("bob");
     peer.break_off();
     let mut peer = server.accept_ann_again();
-    peer.no_targets_missed();
-    peer.expect("CH bob 20");
+    peer.nothing_missed();
+    peer.expect_history("bob");
     peer.close();
     let mut peer = server.accept_ann_again();
-    peer.no_targets_missed();
-    peer.expect("CH bob 20");
-    peer.send(":parlor NOTE CH END bob 0 * :End of history");
+    peer.nothing_missed();
+    peer.expect_history("bob");
+    peer.page_of("bob", &[]);
     peer.goodbye();
     let outcome = client.finish();
     assert_eq!(

@@ -27,7 +27,7 @@ fn who_leaves_before_the_confirmation_is_told_what_may_not_have_been_sent() {
     for keys in ["EX\r", "\x03", "\x04"] {
         let (_server, mut terminal, mut peer) = waiting();
         terminal.type_in(keys);
-        peer.expect("EX");
+        peer.expect("QUIT :");
         let (code, output) = terminal.finish();
         assert!(output.contains(NOT_CONFIRMED), "{keys:?}: {output}");
         assert_eq!(code, Some(3), "{keys:?}: {output}");
@@ -56,9 +56,9 @@ fn the_server_is_told_once_that_private_messages_were_shown() {
 fn a_confirmation_that_comes_with_the_goodbye_counts() {
     let (_server, mut terminal, mut peer) = waiting();
     terminal.type_in("EX\r");
-    peer.expect("EX");
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
-    peer.send(":parlor NOTE EX BYE :Goodbye");
+    peer.expect("QUIT :");
+    peer.confirm("m1");
+    peer.send("ERROR :Left");
     let (code, output) = terminal.finish();
     assert!(output.contains("* Sent: BM hello"), "{output}");
     assert_eq!(code, Some(0), "{output}");
@@ -74,16 +74,11 @@ fn what_is_typed_while_the_server_is_waited_for_is_done_afterwards() {
     terminal.type_in("bob\r");
     terminal.expect(OPERATION);
     terminal.type_in("EX\r");
-    peer.send(":parlor NOTE BM SENT m1 :Sent");
+    peer.confirm("m1");
     peer.expect_message("BM :two");
-    peer.send(":parlor NOTE BM SENT m2 :Sent");
-    peer.expect("PM");
-    peer.expect("");
-    peer.send(":parlor NOTE PM ONLINE 1 :ann");
-    peer.send(":parlor NOTE PM USER_REQUIRED :Enter the user:");
-    peer.send(":parlor NOTE PM CANCELLED :Cancelled");
+    peer.confirm("m2");
     peer.expect_message("PM bob :EX");
-    peer.send(":parlor NOTE PM STORED bob m3 :Stored");
+    peer.keep("m3");
     terminal.expect("* Kept for bob");
     terminal.type_in("EX\r");
     peer.goodbye();
@@ -146,9 +141,11 @@ fn a_long_text_of_which_a_part_was_sent_is_named_in_its_parts() {
     let client = Client::at(&server, &["-u", "ann", "--timeout", "4"], &input);
     let mut peer = server.accept_ann();
     peer.expect_message(&format!("BM :{}", "one".repeat(130)));
+    peer.expect_message(&format!("BM :{}", "two".repeat(130)));
     let outcome = client.finish();
     let (one, two) = ("one".repeat(130), "two".repeat(130));
-    let named = format!("* Possibly sent, but not confirmed: BM {one}\n* Not sent: BM {two}\n");
+    let named = "* Possibly sent, but not confirmed: BM";
+    let named = format!("{named} {one}\n{named} {two}\n");
     assert!(outcome.stderr.contains(&named), "{outcome:?}");
 }
 
@@ -161,14 +158,14 @@ fn ctrl_c_and_sigterm_end_a_script_in_good_order() {
         let mut peer = server.accept_ann();
         peer.expect_message("BM :hello");
         client.signal(signal);
-        peer.expect("EX");
+        peer.expect("QUIT :");
         let outcome = client.finish();
         assert!(outcome.stderr.contains(NOT_CONFIRMED), "{outcome:?}");
         assert_eq!(outcome.code, Some(3), "{outcome:?}");
 
         let client = Client::ann(&server, "CH bob\n");
         let mut peer = server.accept_ann();
-        peer.expect("CH bob 20");
+        peer.expect_history("bob");
         client.signal(signal);
         peer.goodbye();
         assert_eq!(client.finish().code, code);
@@ -179,7 +176,7 @@ fn ctrl_c_and_sigterm_end_a_script_in_good_order() {
 fn sigterm_at_a_terminal_tells_what_may_not_have_been_sent() {
     let (_server, terminal, mut peer) = waiting();
     terminal.signal(Signal::TERM);
-    peer.expect("EX");
+    peer.expect("QUIT :");
     let (code, output) = terminal.finish();
     assert!(output.contains(NOT_CONFIRMED), "{output}");
     assert_eq!(code, Some(3), "{output}");
@@ -190,14 +187,15 @@ fn an_answer_that_comes_slowly_is_an_answer() {
     let server = Server::start();
     let client = Client::ann(&server, "CH bob\n");
     let mut peer = server.accept_ann();
-    peer.expect("CH bob 20");
-    peer.send(":parlor BATCH +b chathistory bob");
+    peer.expect_history("bob");
+    peer.answer("BATCH +b chathistory bob");
     for number in 1..=3 {
         std::thread::sleep(Duration::from_secs(4));
         peer.send(&format!("@batch=b;msgid=m{number} :bob!bob@parlor PRIVMSG ann :slow {number}"));
     }
     peer.send(":parlor BATCH -b");
-    peer.send(":parlor NOTE CH END bob 3 m1 :End of history");
+    peer.expect_request("CHATHISTORY BEFORE bob msgid=m1 50");
+    peer.page_of("bob", &[]);
     peer.goodbye();
     let outcome = client.finish();
     assert_eq!((outcome.code, outcome.stdout.lines().count()), (Some(0), 3), "{outcome:?}");
@@ -214,12 +212,12 @@ fn a_script_of_a_thousand_lines_paces_itself_by_the_servers_word() {
         let first = peer.expect_message(&format!("BM :line {number}"));
         if number % 400 == 100 {
             let begin = Instant::now();
-            peer.send(":parlor FAIL BM RATE_LIMITED 1 :You asked the server for too much");
+            peer.refuse("FAIL PRIVMSG RATE_LIMITED 1 :You asked the server for too much");
             let again = peer.expect_message(&format!("BM :line {number}"));
             assert_eq!(first, again, "the same message");
             assert!(begin.elapsed() >= Duration::from_secs(1));
         }
-        peer.send(&format!(":parlor NOTE BM SENT m{number} :Sent"));
+        peer.confirm(&format!("m{number}"));
     }
     peer.goodbye();
     let outcome = client.finish();

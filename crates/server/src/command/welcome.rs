@@ -389,6 +389,8 @@ pub fn isupport(config: &Config) -> Vec<String> {
         format!("CHATHISTORY={}", settings.page()),
         "MSGREFTYPES=msgid,timestamp".into(),
     ];
+    let lobby = &config.server.lobby;
+    tokens.extend((!lobby.is_empty()).then(|| format!("parlor/LOBBY={lobby}")));
     tokens.extend((!config.server.guests).then(|| "draft/ACCOUNTREQUIRED".to_owned()));
     tokens
 }

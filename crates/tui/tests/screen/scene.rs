@@ -22,22 +22,6 @@ pub(crate) struct Scene {
     number: u64,
 }
 
-const CAPABILITIES: [&str; 13] = [
-    "batch",
-    "draft/chathistory",
-    "draft/message-redaction",
-    "draft/multiline",
-    "draft/read-marker",
-    "echo-message",
-    "labeled-response",
-    "message-tags",
-    "multi-prefix",
-    "parlor/unread",
-    "server-time",
-    "soju.im/search",
-    "standard-replies",
-];
-
 impl Scene {
     /// Ann has logged in, and nothing has been opened.
     pub(crate) fn new(columns: u16, rows: u16) -> Scene {
@@ -65,7 +49,7 @@ impl Scene {
     }
 
     pub(crate) fn login(&mut self) {
-        let capabilities = CAPABILITIES.map(|name| (name.to_owned(), String::new()));
+        let capabilities = chat::WANTED.iter().map(|name| ((*name).to_owned(), String::new()));
         self.chat.logged_in("ann", capabilities, &mut self.sent);
         self.line(":parlor 001 ann :Welcome");
         self.line(":parlor 005 ann CHANTYPES=# PREFIX=(ohv)@%+ CHATHISTORY=100 :are supported");

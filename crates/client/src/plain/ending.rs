@@ -1,0 +1,72 @@
+//! The end of a session: the goodbye, or the reason, and what was not sent.
+
+use std::time::Instant;
+
+use super::session::Session;
+use crate::failure::Failure;
+use crate::limits::{GOODBYE_TIMEOUT, INTERRUPTED_GOODBYE_TIMEOUT};
+use crate::link::Input;
+use crate::pace::Patience;
+
+impl Session {
+    /// Says goodbye, where the server will understand it as such, and takes the confirmations that still come before
+    /// the server closes the connection.
+    pub fn leave(&mut self, at_once: bool) {
+        self.leaving = true;
+        // The goodbye tells the server as much.
+        self.tell_shown_at = None;
+        let timeout = if at_once { INTERRUPTED_GOODBYE_TIMEOUT } else { GOODBYE_TIMEOUT };
+        let mut patience = Patience::new(Instant::now(), timeout, timeout);
+        if self.wire.is_online() {
+            self.wire.leave();
+            // How the connection ends changes nothing.
+            while self.wire.is_online() && self.wait(&mut patience).is_ok() {}
+        }
+        for settled in std::mem::take(&mut self.settled) {
+            let operation = settled.operation;
+            // Nobody may be there to read it.
+            let _ = self.aside(&match settled.refused {
+                None => format!("Sent: {operation}"),
+                Some(sentence) => format!("Not sent ({sentence}): {operation}"),
+            });
+        }
+    }
+
+    /// Ends without a word to the server, and tells the person why.
+    pub fn give_up(&mut self, failure: &Failure) {
+        self.leaving = true;
+        // Nobody may be there to read it.
+        let _ = self.console.status(&format!("chatclient: {failure}"));
+    }
+
+    /// Names what was not sent or may not have been; false if there is nothing of that kind.
+    pub fn tell_unsent(&mut self, failed: bool) -> bool {
+        let mut lines = Vec::new();
+        for (number, operation) in &self.sending {
+            let mut outgoing = self.wire.chat.outgoing.iter();
+            let sent = outgoing
+                .find(|outgoing| outgoing.number == *number)
+                .is_some_and(|outgoing| outgoing.sent || outgoing.resent);
+            let how = if sent { "Possibly sent, but not confirmed" } else { "Not sent" };
+            lines.push(format!("{how}: {operation}"));
+        }
+        let ahead = self.ahead.iter().filter_map(|input| match input {
+            Input::Line(line) if !line.trim().is_empty() => Some(format!("Not sent: {line}")),
+            _ => None,
+        });
+        lines.extend(ahead);
+        let unsent = !lines.is_empty();
+        if failed && self.wire.is_established() && !self.console.interactive {
+            lines.push(match self.inputs {
+                0 => "None of the input was processed.".to_owned(),
+                last => format!("Nothing after line {last} of the input was processed."),
+            });
+        }
+        for line in lines {
+            let line = self.console.look.aside(&line);
+            // Nobody may be there to read it.
+            let _ = self.console.status(&line);
+        }
+        unsent
+    }
+}

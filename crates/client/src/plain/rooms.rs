@@ -1,0 +1,178 @@
+//! Rooms and people: lists, coming and going, who somebody is, pinned messages.
+
+use std::collections::BTreeMap;
+
+use chat::entry::Kind;
+use chat::timeline::Run;
+use chat::{Change, Chat, Intent};
+use proto::name::same;
+
+use super::Plain;
+use super::session::{End, Session, refusal};
+use crate::limits::PINS_ASKED_MAX;
+use crate::question::Question;
+use crate::show::{Place, harmless};
+
+/// Names told on one line.
+const NAMES_ON_A_LINE: usize = 20;
+
+impl Plain<'_> {
+    pub(super) fn rooms(&mut self) -> Result<(), End> {
+        let listed = self.session.request("LIST", &Intent::List, |_, change| match change {
+            Change::Listed => Some(Ok(())),
+            change => refusal(change).map(Err),
+        })?;
+        if let Err(sentence) = listed {
+            return self.refuse(&sentence);
+        }
+        let rooms = self.session.chat().listed.clone();
+        for room in &rooms {
+            let topic =
+                if room.topic.is_empty() { String::new() } else { format!(": {}", room.topic) };
+            let line = format!("{} ({} there){topic}", room.name, room.members);
+            self.session.console.status(&harmless(&line))?;
+        }
+        Ok(self.session.aside(&format!("{} rooms; JOIN #room enters one.", rooms.len()))?)
+    }
+
+    pub(super) fn join(&mut self, room: &str) -> Result<(), End> {
+        let is_in = |chat: &Chat| chat.conversation(room).is_some_and(|room| room.joined);
+        self.session.until_ready()?;
+        if !is_in(self.session.chat()) {
+            let intent = Intent::Join(room.to_owned());
+            let joined = self.session.request("JOIN", &intent, |chat, change| match change {
+                _ if is_in(chat) => Some(Ok(())),
+                change => refusal(change).map(Err),
+            })?;
+            if let Err(sentence) = joined {
+                return self.refuse(&format!("Cannot join: {}", about(room, &sentence)));
+            }
+            self.session.ask_for_pins(&[room.to_owned()]);
+        }
+        room.clone_into(&mut self.here);
+        Ok(self.session.aside(&format!("You are in {room}. PM {room} speaks there."))?)
+    }
+
+    pub(super) fn part(&mut self, room: &str) -> Result<(), End> {
+        let me = self.session.chat().me.clone();
+        let intent = Intent::Raw(format!("PART {room}"));
+        let parted = self.session.request("PART", &intent, |_, change| match change {
+            Change::Happened { target, entry }
+                if entry.kind == Kind::Part && same(target, room) && same(&entry.from, &me) =>
+            {
+                Some(Ok(()))
+            }
+            change => refusal(change).map(Err),
+        })?;
+        match parted {
+            Ok(()) => Ok(self.session.aside(&format!("You left {room}."))?),
+            Err(sentence) => self.refuse(&format!("Cannot leave: {}", about(room, &sentence))),
+        }
+    }
+
+    pub(super) fn pins(&mut self, room: &str) -> Result<(), End> {
+        let mut pins: Vec<(String, String)> = Vec::new();
+        let intent = Intent::Raw(format!("PIN {room}"));
+        let listed = self.session.request("PIN", &intent, |_, change| match change {
+            Change::Answered { verb, text, refused: true, .. } if verb == "PIN" => {
+                Some(Err(text.clone()))
+            }
+            Change::Answered { verb, code, params, .. } if verb == "PIN" && code == "ENTRY" => {
+                if let [_, msgid, by, ..] = &params[..]
+                    && pins.len() < chat::limits::PINS
+                    && !pins.iter().any(|(known, _)| known == msgid)
+                {
+                    pins.push((msgid.clone(), by.clone()));
+                }
+                None
+            }
+            Change::Answered { verb, code, .. } if verb == "PIN" && code == "END" => {
+                Some(Ok(std::mem::take(&mut pins)))
+            }
+            change => refusal(change).map(Err),
+        })?;
+        let pins = match listed {
+            Ok(pins) => pins,
+            Err(sentence) => return self.refuse(&sentence),
+        };
+        if pins.is_empty() {
+            return Ok(self.session.aside(&format!("Nothing is pinned in {room}."))?);
+        }
+        for (msgid, by) in &pins {
+            if self.session.chat().find_message(room, msgid).is_none()
+                && let Err(sentence) = self.session.load(room, &Run::Around(msgid.clone()))?
+            {
+                return self.refuse(&sentence);
+            }
+            let Some(entry) = self.session.chat().find_message(room, msgid).cloned() else {
+                self.session.aside(&format!("A message that {by} has pinned is gone."))?;
+                continue;
+            };
+            let place = Place::of(&self.session.wire.chat, room);
+            for line in self.session.console.look.record(place, &entry) {
+                self.session.console.message(&line)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for whom a message is; the people who can be seen are told before.
+    pub(super) fn recipient(&mut self) -> Result<String, End> {
+        self.session.until_ready()?;
+        let people: Vec<String> = people(self.session.chat()).into_values().collect();
+        for names in people.chunks(NAMES_ON_A_LINE) {
+            self.session.console.status(&format!("Online: {}", harmless(&names.join(" "))))?;
+        }
+        Ok(self.detail(Question::Recipient)?.trim().to_owned())
+    }
+
+    /// Tells who is in a room, or who somebody is; without a name, who is in the lobby.
+    pub(super) fn who(&mut self, name: &str) -> Result<(), End> {
+        self.session.until_ready()?;
+        let chat = self.session.chat();
+        let name = match name {
+            "" => chat.lobby().unwrap_or(&self.here).to_owned(),
+            name => name.to_owned(),
+        };
+        if !chat.server.is_room(&name) {
+            return self.order(&Intent::Raw(format!("WHOIS {name}")));
+        }
+        let Some(room) = chat.conversation(&name).filter(|room| room.joined) else {
+            return self.order(&Intent::Raw(format!("NAMES {name}")));
+        };
+        let members = room.members.values().map(|member| {
+            let away = if member.away { " (away)" } else { "" };
+            format!("{}{}{away}", member.marks, member.nick)
+        });
+        let members: Vec<String> = members.collect();
+        self.session.aside(&format!("{} in {name}:", members.len()))?;
+        for names in members.chunks(NAMES_ON_A_LINE) {
+            self.session.console.status(&harmless(&names.join(", ")))?;
+        }
+        Ok(())
+    }
+}
+
+/// A refusal that names the room in which it is without the name.
+fn about<'a>(room: &str, sentence: &'a str) -> &'a str {
+    sentence.split_once(&format!("{room}: ")).map_or(sentence, |(_, rest)| rest)
+}
+
+impl Session {
+    /// Asks for the pinned messages of rooms, so that a person is told how many there are.
+    pub(super) fn ask_for_pins(&mut self, rooms: &[String]) {
+        if self.console.interactive && self.chat().server.has("parlor/unread") {
+            for room in rooms.iter().take(PINS_ASKED_MAX) {
+                // Without a connection there is nobody to be asked, and no need to be told of that.
+                let _ = self.wire.intend(Intent::Raw(format!("PIN {room}")));
+            }
+        }
+    }
+}
+
+/// The people in this person's rooms, the lobby among them, by folded name.
+fn people(chat: &Chat) -> BTreeMap<String, String> {
+    let rooms = chat.conversations.values();
+    let members = rooms.flat_map(|room| &room.members);
+    members.map(|(key, member)| (key.clone(), member.nick.clone())).collect()
+}

@@ -1,0 +1,529 @@
+//! The person at one end, the connection at the other: asks, waits, and goes on after a break, so that its callers
+//! hardly see that there was one.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+use chat::entry::Kind;
+use chat::{Change, Chat, Impossible, Intent};
+
+use super::missed::Behind;
+use crate::args::Args;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::limits::{AHEAD_MAX, ANSWER_MOST, ANSWER_SILENCE, EVENTS_WAITING};
+use crate::link::{Event, Input, Leaving};
+use crate::login::Credentials;
+use crate::pace::Patience;
+use crate::question::Question;
+use crate::seen::Seen;
+use crate::show::sentence;
+use crate::wire::{Face, Told, Wire, next_event};
+
+/// Why an operation did not come to its end.
+#[derive(Debug)]
+pub enum End {
+    /// The person left.
+    Left(Leaving),
+    /// The answer is a line that cannot be used, and why; the next one may do.
+    Unusable(String),
+    /// It cannot go on.
+    Failed(Failure),
+}
+
+impl<F: Into<Failure>> From<F> for End {
+    fn from(failure: F) -> End {
+        End::Failed(failure.into())
+    }
+}
+
+/// A person, or a pipe, at plain prompts.
+pub struct Session {
+    pub(crate) console: Console,
+    pub(crate) wire: Wire,
+    events: Receiver<Event>,
+    /// When the client ends, whatever is still to do.
+    deadline: Option<Instant>,
+    /// Messages that arrive are not shown: standard output is for something else.
+    pub(super) quiet: bool,
+    pub(super) leaving: bool,
+    /// What the login has asked.
+    login_question: Option<Question>,
+    /// An answer that found no connection; the next one will ask for it.
+    kept_answer: Option<(Question, String)>,
+    /// Why a new password must be chosen before anything else.
+    renewal: Option<String>,
+    /// What the person typed while something else was waited for.
+    pub(super) ahead: VecDeque<Input>,
+    /// Lines of input so far.
+    pub(crate) inputs: u64,
+    /// The server is being waited for.
+    waiting: bool,
+    /// The verb whose answer is waited for, which is not told besides; nor are refusals meanwhile.
+    pub(super) asked: Option<&'static str>,
+    /// Messages on their way, by number, as a person would type them.
+    pub(super) sending: BTreeMap<u64, String>,
+    /// What became of those that are no longer.
+    pub(super) settled: Vec<Settled>,
+    /// Of whom it was told, by number of the message, that they are away, and why.
+    pub(super) away: BTreeMap<u64, String>,
+    /// When to tell the server that private messages were shown.
+    pub(super) tell_shown_at: Option<Instant>,
+    /// Messages that the person knows.
+    pub(super) seen: Seen,
+    /// How many of each conversation were shown since it was read.
+    pub(super) shown: BTreeMap<String, u64>,
+    /// Sentences of the welcome that were told.
+    pub(super) told: BTreeSet<String>,
+    /// What the server said last that was no message and no answer.
+    pub(super) last_notice: String,
+    /// How often the connection broke.
+    pub(super) breaks: u64,
+    /// It is broken, and the person was told so.
+    broken: bool,
+    /// Why it could not be restored, as told last.
+    told_reason: String,
+    /// What was missed meanwhile, until it was shown.
+    pub(super) behind: Option<Behind>,
+    pub(super) catching_up: bool,
+}
+
+/// A message that is no longer on its way.
+pub(super) struct Settled {
+    /// Its number.
+    pub(super) number: u64,
+    /// As a person would type it.
+    pub(super) operation: String,
+    /// Why the server has not taken it.
+    pub(super) refused: Option<String>,
+}
+
+impl Session {
+    /// Takes the terminal or the pipes; nothing is connected yet.
+    ///
+    /// # Errors
+    /// If the system refuses the terminal, a thread or random bytes.
+    pub fn new(args: &Args, credentials: Credentials) -> Result<Session, Failure> {
+        let (to_events, events) = sync_channel(EVENTS_WAITING);
+        let console = Console::open(to_events.clone(), !args.no_history)?;
+        let face = if console.interactive { Face::Person } else { Face::Pipe };
+        let wire = Wire::new(args, credentials, face, to_events)?;
+        Ok(Session {
+            console,
+            wire,
+            events,
+            deadline: args.timeout().map(|time| Instant::now() + time),
+            quiet: args.export().is_some(),
+            leaving: false,
+            login_question: None,
+            kept_answer: None,
+            renewal: None,
+            ahead: VecDeque::new(),
+            inputs: 0,
+            waiting: false,
+            asked: None,
+            sending: BTreeMap::new(),
+            settled: Vec::new(),
+            away: BTreeMap::new(),
+            tell_shown_at: None,
+            seen: Seen::default(),
+            shown: BTreeMap::new(),
+            told: BTreeSet::new(),
+            last_notice: String::new(),
+            breaks: 0,
+            broken: false,
+            told_reason: String::new(),
+            behind: None,
+            catching_up: false,
+        })
+    }
+
+    /// What is known.
+    pub(crate) fn chat(&self) -> &Chat {
+        &self.wire.chat
+    }
+
+    /// Connects and logs in for the first time.
+    ///
+    /// # Errors
+    /// If there is no server, or it does not let the person in.
+    pub fn open(&mut self) -> Result<(), End> {
+        self.wire.connect()?;
+        self.until_ready()?;
+        let rooms = self.chat().conversations.values().filter(|room| room.joined);
+        let rooms: Vec<String> = rooms.map(|room| room.name.clone()).collect();
+        self.ask_for_pins(&rooms);
+        Ok(())
+    }
+
+    /// Asks the person, and shows what arrives until the answer is there.
+    ///
+    /// # Errors
+    /// [`End::Left`] instead of an answer; failures that cannot be restored.
+    pub fn ask(&mut self, question: Question) -> Result<String, End> {
+        if question == Question::Operation {
+            self.wire.begin();
+        }
+        loop {
+            self.check_output()?;
+            match self.ahead.pop_front() {
+                Some(Input::Line(line)) => return Ok(line),
+                Some(Input::Left(how)) => return Err(End::Left(how)),
+                Some(Input::Unusable(reason)) => return Err(End::Unusable(reason)),
+                Some(Input::Failed(reason)) => return Err(Failure::Input(reason).into()),
+                None => {}
+            }
+            // One that was opened while the server was waited for gives way. What is typed there answers this one.
+            if self.console.open_question() != Some(question) {
+                self.console.ask(question)?;
+            }
+            while self.ahead.is_empty() {
+                self.next(None)?;
+                if self.behind.is_some() {
+                    self.until_ready()?;
+                }
+                self.check_output()?;
+            }
+        }
+    }
+
+    /// What standard output has refused ends the client when nothing waits for the server's word any more.
+    fn check_output(&mut self) -> Result<(), End> {
+        self.console.take_refused().map_or(Ok(()), |error| Err(Failure::Output(error).into()))
+    }
+
+    /// Asks the server for something until `answer` makes something of a change; again after a break. The
+    /// sentence is the server's if it refuses, or says why it cannot be asked.
+    ///
+    /// # Errors
+    /// The person left, or failures that cannot be restored.
+    pub(crate) fn request<T>(
+        &mut self,
+        verb: &'static str,
+        intent: &Intent,
+        mut answer: impl FnMut(&Chat, &Change) -> Option<Result<T, String>>,
+    ) -> Result<Result<T, String>, End> {
+        loop {
+            self.until_ready()?;
+            match self.wire.intend(intent.clone()) {
+                Ok(_) => {}
+                Err(Impossible::NotConnected) => continue,
+                Err(impossible) => return Ok(Err(impossible.to_string())),
+            }
+            if let Some(answer) = self.answer_to(verb, &mut answer)? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Waits until `answer` makes something of a change; none if the connection breaks before. Standard replies to
+    /// this verb, and refusals, are not told meanwhile: they are what is waited for.
+    pub(crate) fn answer_to<T>(
+        &mut self,
+        verb: &'static str,
+        mut answer: impl FnMut(&Chat, &Change) -> Option<T>,
+    ) -> Result<Option<T>, End> {
+        self.asked = Some(verb);
+        let answered = self.answered(&mut answer);
+        self.asked = None;
+        answered
+    }
+
+    /// Waits until the server has answered all that was asked, and whether it has refused something; none if the
+    /// connection breaks before.
+    pub(super) fn until_answered(&mut self) -> Result<Option<bool>, End> {
+        let mut refused = false;
+        let ping = Intent::Raw("PING :answered".to_owned());
+        if self.wire.intend(ping).is_err() {
+            return Ok(None);
+        }
+        self.answered(&mut |_, change| {
+            refused |= refusal(change).is_some();
+            matches!(change, Change::Pong(text) if text == "answered").then_some(refused)
+        })
+    }
+
+    /// Waits for an answer; none if the connection breaks before.
+    fn answered<T>(
+        &mut self,
+        answer: &mut impl FnMut(&Chat, &Change) -> Option<T>,
+    ) -> Result<Option<T>, End> {
+        let breaks = self.breaks;
+        let mut patience = Patience::new(Instant::now(), ANSWER_SILENCE, ANSWER_MOST);
+        let mut changes = self.wire.chat.take_changes();
+        for change in &changes {
+            self.tell(change)?;
+        }
+        loop {
+            if self.breaks > breaks {
+                return Ok(None);
+            }
+            if let Some(answer) = changes.iter().find_map(|change| answer(&self.wire.chat, change))
+            {
+                return Ok(Some(answer));
+            }
+            changes = self.wait(&mut patience)?;
+        }
+    }
+
+    /// Waits until the connection is logged in, and what was missed meanwhile is shown.
+    ///
+    /// # Errors
+    /// The person left, or failures that cannot be restored.
+    pub(crate) fn until_ready(&mut self) -> Result<(), End> {
+        let mut patience = Patience::new(Instant::now(), ANSWER_SILENCE, ANSWER_MOST);
+        // What is waited for was told already.
+        patience.told = self.broken;
+        while !self.chat().is_ready() {
+            self.wait(&mut patience)?;
+        }
+        if let Some(why) = self.renewal.take() {
+            self.renew_password(why)?;
+        }
+        if self.behind.is_some() && !self.catching_up {
+            self.catch_up()?;
+            self.told_reason.clear();
+            if std::mem::take(&mut self.broken) {
+                self.aside("Connected again.")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets time pass, with an eye on the server and the person.
+    ///
+    /// # Errors
+    /// The person left, or failures that cannot be restored.
+    pub(crate) fn wait_for(&mut self, time: Duration) -> Result<(), End> {
+        let until = Instant::now() + time;
+        self.waiting = true;
+        let mut outcome = Ok(Vec::new());
+        while outcome.is_ok() && Instant::now() < until {
+            outcome = self.next(Some(until));
+        }
+        self.waiting = false;
+        outcome.map(drop)
+    }
+
+    /// Waits for what comes next, with an ear for the person who may not want to wait any longer. A server that does
+    /// not answer counts as gone.
+    pub(super) fn wait(&mut self, patience: &mut Patience) -> Result<Vec<Change>, End> {
+        let now = Instant::now();
+        let put_off = self.chat().outgoing.iter().any(|outgoing| outgoing.retry_at_ms.is_some());
+        if !self.leaving && (!self.wire.is_online() || put_off) {
+            // Connecting has a patience of its own, and a person may think for long.
+            patience.rest(now);
+        }
+        if let Some(why) = patience.over(now, self.wire.received()) {
+            let told = self.wire.give_up(why);
+            return self.hear(told);
+        }
+        if patience.must_tell(now) {
+            patience.told = true;
+            if self.console.interactive && !self.broken && !self.leaving && !self.wire.is_asking() {
+                self.aside("Waiting for the server …")?;
+            }
+        }
+        if patience.told {
+            self.keep_prompt()?;
+        }
+        self.waiting = true;
+        let outcome = self.next(Some(patience.until()));
+        self.waiting = false;
+        outcome
+    }
+
+    /// Lets the person type ahead, or leave.
+    fn keep_prompt(&mut self) -> Result<(), End> {
+        let may_ask = self.console.open_question().is_none() && self.ahead.len() < AHEAD_MAX;
+        let is_heard = self.console.interactive && self.wire.is_established() && !self.leaving;
+        if is_heard && may_ask {
+            self.console.ask(Question::Operation)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what comes next, at most until that time; tells the person of the changes, and gives them.
+    pub(super) fn next(&mut self, until: Option<Instant>) -> Result<Vec<Change>, End> {
+        if self.tell_shown_at.is_some_and(|at| at <= Instant::now()) {
+            self.tell_shown_at = None;
+            self.wire.tell_shown();
+        }
+        let until = [until, self.tell_shown_at, self.wire.due()].into_iter().flatten().min();
+        let told = match next_event(&self.events, until, self.deadline)? {
+            Some(Event::Input(input)) => return self.typed(input),
+            Some(event) => self.wire.take(event),
+            None => self.wire.tick(),
+        };
+        self.hear(told)
+    }
+
+    /// What the person typed. Who leaves while the server is waited for is let go, unless other lines are to
+    /// be done first.
+    fn typed(&mut self, input: Input) -> Result<Vec<Change>, End> {
+        let question = self.console.open_question();
+        self.console.answered();
+        self.inputs += u64::from(matches!(input, Input::Line(_) | Input::Unusable(_)));
+        if let Some(question) = question.filter(|question| self.login_question == Some(*question)) {
+            return self.answer_login(question, input);
+        }
+        let how = leaves(&input)
+            .filter(|how| *how != Leaving::Exit || question == Some(Question::Operation));
+        match how {
+            Some(how) if self.waiting && (self.ahead.is_empty() || how.is_at_once()) => {
+                Err(End::Left(how))
+            }
+            _ => {
+                self.ahead.push_back(input);
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn answer_login(&mut self, question: Question, input: Input) -> Result<Vec<Change>, End> {
+        self.login_question = None;
+        match input {
+            Input::Line(text) if self.wire.is_asking() => {
+                let told = self.wire.answer(question, &text);
+                self.hear(told)
+            }
+            Input::Line(text) => {
+                self.kept_answer = Some((question, text));
+                Ok(Vec::new())
+            }
+            Input::Left(how) => Err(End::Left(how)),
+            Input::Unusable(reason) | Input::Failed(reason) => Err(Failure::Input(reason).into()),
+        }
+    }
+
+    /// Takes in what the connection has to tell.
+    pub(super) fn hear(&mut self, told: Vec<Told>) -> Result<Vec<Change>, End> {
+        let mut changes = Vec::new();
+        for told in told {
+            match told {
+                Told::Changed(change) => {
+                    self.tell(&change)?;
+                    changes.push(change);
+                }
+                Told::Sentence(text) => self.aside(&text)?,
+                Told::Ask(question, because) => {
+                    changes.extend(self.ask_for_login(question, because)?);
+                }
+                Told::Broken(reason) => self.broke(&reason)?,
+                Told::LoggedIn => self.renewal = self.wire.renewal(),
+                Told::Failed(failure) => return Err(failure.into()),
+            }
+        }
+        Ok(changes)
+    }
+
+    fn ask_for_login(
+        &mut self,
+        question: Question,
+        because: Option<String>,
+    ) -> Result<Vec<Change>, End> {
+        if let Some((_, text)) = self.kept_answer.take_if(|(kept, _)| *kept == question) {
+            let told = self.wire.answer(question, &text);
+            return self.hear(told);
+        }
+        if let Some(because) = because {
+            self.aside(&because)?;
+        }
+        if self.console.open_question() != Some(question) {
+            self.console.ask(question)?;
+        }
+        self.login_question = Some(question);
+        Ok(Vec::new())
+    }
+
+    fn broke(&mut self, reason: &str) -> Result<(), End> {
+        self.breaks += 1;
+        if self.leaving {
+            return Ok(());
+        }
+        if !self.wire.is_established() {
+            return Ok(self.aside(&format!("Asking again: {reason}"))?);
+        }
+        if self.behind.is_none() {
+            self.behind = Some(Behind::at(self.chat()));
+        }
+        if !std::mem::replace(&mut self.broken, true) {
+            // A server that stops says so, and then closes with the same words.
+            let known = std::mem::take(&mut self.last_notice).contains(reason);
+            let told = match known {
+                true => "Reconnecting …".to_owned(),
+                false => format!("The connection broke ({reason}). Reconnecting …"),
+            };
+            return Ok(self.aside(&told)?);
+        }
+        if let Some(how) = self.ahead.iter().find_map(leaves) {
+            // Typed ahead behind other lines, which will not be sent any more.
+            return Err(End::Left(how));
+        }
+        if self.told_reason != reason {
+            self.aside(&format!("Not yet: {reason}"))?;
+            reason.clone_into(&mut self.told_reason);
+        }
+        Ok(())
+    }
+
+    /// Whoever has logged in by a one-time code chooses a new password: before that the server refuses all
+    /// else.
+    fn renew_password(&mut self, why: String) -> Result<(), End> {
+        let mut because = Some(why);
+        while let Some(why) = because.take() {
+            self.aside(&why)?;
+            let mut question = Question::NewPassword;
+            loop {
+                let text = self.ask(question)?;
+                match self.wire.renew(question, &text) {
+                    Ok(Some(next)) => question = next,
+                    Ok(None) => break,
+                    Err(sentence) => {
+                        because = Some(sentence);
+                        break;
+                    }
+                }
+            }
+            if because.is_none() {
+                let refused = self.answer_to("ACCOUNT", |_, change| match change {
+                    Change::Answered { verb, text, refused, .. } if verb == "ACCOUNT" => {
+                        Some(refused.then(|| text.clone()))
+                    }
+                    _ => None,
+                })?;
+                // After a break the next login asks again.
+                because = refused.flatten();
+            }
+        }
+        Ok(self.aside("You have a new password.")?)
+    }
+
+    /// Shows a sentence that is no message, the server's as well as the client's own.
+    ///
+    /// # Errors
+    /// If the output is closed.
+    pub fn aside(&mut self, text: &str) -> Result<(), Failure> {
+        let line = self.console.look.aside(&sentence(text));
+        Ok(self.console.status(&line)?)
+    }
+}
+
+/// The server's sentence, if a change is a refusal.
+pub(super) fn refusal(change: &Change) -> Option<String> {
+    match change {
+        Change::Happened { entry, .. } if entry.kind == Kind::Error => Some(entry.text.clone()),
+        Change::Answered { text, refused: true, .. } => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// How the person leaves by this answer, if so.
+fn leaves(input: &Input) -> Option<Leaving> {
+    match input {
+        Input::Line(line) if line.trim().eq_ignore_ascii_case("ex") => Some(Leaving::Exit),
+        Input::Left(how) => Some(*how),
+        Input::Line(_) | Input::Unusable(_) | Input::Failed(_) => None,
+    }
+}

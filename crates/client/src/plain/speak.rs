@@ -1,0 +1,142 @@
+//! Saying something, and what became of it.
+
+use std::time::Instant;
+
+use chat::Intent;
+use chat::intent::Saying;
+use proto::name::same;
+
+use super::Plain;
+use super::session::{End, Settled};
+use crate::limits::{ANSWER_MOST, ANSWER_SILENCE, LINES_UNASKED};
+use crate::pace::Patience;
+use crate::question::Question;
+
+impl Plain<'_> {
+    pub(super) fn broadcast(&mut self, text: &str) -> Result<(), End> {
+        let text = self.text(text)?;
+        self.session.until_ready()?;
+        match self.session.chat().lobby().map(str::to_owned) {
+            Some(lobby) => self.deliver(&lobby, &text, None),
+            None => self.refuse("Nothing sent: this server has no room that everybody is in."),
+        }
+    }
+
+    pub(super) fn private(&mut self, user: &str, text: &str) -> Result<(), End> {
+        let user = if user.is_empty() { self.recipient()? } else { user.to_owned() };
+        if user.is_empty() || user.contains(char::is_whitespace) || user.starts_with(':') {
+            return self.refuse("Nothing sent: that is not a user name.");
+        }
+        let text = self.text(text)?;
+        self.deliver(&user, &text, None)
+    }
+
+    /// The text, asked for if there is none.
+    pub(super) fn text(&mut self, text: &str) -> Result<String, End> {
+        if text.is_empty() { self.detail(Question::Text) } else { Ok(text.to_owned()) }
+    }
+
+    /// Sends a text, waits until the server has confirmed or refused it, through breaks, and tells which.
+    pub(super) fn deliver(
+        &mut self,
+        to: &str,
+        text: &str,
+        reply_to: Option<String>,
+    ) -> Result<(), End> {
+        self.say(Saying { to: to.to_owned(), text: text.to_owned(), action: false, reply_to })
+    }
+
+    pub(super) fn say(&mut self, saying: Saying) -> Result<(), End> {
+        if !saying.text.trim().is_empty() && !self.is_meant(&saying.text)? {
+            return self.refuse("Nothing sent.");
+        }
+        let to = saying.to.clone();
+        match self.send(saying) {
+            Ok(Ok(settled)) => self.tell_delivery(&to, settled),
+            Ok(Err(sentence)) => self.refuse(&format!("Nothing sent: {sentence}")),
+            Err(end) => {
+                self.all_well = false;
+                Err(end)
+            }
+        }
+    }
+
+    /// Sends a text, in several messages if the server wants it so, and waits for the server's word about each.
+    fn send(&mut self, saying: Saying) -> Result<Result<Vec<Settled>, String>, End> {
+        let session = &mut *self.session;
+        let lobby = session.chat().lobby();
+        let verb = match lobby.is_some_and(|lobby| same(lobby, &saying.to)) {
+            true => "BM".to_owned(),
+            false => format!("PM {}", saying.to),
+        };
+        let numbers = match session.wire.intend(Intent::Say(saying)) {
+            Ok(Some(numbers)) => numbers,
+            Ok(None) => return Ok(Ok(Vec::new())),
+            Err(chat::Impossible::NoText) => {
+                return Ok(Err("the message is empty.".to_owned()));
+            }
+            Err(impossible) => return Ok(Err(impossible.to_string())),
+        };
+        for number in numbers.clone() {
+            let mut outgoing = session.wire.chat.outgoing.iter();
+            let text = outgoing.find(|outgoing| outgoing.number == number);
+            let text = text.map(|outgoing| outgoing.text.clone()).unwrap_or_default();
+            session.sending.insert(number, format!("{verb} {text}"));
+        }
+        for change in session.wire.chat.take_changes() {
+            session.tell(&change)?;
+        }
+        let mut patience = Patience::new(Instant::now(), ANSWER_SILENCE, ANSWER_MOST);
+        while numbers.clone().any(|number| session.sending.contains_key(&number)) {
+            session.wait(&mut patience)?;
+        }
+        // What was missed if the connection broke meanwhile comes first.
+        session.until_ready()?;
+        Ok(Ok(std::mem::take(&mut session.settled)))
+    }
+
+    fn tell_delivery(&mut self, to: &str, settled: Vec<Settled>) -> Result<(), End> {
+        let count = settled.len();
+        let mut away = None;
+        let mut refused: Option<(usize, String)> = None;
+        for (at, settled) in settled.into_iter().enumerate() {
+            away = self.session.away.remove(&settled.number).or(away);
+            if let Some(reason) = settled.refused {
+                // It is told of, and not to be tried again.
+                let discarded = self.session.wire.intend(Intent::Discard(settled.number));
+                debug_assert!(discarded.is_ok(), "nothing is needed for that");
+                refused.get_or_insert((at + 1, reason));
+            }
+        }
+        if let Some((piece, reason)) = refused {
+            let which = if count > 1 {
+                format!(" from piece {piece} of {count} on")
+            } else {
+                String::new()
+            };
+            return self.refuse(&format!("Not sent{which}: {reason}"));
+        }
+        let parts = if count > 1 { format!(" in {count} pieces") } else { String::new() };
+        let lobby = self.session.chat().lobby();
+        let sentence = match (lobby.is_some_and(|lobby| same(lobby, to)), away) {
+            (true, _) => format!("Sent to everyone{parts}."),
+            (false, None) => format!("Sent to {to}{parts}."),
+            (false, Some(text)) if text.starts_with("is offline") => {
+                format!("Kept for {to}{parts}, who is offline and gets it at the next login.")
+            }
+            (false, Some(text)) => format!("Sent to {to}{parts}, who is away: {text}"),
+        };
+        Ok(self.session.aside(&sentence)?)
+    }
+
+    /// Somebody may have pasted more than they knew.
+    fn is_meant(&mut self, text: &str) -> Result<bool, End> {
+        let lines = text.lines().count();
+        if !self.session.console.interactive || lines <= LINES_UNASKED {
+            return Ok(true);
+        }
+        self.session.aside(&format!("This text has {lines} lines."))?;
+        let answer = self.session.ask(Question::SendLines)?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+}
