@@ -33,7 +33,7 @@ export class Listing {
 
 /**
  * Where the server can be reached: where the page is from (the empty name), and, if it is a cluster, at its other nodes.
- * The rules are those of the terminal client (`crates/client/src/places.rs`).
+ * The rules are those of the terminal client (`crates/client/src/endpoints.rs`).
  */
 export class Places {
   /** The place of the last connection. */

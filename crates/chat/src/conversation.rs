@@ -1,4 +1,4 @@
-//! A room, a person, or the server itself, and what is known of the conversation there.
+//! A conversation in a room, with a person or with the server, and what is known of it.
 
 use crate::limits::{MEMBERS, PINS, TYPING, TYPING_MS};
 use crate::timeline::Timeline;
@@ -6,28 +6,28 @@ use proto::name::fold;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// With whom the conversation is.
+/// Who the conversation is with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum With {
-    /// With all members of a room.
+    /// The members of a room.
     Room,
-    /// With one person.
+    /// One person.
     Person,
-    /// With the server: its notices, and answers to commands that have no place elsewhere.
+    /// The server: its notices, and answers to commands that belong nowhere else.
     Server,
 }
 
-/// Whether this person wants to be told of new messages there.
+/// Which new messages in it this person wants to be notified of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Notify {
-    /// Of those that mention this person, and private ones.
+    /// Those that mention this person, and private ones.
     #[default]
     Mentions,
-    /// Of all.
+    /// All.
     All,
-    /// Of none.
+    /// None.
     None,
 }
 
@@ -36,9 +36,9 @@ pub enum Notify {
 pub struct Member {
     /// The name.
     pub nick: String,
-    /// The marks of the member's ranks, the highest first, such as `@`.
+    /// The marks of the member's ranks, highest first, such as `@`.
     pub marks: String,
-    /// Away, as far as the server tells.
+    /// Away, as far as the server reports.
     pub away: bool,
 }
 
@@ -47,40 +47,40 @@ pub struct Member {
 pub struct Conversation {
     /// The room's or the person's name; empty for the server.
     pub name: String,
-    /// With whom it is.
+    /// Who it is with.
     pub with: With,
     /// This person is in the room.
     pub joined: bool,
-    /// What the room is about.
+    /// The room's topic.
     pub topic: String,
-    /// Members of the room by folded name.
+    /// The room's members by folded name.
     pub members: BTreeMap<String, Member>,
     /// Messages of others after the last one read.
     pub unread: u64,
-    /// There may be more unread ones than were counted.
+    /// There may be more unread messages than were counted.
     pub unread_more: bool,
-    /// Of them, those that mention this person.
+    /// How many of them mention this person.
     pub mentions: u64,
-    /// The first of them, if it is known.
+    /// The first of them, if known.
     pub first_unread: Option<String>,
     /// The time up to which this person has read, in milliseconds since 1970 UTC.
     pub read_ms: Option<i64>,
-    /// Of what this person wants to be told.
+    /// Which messages this person wants to be notified of.
     pub notify: Notify,
-    /// Who is typing, and until when that is believed.
+    /// Who is typing, and until when to believe it.
     pub typing: Vec<(String, i64)>,
     /// Pinned messages' ids.
     pub pins: Vec<String>,
     /// What is known of the history.
     pub timeline: Timeline,
-    /// Pages of history that were asked for and are not here.
+    /// Pages of history that were requested and have not arrived.
     pub loading: usize,
     /// Names of an unfinished `NAMES`.
     pub(crate) names: Option<BTreeMap<String, Member>>,
 }
 
 impl Conversation {
-    /// A conversation of which nothing is known yet.
+    /// A conversation with nothing known yet.
     pub fn new(name: &str, with: With) -> Conversation {
         Conversation {
             name: name.to_owned(),
@@ -107,7 +107,7 @@ impl Conversation {
         self.members.get(&fold(nick))
     }
 
-    /// Adds a member; one who is there already keeps the marks unless there are new ones.
+    /// Adds a member; an existing one keeps the marks unless there are new ones.
     pub(crate) fn add_member(&mut self, nick: &str, marks: &str) {
         let full = self.members.len() >= MEMBERS;
         let key = fold(nick);
@@ -124,13 +124,13 @@ impl Conversation {
         }
     }
 
-    /// Everything has been read.
+    /// Marks everything as read.
     pub(crate) fn set_read(&mut self) {
         (self.unread, self.unread_more, self.mentions) = (0, false, 0);
         self.first_unread = None;
     }
 
-    /// Somebody is typing, or has stopped.
+    /// Records that somebody is typing, or has stopped.
     pub(crate) fn set_typing(&mut self, nick: &str, now_ms: i64, active: bool) {
         self.typing.retain(|(name, until)| *until > now_ms && !proto::name::same(name, nick));
         if active && self.typing.len() < TYPING {
@@ -138,7 +138,7 @@ impl Conversation {
         }
     }
 
-    /// Pins a message, or takes the pin away.
+    /// Pins or unpins a message.
     pub(crate) fn set_pin(&mut self, msgid: &str, pinned: bool) {
         self.pins.retain(|pin| pin != msgid);
         if pinned && self.pins.len() < PINS {
@@ -146,7 +146,7 @@ impl Conversation {
         }
     }
 
-    /// Counts what is unread after the read marker, for servers that do not count.
+    /// Counts the unread messages after the read marker, for servers that do not count.
     pub(crate) fn count_unread(&mut self) {
         let Some(read) = self.read_ms else { return };
         self.set_read();

@@ -1,19 +1,19 @@
-//! One row of a timeline: something said, or something that happened in a conversation.
+//! A row of a timeline: a message, or an event in a conversation.
 
 use crate::limits::{REACTION_BYTES, REACTIONS};
 use proto::name::same;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What kind of row it is.
+/// The kind of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Something said.
+    /// A message.
     Message,
-    /// The same, which nothing should answer automatically.
+    /// A message that nothing should answer automatically.
     Notice,
-    /// Something somebody does: `/me`.
+    /// An action: `/me`.
     Action,
     /// Somebody joined.
     Join,
@@ -23,37 +23,37 @@ pub enum Kind {
     Quit,
     /// `whom` was removed; the text is the reason.
     Kick,
-    /// Somebody is called `whom` now.
+    /// Somebody changed their nick to `whom`.
     Nick,
-    /// The topic is now the text.
+    /// The topic changed to the text.
     Topic,
-    /// The room's modes changed as the text says.
+    /// The room's modes changed, as the text says.
     Mode,
     /// Somebody invited `whom`.
     Invite,
-    /// The server, or this client, says something.
+    /// A message from the server, or from this client.
     Info,
-    /// The same about something that failed.
+    /// The same, about a failure.
     Error,
 }
 
 impl Kind {
-    /// Whether somebody said it.
+    /// Whether it is a message of a person.
     pub fn is_said(&self) -> bool {
         matches!(self, Kind::Message | Kind::Notice | Kind::Action)
     }
 
-    /// Whether it is somebody coming or going, which is folded with others of its kind.
+    /// Whether somebody comes or goes; such rows are folded into one.
     pub fn is_coming_or_going(&self) -> bool {
         matches!(self, Kind::Join | Kind::Part | Kind::Quit | Kind::Nick)
     }
 }
 
-/// How far a message of this person's own has come.
+/// The progress of a message of this person's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase", tag = "state")]
 pub enum Delivery {
-    /// It is on its way: not sent yet, or not confirmed.
+    /// Not sent yet, or not confirmed.
     Pending,
     /// It is on the server's disk.
     Stored,
@@ -66,61 +66,62 @@ pub enum Delivery {
     },
 }
 
-/// One reaction to a message, and who reacted so.
+/// A reaction to a message, and who reacted with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reaction {
     /// The emoji or word.
     pub text: String,
-    /// The names, in the order in which they reacted.
+    /// Their names, in the order of reacting.
     pub by: Vec<String>,
 }
 
 /// One row of a timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
-    /// The server's id; none for what it gives none to.
+    /// The server's id, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub msgid: Option<String>,
-    /// When the server took it, in milliseconds since 1970 UTC; of what has no time, when it came.
+    /// When the server received it, in milliseconds since 1970 UTC; without a server time, when it
+    /// arrived here.
     pub time_ms: i64,
-    /// What it is.
+    /// The kind.
     pub kind: Kind,
-    /// Whose it is: the nick, or the server's name.
+    /// The author: the nick, or the server's name.
     pub from: String,
-    /// The account of who it is, where the server says so.
+    /// The author's account, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// It is this person's own, from this or another device.
+    /// It is this person's own, from this device or another.
     pub mine: bool,
     /// It mentions this person.
     pub mentions_me: bool,
-    /// To whom it happened, for the kinds that say so.
+    /// Whom it happened to, for the kinds that have that.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub whom: String,
-    /// What was said, as it came: not yet safe for a terminal or a page. Lines are separated by `\n`.
+    /// The raw text, not yet safe for a terminal or a page. Lines are separated by `\n`.
     pub text: String,
-    /// The msgid of the message it answers.
+    /// The msgid of the message it replies to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
     /// The other client tags of the message, without their `+`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
-    /// How others reacted.
+    /// Reactions of others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reactions: Vec<Reaction>,
-    /// Who took it back; its text is empty then.
+    /// Who redacted it; its text is empty then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redacted_by: Option<String>,
-    /// How far it has come, if it is this person's own and sent from here.
+    /// Its progress, if this person sent it from here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
-    /// The number under which it was sent from here.
+    /// The number it was sent under from here.
     #[serde(skip)]
     pub outgoing: Option<u64>,
 }
 
 impl Entry {
-    /// A row with nothing but its kind, author, time and text.
+    /// A row with just a kind, author, time and text.
     pub fn new(kind: Kind, from: &str, time_ms: i64, text: &str) -> Entry {
         Entry {
             msgid: None,
@@ -141,14 +142,14 @@ impl Entry {
         }
     }
 
-    /// Empties it, because `by` took it back.
+    /// Empties it, because `by` redacted it.
     pub fn redact(&mut self, by: &str) {
         self.text.clear();
         self.reactions.clear();
         self.redacted_by = Some(by.to_owned());
     }
 
-    /// Adds somebody's reaction; a second time is the same as once.
+    /// Adds somebody's reaction; repeating it changes nothing.
     pub fn react(&mut self, text: &str, by: &str) {
         if text.is_empty() || text.len() > REACTION_BYTES {
             return;
@@ -168,7 +169,7 @@ impl Entry {
         }
     }
 
-    /// Takes somebody's reaction back.
+    /// Removes somebody's reaction.
     pub fn unreact(&mut self, text: &str, by: &str) {
         for reaction in self.reactions.iter_mut().filter(|reaction| reaction.text == text) {
             reaction.by.retain(|name| !same(name, by));

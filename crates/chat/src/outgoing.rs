@@ -1,48 +1,48 @@
-//! What this person says: cut into pieces that fit a line if need be, and kept until it is confirmed.
+//! Messages this person sends: split to fit a line if necessary, and kept until confirmed.
 
 use crate::entry::{Delivery, Entry, Kind};
 use proto::Line;
 
-/// A message on its way to the server.
+/// A message that is not confirmed yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
-    /// Its number on this client, which is also the label of its line.
+    /// Its number on this client, also the label of its line.
     pub number: u64,
-    /// The id that makes sending it again harmless (`+parlor/resend`).
+    /// The id that makes resending harmless (`+parlor/resend`).
     pub resend_id: String,
     /// The room or person it is for.
     pub to: String,
-    /// What it says; several lines are separated by `\n`.
+    /// Its text; several lines are separated by `\n`.
     pub text: String,
     /// It is an action: `/me`.
     pub action: bool,
-    /// The msgid of the message it answers.
+    /// The msgid of the message it replies to.
     pub reply_to: Option<String>,
     /// When it was written, in milliseconds since 1970 UTC.
     pub time_ms: i64,
-    /// How far it has come.
+    /// Its progress.
     pub delivery: Delivery,
-    /// It has been sent on this connection.
+    /// It was sent on this connection.
     pub sent: bool,
-    /// It was sent on an earlier connection, too, so the server may have had it for long.
+    /// It was also sent on an earlier connection, so the server may have had it for a while.
     pub resent: bool,
-    /// When to send it again, if the server has said to wait.
+    /// When to resend it, if the server asked to wait.
     pub retry_at_ms: Option<i64>,
 }
 
-/// What the server can take.
+/// What the server supports.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Abilities {
-    /// Tags, so replies and resend ids.
+    /// Tags, and so replies and resend ids.
     pub tags: bool,
     /// Labels.
     pub labels: bool,
-    /// Several lines in one message: the most bytes and lines, if it takes any.
+    /// Multi-line messages: the most bytes and lines, if supported.
     pub multiline: Option<(usize, usize)>,
 }
 
 impl Outgoing {
-    /// Appends the lines that send it, the same each time. `author` is this person's name.
+    /// Appends the lines that send it, always the same. `author` is this person's name.
     pub fn write(&self, author: &str, abilities: Abilities, out: &mut Vec<u8>) {
         let most = piece_bytes(author, &self.to);
         let lines: Vec<Vec<&str>> =
@@ -86,7 +86,7 @@ impl Outgoing {
         line
     }
 
-    /// The row that shows it until the server has it.
+    /// The row that shows it until the server has stored it.
     pub fn entry(&self, me: &str) -> Entry {
         let kind = if self.action { Kind::Action } else { Kind::Message };
         Entry {
@@ -105,11 +105,13 @@ pub fn piece_bytes(author: &str, target: &str) -> usize {
     const SERVER_NAME_BYTES: usize = 63;
     let around = ":!@".len() + " PRIVMSG ".len() + " :".len() + "\r\n".len();
     let names = 2 * author.len() + SERVER_NAME_BYTES + target.len();
-    // Names have limits that leave far more room than this; a target typed too long is the server's to refuse.
+    // Names have limits that leave far more room than this; an overlong target is for the server to
+    // refuse.
     proto::limits::LINE_BYTES.saturating_sub(around + names).max(64)
 }
 
-/// Cuts a text into messages. If the server takes several lines in one, as many stay together as it takes.
+/// Splits a text into messages. If multi-line messages are supported, each has as many lines as
+/// allowed.
 pub fn messages(text: &str, limit: usize, multiline: Option<(usize, usize)>) -> Vec<String> {
     let Some((bytes, lines)) = multiline else {
         return pieces(text, limit).into_iter().map(str::to_owned).collect();
@@ -124,7 +126,7 @@ pub fn messages(text: &str, limit: usize, multiline: Option<(usize, usize)>) -> 
                 last.push_str(line);
                 count += takes;
             }
-            // A line that is too long for one message is several.
+            // A line too long for one message is split.
             _ if line.len() > bytes || takes > lines => {
                 let most = bytes.min(limit * lines / 2).max(limit);
                 messages.extend(pieces(line, most).into_iter().map(str::to_owned));
@@ -139,7 +141,7 @@ pub fn messages(text: &str, limit: usize, multiline: Option<(usize, usize)>) -> 
     messages
 }
 
-/// Cuts a line into pieces of at most `limit` bytes that make it up again when they are put together.
+/// Splits a line into pieces of at most `limit` bytes that yield the line when joined.
 fn cut_line(line: &str, limit: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut rest = line;
@@ -152,8 +154,8 @@ fn cut_line(line: &str, limit: usize) -> Vec<&str> {
     pieces
 }
 
-/// Cuts a text into pieces of at most `limit` bytes: at its line ends, else between words, else between characters.
-/// Of blank lines those in its midst stay, as a space each, since nothing can be sent that is empty.
+/// Splits a text into pieces of at most `limit` bytes: at line ends, else between words, else
+/// between characters. Blank lines inside become a space each, since nothing empty can be sent.
 pub fn pieces(text: &str, limit: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     for line in text.split('\n') {
@@ -172,14 +174,14 @@ pub fn pieces(text: &str, limit: usize) -> Vec<&str> {
     whole.map(|piece| if is_blank(piece) { " " } else { *piece }).collect()
 }
 
-/// Where to cut a text longer than `limit` bytes; always more than 0, so that cutting comes to an end.
+/// Where to split a text longer than `limit` bytes; always more than 0, so that splitting ends.
 fn cut(text: &str, limit: usize) -> usize {
     let mut most = limit;
     while !text.is_char_boundary(most) {
         most -= 1;
     }
     match text[..most].rfind(' ') {
-        // Spaces that the text begins with are no place to cut: nothing would be cut off.
+        // Leading spaces are no place to split: the first piece would be blank.
         Some(space) if !text[..space].trim_start().is_empty() => space + 1,
         _ if most > 0 => most,
         _ => text.chars().next().map_or(text.len(), char::len_utf8),

@@ -1,4 +1,4 @@
-//! What the server has said of itself: capabilities and `ISUPPORT`.
+//! What the server has announced about itself: capabilities and `ISUPPORT`.
 
 use crate::limits::{TEXT_BYTES, TEXT_LINES};
 use proto::Message;
@@ -6,12 +6,12 @@ use proto::node::{Listing, Node};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What the server has said of itself.
+/// What the server has announced about itself.
 #[derive(Debug, Default, Serialize)]
 pub struct Server {
     /// Its name.
     pub name: String,
-    /// Values of capabilities that are offered and not in effect yet.
+    /// Capabilities that are offered but not in effect yet, with their values.
     #[serde(skip)]
     pub(crate) offered: BTreeMap<String, String>,
     /// Capabilities in effect, with their values.
@@ -20,7 +20,7 @@ pub struct Server {
     pub tokens: BTreeMap<String, String>,
     /// The message of the day.
     pub motd: Vec<String>,
-    /// Where else the same server can be reached.
+    /// The other addresses of the same server.
     #[serde(skip)]
     pub nodes: Vec<Node>,
     #[serde(skip)]
@@ -33,7 +33,7 @@ impl Server {
         self.capabilities.contains_key(capability)
     }
 
-    /// Takes a 005.
+    /// Handles a 005.
     pub(crate) fn isupport(&mut self, message: &Message<'_>) {
         let params = message.params();
         let tokens = params.get(1..params.len().saturating_sub(1)).unwrap_or_default();
@@ -48,13 +48,13 @@ impl Server {
         }
     }
 
-    /// Whether a name is a room's.
+    /// Whether a name is that of a room.
     pub fn is_room(&self, name: &str) -> bool {
         let types = self.tokens.get("CHANTYPES").map_or("#&", String::as_str);
         name.chars().next().is_some_and(|first| types.contains(first))
     }
 
-    /// The modes and marks of the ranks that members can have, the highest first.
+    /// The modes and marks of the ranks that members can have, highest first.
     pub fn ranks(&self) -> Vec<(char, char)> {
         let prefix = self.tokens.get("PREFIX").map_or("(ov)@+", String::as_str);
         let parts = prefix.strip_prefix('(').and_then(|rest| rest.split_once(')'));
@@ -69,7 +69,8 @@ impl Server {
         name.split_at(name.len() - rest.len())
     }
 
-    /// The types of modes by what they take (`CHANMODES`): lists, always a parameter, one when set, none.
+    /// The kinds of modes by their parameters (`CHANMODES`): lists, always a parameter, only when
+    /// set, none.
     pub fn mode_takes_param(&self, mode: char, set: bool) -> bool {
         let modes = self.tokens.get("CHANMODES").map_or("beI,k,l,imnst", String::as_str);
         let kind = modes.split(',').position(|modes| modes.contains(mode));
@@ -78,7 +79,7 @@ impl Server {
             || (kind == Some(2) && set)
     }
 
-    /// The most bytes and lines of a message of several lines, if the server takes any.
+    /// The most bytes and lines of a multi-line message, if supported.
     pub fn multiline(&self) -> Option<(usize, usize)> {
         let value = self.capabilities.get("draft/multiline").filter(|_| self.has("batch"))?;
         let number = |key: &str| {
@@ -90,7 +91,7 @@ impl Server {
         Some((bytes.min(TEXT_BYTES), lines.min(TEXT_LINES)))
     }
 
-    /// The most messages of one page of history.
+    /// The most messages in a page of history.
     pub fn page(&self) -> usize {
         let most = self.tokens.get("CHATHISTORY").and_then(|most| most.parse().ok());
         most.filter(|most| *most > 0)

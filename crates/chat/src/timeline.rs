@@ -1,40 +1,41 @@
-//! What is known of one conversation's history, in the server's order, with a gap wherever something may be missing.
+//! What is known of a conversation's history, in the server's order, with a gap wherever something
+//! may be missing.
 //!
-//! Msgids have no order that a client could see, and clocks can be set back, so the order is that of the server's
-//! answers: live lines follow each other, and a page of history is a run without holes. Pages are joined to what is
-//! there at the messages that both have.
+//! Clients cannot compare msgids, and clocks can be set back, so the order is that of the server's
+//! answers: live lines follow each other, and a page of history has no gaps. Pages are joined to
+//! the timeline at the messages they share.
 
 use crate::entry::Entry;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet, VecDeque};
 
-/// An entry, or the place of entries that are not here.
+/// An entry or a gap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Row {
-    /// Something that is known.
+    /// An entry.
     Entry(Box<Entry>),
-    /// There may be something here that is not known yet.
+    /// Unknown entries may be here.
     Gap,
 }
 
-/// Which run of history a page is.
+/// Which part of history a page is.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Run {
     /// The newest of the conversation.
     Latest,
-    /// What comes directly before a msgid.
+    /// What directly precedes a msgid.
     Before(String),
-    /// What comes directly after a msgid.
+    /// What directly follows a msgid.
     After(String),
-    /// The first that are not older than a time, in milliseconds since 1970 UTC.
+    /// The first entries not older than a time, in milliseconds since 1970 UTC.
     Since(i64),
-    /// What surrounds a msgid, itself included.
+    /// The surroundings of a msgid, itself included.
     Around(String),
 }
 
-/// What is known of one conversation's history.
+/// What is known of a conversation's history.
 #[derive(Debug, Default)]
 pub struct Timeline {
     rows: VecDeque<Row>,
@@ -48,7 +49,7 @@ impl Timeline {
         &self.rows
     }
 
-    /// Whether nothing is older than the first row. Otherwise there may be something.
+    /// Whether nothing is older than the first row. Otherwise something may be.
     pub fn is_from_start(&self) -> bool {
         self.starts
     }
@@ -61,7 +62,7 @@ impl Timeline {
         })
     }
 
-    /// Whether a message is here.
+    /// Whether a message is known.
     pub fn has(&self, msgid: &str) -> bool {
         self.msgids.contains(msgid)
     }
@@ -74,7 +75,7 @@ impl Timeline {
         self.entries().rev().find(|entry| entry.msgid.as_deref() == Some(msgid))
     }
 
-    /// The same, to change it.
+    /// The same, mutable.
     pub fn find_mut(&mut self, msgid: &str) -> Option<&mut Entry> {
         if !self.has(msgid) {
             return None;
@@ -90,7 +91,7 @@ impl Timeline {
         self.entries().rev().find(|entry| entry.msgid.is_some())
     }
 
-    /// Adds what came live; false if it was here already. It `follows` what came before it unless
+    /// Adds a live entry; false if it was known already. It `follows` the entry before it unless
     /// something may be missing in between.
     pub fn push(&mut self, entry: Entry, follows: bool) -> bool {
         if let Some(msgid) = &entry.msgid
@@ -105,7 +106,7 @@ impl Timeline {
         true
     }
 
-    /// The connection broke: what comes next may not follow directly.
+    /// The connection broke: the next entry may not follow directly.
     pub fn break_off(&mut self) {
         match self.rows.back() {
             Some(Row::Entry(_)) => self.rows.push_back(Row::Gap),
@@ -114,7 +115,7 @@ impl Timeline {
         }
     }
 
-    /// What to ask for to fill the gap at this row, or above the first row.
+    /// What to request to fill the gap at this row, or above the first row.
     pub fn filler(&self, gap: Option<usize>) -> Run {
         let from = gap.map_or(0, |gap| gap + 1);
         let after = self.rows.range(from.min(self.rows.len())..);
@@ -125,7 +126,7 @@ impl Timeline {
         msgid.map_or(Run::Latest, Run::Before)
     }
 
-    /// Takes a page of history, oldest first. A page that does not fit anywhere any more is left out.
+    /// Adds a page of history, oldest first. A page that fits nowhere any more is dropped.
     pub fn add_page(&mut self, run: &Run, page: Vec<Entry>) {
         let mut page = page;
         let mut seen = HashSet::new();
@@ -150,7 +151,7 @@ impl Timeline {
         }
     }
 
-    /// The rows from the page's first message that is here to its last.
+    /// The rows from the first message of the page that is known to the last.
     fn common(&self, page: &[Entry]) -> Option<(usize, usize)> {
         let known: HashSet<&str> = page.iter().filter_map(|entry| entry.msgid.as_deref()).collect();
         let is_known = |row: &Row| match row {
@@ -162,8 +163,8 @@ impl Timeline {
         Some((first, last + 1))
     }
 
-    /// The rows that a page replaces: those that it has in common with what is here, and those up to the message that
-    /// it is adjacent to. None if that message is gone.
+    /// The rows that a page replaces: those it shares with the timeline, and those up to the
+    /// message it is adjacent to. None if that message is gone.
     fn span(
         &self,
         run: &Run,
@@ -190,7 +191,7 @@ impl Timeline {
         Some((from.min(at), to.max(at)))
     }
 
-    /// Marks that a page from the midst of history has unknown neighbours.
+    /// Marks that the neighbours of a page from the middle of history are unknown.
     fn fence(&mut self, from: usize, end: usize) {
         if self.rows.get(end) != Some(&Row::Gap) {
             self.rows.insert(end, Row::Gap);
@@ -200,10 +201,10 @@ impl Timeline {
         }
     }
 
-    /// There is nothing in the run that was asked for: a gap there is none.
+    /// The requested part is empty: a gap there closes.
     fn nothing_there(&mut self, run: &Run) {
         match run {
-            // What has come since the server looked is no part of the answer.
+            // What arrived after the server looked is not part of the answer.
             Run::Latest if self.msgids.is_empty() => {
                 self.remove_gaps(0);
                 self.starts = true;
@@ -248,8 +249,8 @@ impl Timeline {
         self.rows.iter().rposition(is_it)
     }
 
-    /// Forgets the oldest entries; they can be fetched again. Not while a page is on its way, which may belong directly
-    /// before one of them.
+    /// Drops the oldest entries, which can be fetched again. Not while a page is on its way that
+    /// may belong directly before one of them.
     pub fn forget_oldest(&mut self, count: usize) {
         for row in self.rows.drain(..count.min(self.rows.len())) {
             if let Row::Entry(entry) = row
@@ -265,13 +266,14 @@ impl Timeline {
     }
 }
 
-/// Whether a row is a message or event that the server knows by an id.
+/// Whether a row is a message or event with a msgid.
 fn has_msgid(row: &Row) -> bool {
     matches!(row, Row::Entry(entry) if entry.msgid.is_some())
 }
 
-/// Joins the rows that a page replaces with the page. Rows that only this client knows stay behind the message that
-/// they followed; what is newer in the page about a message that is here does not replace it.
+/// Joins the rows that a page replaces with the page. Rows known only to this client stay after the
+/// message they followed; an entry that is known already is not replaced by its older state in the
+/// page.
 fn merge(old: Vec<Row>, page: Vec<Entry>) -> Vec<Entry> {
     let at: HashMap<String, usize> = page
         .iter()
@@ -289,7 +291,7 @@ fn merge(old: Vec<Row>, page: Vec<Entry>) -> Vec<Entry> {
                 merged.push(*entry);
                 next = index + 1;
             }
-            // The server has it further up than it came: the page's order counts.
+            // The server has it further up than where it arrived: the page's order wins.
             Some(_) => {}
             None => merged.push(*entry),
         }

@@ -1,17 +1,17 @@
-//! A server's address as people write it.
+//! A server's address as typed by people.
 
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-/// The port of `ircs://` where none is named.
+/// The default port of `ircs://`.
 const IRCS_PORT: u16 = 6697;
 
-/// Where a server is.
+/// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// A name or an address; an IPv6 address without brackets.
+    /// A host name or IP address; IPv6 without brackets.
     pub host: String,
-    /// The port, if one is named.
+    /// The port, if given.
     pub port: Option<u16>,
 }
 
@@ -46,7 +46,7 @@ impl FromStr for Address {
     }
 }
 
-/// Splits `HOST`, `HOST:PORT`, `IPV6`, `[IPV6]` and `[IPV6]:PORT`; brackets are taken off.
+/// Splits `HOST`, `HOST:PORT`, `IPV6`, `[IPV6]` and `[IPV6]:PORT`; removes brackets.
 pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
     if let Some(inner) = text.strip_prefix('[') {
         let (host, after) = inner.split_once(']').ok_or("the ] is missing")?;

@@ -47,7 +47,7 @@ use crate::proxy::Proxy;
 #[command(name = "chatclient", version, about, verbatim_doc_comment, max_term_width = 100)]
 #[command(args_conflicts_with_subcommands = false, subcommand_negates_reqs = true)]
 pub struct Args {
-    /// What to do instead of talking
+    /// Do one thing and exit, for scripts
     #[command(subcommand)]
     pub subcommand: Option<Subcommand>,
 
@@ -82,7 +82,7 @@ pub struct Args {
     #[arg(global = true, long)]
     pub register: bool,
 
-    /// Register with this invitation, which whoever runs the server may ask for
+    /// Register with this invitation, which the server may require
     #[arg(global = true, long, value_name = "CODE")]
     pub invite: Option<String>,
 
@@ -95,7 +95,7 @@ pub struct Args {
 
     /// Ask with plain prompts, one line after the other, instead of the full screen
     ///
-    /// So it is by itself where the terminal is dumb, or standard input or output is none.
+    /// This is the default in dumb terminals, and if standard input or output is not a terminal.
     #[arg(long)]
     pub plain: bool,
 
@@ -150,12 +150,12 @@ impl Args {
         Ok(args)
     }
 
-    /// Whether it says to which server to go.
+    /// Whether it names a server.
     pub fn names_a_server(&self) -> bool {
         self.address().is_some() || self.named_port.is_some() || self.positional_port.is_some()
     }
 
-    /// The same command line with this server.
+    /// The same command line for this server.
     pub fn to(&self, address: Address) -> Args {
         Args { named_host: Some(address), ..self.clone() }
     }
@@ -164,7 +164,7 @@ impl Args {
         self.named_host.as_ref().or(self.positional_host.as_ref())
     }
 
-    /// The server's host, without the brackets that an IPv6 address may have been given in.
+    /// The server's host, without the brackets of an IPv6 address.
     pub fn host(&self) -> &str {
         self.address().map_or("localhost", |address| &address.host)
     }
@@ -175,7 +175,7 @@ impl Args {
         self.named_port.or(self.positional_port).or(with_host).unwrap_or(9999)
     }
 
-    /// The file that everything of the person's account is to be written to, if that is asked for.
+    /// The file to export the account to, if requested.
     pub fn export(&self) -> Option<&Path> {
         match &self.subcommand {
             Some(Subcommand::Account { action: Account::Export { file } }) => Some(file),
@@ -189,8 +189,8 @@ impl Args {
     }
 }
 
-/// The original program's `-hn HOST`, `-hn=HOST` and `-hnHOST` would be `-h` (help) to clap, which knows
-/// one-letter options only.
+/// The original program's `-hn HOST`, `-hn=HOST` and `-hnHOST` would be `-h` (help) to clap, which
+/// supports only one-letter options.
 fn spell_out(word: OsString) -> OsString {
     match word.to_str().and_then(|word| word.strip_prefix("-hn")) {
         None => word,
@@ -292,7 +292,7 @@ mod tests {
         ] {
             let error = read(line).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}: {error}");
-            // In our words, not in those of the language's parser of numbers.
+            // In our words, not those of Rust's number parser.
             assert!(!error.to_string().contains("found in string"), "{line}: {error}");
         }
     }

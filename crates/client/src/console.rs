@@ -1,4 +1,4 @@
-//! The person's side: questions out, lines out. The answers come as events.
+//! The person's side: questions out, lines out. Answers come as events.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -14,29 +14,29 @@ use crate::script;
 use crate::show::Look;
 use crate::terminal::Terminal;
 
-/// The terminal, or the pipes of a script. Dropping it gives the terminal back.
+/// The terminal, or the pipes of a script. Dropping it restores the terminal.
 pub struct Console {
-    /// How lines look there.
+    /// The style of its lines.
     pub look: Look,
-    /// Somebody sits at it; otherwise it is a script's.
+    /// A person uses it, not a script.
     pub interactive: bool,
-    side: Side,
+    side: InputSource,
     open_question: Option<Question>,
-    /// Standard output is a terminal, which the person's lines share with the messages.
+    /// Standard output is a terminal, shared by the input line and the messages.
     shared: bool,
-    /// What standard output has refused, until it is asked for.
+    /// The error of standard output, until it is taken.
     refused: Option<io::Error>,
 }
 
 /// Where answers come from.
-enum Side {
+enum InputSource {
     Terminal(Terminal),
     Script(SyncSender<Question>),
 }
 
 impl Console {
-    /// Takes standard input, output and error; answers will come to `events`. `keep_history`: what is typed at a
-    /// terminal is kept for the next session.
+    /// Opens standard input, output and error; answers go to `events`. `keep_history`: what is
+    /// typed at a terminal is kept for the next session.
     ///
     /// # Errors
     /// If the system refuses the terminal, or a thread.
@@ -49,13 +49,13 @@ impl Console {
                 warning = Some(format!("Input history is not kept: {reason}."));
                 Recall::for_now()
             });
-            Side::Terminal(Terminal::open(events, recall)?)
+            InputSource::Terminal(Terminal::open(events, recall)?)
         } else {
             script::watch_interrupts(events.clone())?;
             let (questions, to_answer) = sync_channel(1);
             let input = thread::Builder::new().name("input".to_owned());
             input.spawn(move || script::answer(&to_answer, &events))?;
-            Side::Script(questions)
+            InputSource::Script(questions)
         };
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_none_or(|value| value == "dumb");
@@ -69,38 +69,39 @@ impl Console {
         Ok(console)
     }
 
-    /// Asks; one question at a time: at a terminal a new one takes the place of the one that is open, with what is
-    /// typed there. The answer comes as [`Event::Input`] and is to be announced with [`Console::answered`].
+    /// Asks one question at a time: at a terminal a new one replaces the open one, with what was
+    /// typed for it. The answer comes as [`Event::Input`], after which [`Console::answered`] is to
+    /// be called.
     ///
     /// # Errors
     /// If the input's thread is gone.
     pub fn ask(&mut self, question: Question) -> io::Result<()> {
         self.open_question = Some(question);
         match &self.side {
-            Side::Terminal(terminal) => terminal.ask(question),
-            Side::Script(questions) => {
+            InputSource::Terminal(terminal) => terminal.ask(question),
+            InputSource::Script(questions) => {
                 questions.send(question).map_err(|_| io::Error::other("the input is closed"))
             }
         }
     }
 
-    /// The question that waits for its answer.
+    /// The unanswered question.
     pub fn open_question(&self) -> Option<Question> {
         self.open_question
     }
 
-    /// The answer has come.
+    /// The answer has arrived.
     pub fn answered(&mut self) {
         self.open_question = None;
     }
 
-    /// Shows a message: on standard output. What that refuses is kept for [`Console::take_refused`]: whoever waits for
-    /// the server's word is not to be kept from it.
+    /// Shows a message on standard output. An error there is kept for [`Console::take_refused`], so
+    /// that waiting for the server goes on.
     ///
     /// # Errors
     /// If the terminal is closed.
     pub fn message(&mut self, line: &str) -> io::Result<()> {
-        if let (Side::Terminal(terminal), true) = (&self.side, self.shared) {
+        if let (InputSource::Terminal(terminal), true) = (&self.side, self.shared) {
             return terminal.show(line);
         }
         if let Err(error) = writeln!(io::stdout(), "{line}") {
@@ -109,20 +110,20 @@ impl Console {
         Ok(())
     }
 
-    /// Why standard output took no message, once.
+    /// Why standard output failed, once.
     pub fn take_refused(&mut self) -> Option<io::Error> {
         self.refused.take()
     }
 
-    /// Tells the person how things stand: on the terminal, for a script on standard error.
+    /// Shows a status: on the terminal, or for a script on standard error.
     ///
     /// # Errors
     /// If the terminal is closed.
     pub fn status(&mut self, sentence: &str) -> io::Result<()> {
         match &self.side {
-            Side::Terminal(terminal) => terminal.show(sentence),
-            Side::Script(_) => {
-                // Without standard error there is nobody to be told, and all else goes on.
+            InputSource::Terminal(terminal) => terminal.show(sentence),
+            InputSource::Script(_) => {
+                // Without standard error nobody can read it, and everything else continues.
                 let _ = writeln!(io::stderr(), "{sentence}");
                 Ok(())
             }
@@ -130,7 +131,7 @@ impl Console {
     }
 }
 
-/// What was typed in the sessions before.
+/// The input history of earlier sessions.
 pub(crate) fn recall() -> Result<Recall, String> {
     let known_hosts = KnownHosts::of_this_person().map_err(|error| error.to_string())?;
     let path = known_hosts.path().with_file_name("history");

@@ -1,9 +1,9 @@
-//! Marks in a text what a search has found there.
+//! Highlights the words of a search in a text.
 
-/// What the formatting of IRC clients has around something reversed.
+/// IRC's formatting code for reversed text.
 const REVERSED: char = '\x16';
 
-/// The words that a search asks for, as they are typed; the server knows more spellings of them.
+/// The words of a search, as typed; the server also finds other spellings.
 fn words(asked: &str) -> impl Iterator<Item = (Vec<char>, bool)> {
     let items = asked.split('"').enumerate().flat_map(|(at, part)| {
         let quoted = at % 2 == 1;
@@ -26,7 +26,7 @@ fn lower(c: char) -> char {
     c.to_lowercase().next().unwrap_or(c)
 }
 
-/// The text with the codes of a reversed part around each word that is asked for.
+/// The text with reversed formatting around each word of the search.
 pub fn marked(text: &str, asked: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut marks = vec![false; chars.len()];
@@ -54,7 +54,7 @@ pub fn marked(text: &str, asked: &str) -> String {
     out
 }
 
-/// Whether a word begins or ends there; some scripts have nothing between words.
+/// Whether a word begins or ends here; some scripts have nothing between words.
 fn is_edge(text: &[char], at: usize) -> bool {
     let inside = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric() && (*c as u32) < 0x2e80);
     !(inside(at.checked_sub(1).and_then(|at| text.get(at))) && inside(text.get(at)))

@@ -7,7 +7,7 @@ mod asking;
 pub mod config;
 mod external_editor;
 mod keyboard;
-mod kept;
+mod drafts;
 mod servers;
 
 use std::collections::VecDeque;
@@ -34,8 +34,8 @@ use crate::tty::{Tty, die_of, stop_group};
 use crate::wire::{Face, Told, Wire, next_event};
 use asking::Asked;
 use config::Config;
+use drafts::Drafts;
 use external_editor::Editing;
-use kept::Kept;
 use keyboard::Keyboard;
 
 /// What the keyboard's thread, or another one of the full screen, has to tell.
@@ -76,7 +76,7 @@ struct FullScreen {
     to_events: SyncSender<Event>,
     config: Config,
     recall: Recall,
-    kept: Kept,
+    drafts: Drafts,
     /// What the person is being asked.
     asked: Asked,
     editing: Option<Editing>,
@@ -124,7 +124,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         return Ok(Outcome::Done);
     };
     let wire = Wire::new(&args, credentials, Face::Person, to_events.clone())?;
-    let kept = Kept::of(&wire.server());
+    let drafts = Drafts::of(&wire.server());
     let mut screen = FullScreen {
         tui,
         wire,
@@ -134,7 +134,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         to_events,
         config,
         recall,
-        kept,
+        drafts,
         asked: Asked::default(),
         editing: None,
         stale: true,
@@ -157,7 +157,7 @@ impl FullScreen {
         if let Some(sentence) = wrong.first() {
             self.tui.say(sentence, true);
         }
-        self.kept.restore(&mut self.tui);
+        self.drafts.restore(&mut self.tui);
         let size = self.tty.size();
         self.tui.resize(columns(size.columns), columns(size.rows));
         self.wire.connect()?;

@@ -1,6 +1,6 @@
-//! What was seen of servers before, in a file of the person's: a line for each server, with the fingerprint
-//! of its certificate, or the word `authority` if an authority vouched for it; and a line `user@server` for each
-//! account, with the most rounds of key derivation that were seen for its password.
+//! What is known of servers, in a file of this person's: a line for each server, with the
+//! fingerprint of its certificate, or the word `authority` if a CA vouched for it; and a line
+//! `user@server` for each account, with the highest SCRAM iteration count seen.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,21 +14,21 @@ use crate::limits::{KNOWN_HOSTS_BYTES, SYMLINKS_MAX};
 
 /// The word in place of a fingerprint.
 const AUTHORITY: &str = "authority";
-/// What stands before the rounds of key derivation.
+/// Precedes the iteration count.
 const ITERATIONS: &str = "iterations=";
 
 /// What is known of a server or account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
-    /// It showed the certificate with this fingerprint.
+    /// It presented the certificate with this fingerprint.
     Certificate(Fingerprint),
-    /// It showed a certificate that an authority vouched for.
+    /// It presented a certificate that a CA vouched for.
     Authority,
-    /// Of an account: its password was proved with so many rounds of key derivation (SCRAM's iterations).
+    /// Of an account: the SCRAM iteration count of its password.
     Iterations(u32),
 }
 
-/// What is known of a server, and where that is written.
+/// What is known of a server, and where that is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// What is known; none if the line is damaged.
@@ -40,15 +40,15 @@ pub struct Entry {
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
-    /// Nobody says where it would be.
+    /// Its location is unknown.
     #[error("there is no directory for it: neither XDG_STATE_HOME nor HOME is set")]
     NoFolder,
-    /// The system does not let us.
+    /// An error of the operating system.
     #[error("{path}: {source}", path = path.display())]
     File {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error.
         source: io::Error,
     },
 }
@@ -60,7 +60,8 @@ pub struct KnownHosts {
 }
 
 impl KnownHosts {
-    /// The file in the state folder of the environment: `XDG_STATE_HOME`, or else `.local/state` in `HOME`.
+    /// The file in the state folder of the environment: `XDG_STATE_HOME`, or else `.local/state` in
+    /// `HOME`.
     ///
     /// # Errors
     /// [`Unusable::NoFolder`].
@@ -70,7 +71,7 @@ impl KnownHosts {
     }
 
     fn below(state: Option<PathBuf>, home: Option<PathBuf>) -> Result<KnownHosts, Unusable> {
-        // As the XDG specification has it, a relative path counts as none.
+        // According to the XDG specification, a relative path counts as none.
         let state = state.filter(|path| path.is_absolute()).or_else(|| {
             home.filter(|path| path.is_absolute()).map(|home| home.join(".local/state"))
         });
@@ -87,7 +88,7 @@ impl KnownHosts {
         &self.path
     }
 
-    /// Reads it; a file that is not there yet is an empty one.
+    /// Reads it; a missing file counts as empty.
     ///
     /// # Errors
     /// If it cannot be read, or is larger than [`KNOWN_HOSTS_BYTES`].
@@ -105,7 +106,8 @@ impl KnownHosts {
         Ok(Lines::parse(&bytes))
     }
 
-    /// The servers that were seen, in the order of the file; none if it cannot be read, which is told elsewhere.
+    /// The known servers, in the order of the file; none if it is unreadable, which is reported
+    /// elsewhere.
     pub fn servers(&self) -> Vec<String> {
         let Ok(lines) = self.read() else { return Vec::new() };
         let servers = lines.entries().filter_map(|(name, entry)| {
@@ -115,8 +117,8 @@ impl KnownHosts {
         servers.collect()
     }
 
-    /// Reads it, lets `change` change the lines, and writes them if it says so, while no other client can do the
-    /// same. Whatever happens meanwhile, the file is either the old or the new one.
+    /// Reads it, lets `change` change the lines, and writes them if it says so, while other clients
+    /// are locked out. Whatever happens meanwhile, the file is either the old or the new one.
     ///
     /// # Errors
     /// If it cannot be read or written; what `change` said is in the inner result.
@@ -130,7 +132,7 @@ impl KnownHosts {
         let lock_path = self.path.with_extension("lock");
         let lock = files::open_lock(&lock_path).map_err(|source| unusable(&lock_path, source))?;
         match lock.lock() {
-            // Some network folders have no locks; then the last of two clients counts.
+            // Some network file systems have no locks; then the last writer wins.
             Err(error) if error.kind() != ErrorKind::Unsupported => return Err(fails(error)),
             _ => {}
         }
@@ -142,7 +144,7 @@ impl KnownHosts {
         }
     }
 
-    /// Writes a new file and gives it the old one's name. If that is a symbolic link, the file that it leads to is
+    /// Writes a new file and renames it over the old one. If that is a symbolic link, its target is
     /// replaced, and the link stays.
     fn replace(&self, lines: &Lines) -> io::Result<()> {
         let bytes = lines.to_bytes();
@@ -156,14 +158,14 @@ impl KnownHosts {
     }
 }
 
-/// Where a path leads to in the end, also if nothing is there yet.
+/// Where a path finally leads, even if nothing is there yet.
 fn destination(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..SYMLINKS_MAX {
         match fs::read_link(&path) {
-            // A relative link counts from the folder that it is in.
+            // A relative link is relative to its folder.
             Ok(link) => path = path.parent().unwrap_or(Path::new("")).join(link),
-            // No link (EINVAL), or nothing at all.
+            // Not a link (EINVAL), or nothing there.
             Err(_) => return Ok(path),
         }
     }
@@ -181,7 +183,7 @@ fn unusable(path: &Path, source: io::Error) -> Unusable {
     Unusable::File { path: path.to_owned(), source }
 }
 
-/// Makes the folder, and those that it is in, so that only their owner may look into them.
+/// Creates the folder and its parents, accessible to their owner only.
 fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -190,7 +192,7 @@ fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// The lines of the file, with those that mean nothing to us: they stay as they are.
+/// The lines of the file, including those we do not understand, which stay as they are.
 #[derive(Debug, Default)]
 pub struct Lines(Vec<Vec<u8>>);
 
@@ -205,12 +207,13 @@ impl Lines {
         self.0.iter().flat_map(|line| [line, &b"\n"[..]]).flatten().copied().collect()
     }
 
-    /// What is known of a server (see [`server_name`]) or account (see [`account_name`]). Should there be several lines, the first counts.
+    /// What is known of a server (see [`server_name`]) or account (see [`account_name`]). Of
+    /// several lines, the first counts.
     pub fn find(&self, server: &str) -> Option<Entry> {
         self.entries().find(|(name, _)| name == server).map(|(_, entry)| entry)
     }
 
-    /// The rounds of key derivation of each account on a server, by the users' names in lower case.
+    /// The iteration count of each account on a server, by user name in lower case.
     pub fn accounts(&self, server: &str) -> HashMap<String, u32> {
         let accounts = self.entries().filter_map(|(name, entry)| match entry.known? {
             Known::Iterations(count) => {
@@ -222,7 +225,7 @@ impl Lines {
         accounts.collect()
     }
 
-    /// Writes down what is known of a server or account, in the place of what was known.
+    /// Records what is known of a server or account, replacing what was known.
     pub fn set(&mut self, server: &str, known: Known) {
         let what = match known {
             Known::Certificate(fingerprint) => fingerprint.to_string(),
@@ -236,13 +239,13 @@ impl Lines {
         }
     }
 
-    /// The numbers of the lines that are neither understood nor empty nor comments.
+    /// The numbers of the lines that are unreadable: neither empty nor comments.
     pub fn damaged(&self) -> Vec<usize> {
         let entries = self.entries().map(|(_, entry)| entry);
         entries.filter(|entry| entry.known.is_none()).map(|entry| entry.line).collect()
     }
 
-    /// What each line says, with the server that it is about.
+    /// The contents of each line, with the server it is about.
     fn entries(&self) -> impl Iterator<Item = (String, Entry)> {
         (1..).zip(&self.0).filter_map(|(line, text)| {
             let (server, known) = understand(text)?;
@@ -251,7 +254,7 @@ impl Lines {
     }
 }
 
-/// The server that a line is about, and what it says; nothing if it is empty or a comment.
+/// The server a line is about, and its contents; none if it is empty or a comment.
 fn understand(line: &[u8]) -> Option<(String, Option<Known>)> {
     let line = String::from_utf8_lossy(line);
     let mut words = line.split_whitespace();

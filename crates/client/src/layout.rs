@@ -1,9 +1,9 @@
-//! Where text stands on a terminal: which cells it fills, and where its rows break.
+//! Text layout on a terminal: which cells it fills, and where its rows break.
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// What the later rows of a wrapped message begin with, where there is room for it.
+/// The indentation of the later rows of a wrapped message, if there is room.
 const INDENT: usize = 2;
 /// Columns from one tab stop to the next.
 const TAB: usize = 8;
@@ -17,21 +17,21 @@ pub struct Spot {
     pub column: usize,
 }
 
-/// The cells that the characters of a text fill, as far as this can be known without the terminal.
+/// The cells of each character, as far as can be known without the terminal.
 pub fn widths(text: &str) -> impl Iterator<Item = usize> {
     text.graphemes(true).map(width)
 }
 
-/// The cells that one character (a grapheme) fills.
+/// The cells of one character (a grapheme).
 pub fn width(grapheme: &str) -> usize {
     grapheme.width().min(2)
 }
 
-/// Where the character after these would stand, on a terminal with so many columns.
+/// Where the next character would be, on a terminal with this many columns.
 pub fn spot_after(widths: impl IntoIterator<Item = usize>, columns: usize) -> Spot {
     let mut spot = Spot::default();
     for width in widths {
-        // A wide character does not stand half on one row.
+        // A wide character is never split between rows.
         if spot.column + width > columns {
             spot = Spot { row: spot.row + 1, column: 0 };
         }
@@ -40,9 +40,10 @@ pub fn spot_after(widths: impl IntoIterator<Item = usize>, columns: usize) -> Sp
     if spot.column >= columns { Spot { row: spot.row + 1, column: 0 } } else { spot }
 }
 
-/// Breaks a line between words into rows of at most so many columns. Colours take no room; a word that is too
-/// long for any row is left where it is for the terminal to break: an address can still be copied whole, and a
-/// language that has no spaces does not begin a new row for each text. Tabs become spaces.
+/// Breaks a line between words into rows of at most this many columns. Colours take no room. A word
+/// that is too long for any row is left for the terminal to break, so that a link can be copied as
+/// a whole, and a language without spaces does not begin a new row for each text. Tabs become
+/// spaces.
 pub fn wrap(line: &str, columns: usize) -> Vec<String> {
     let line = without_tabs(line);
     let indent = if columns >= 10 * INDENT { INDENT } else { 0 };
@@ -83,7 +84,7 @@ fn without_tabs(line: &str) -> String {
     out
 }
 
-/// The cells of a text that may have colours (`ESC [ … m`) in it.
+/// The cells of a text that may contain colours (`ESC [ … m`).
 fn visible_cells(text: &str) -> usize {
     let mut parts = text.split("\x1b[");
     let first = parts.next().unwrap_or_default();

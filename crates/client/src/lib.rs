@@ -21,7 +21,7 @@ pub mod rounds;
 pub mod remembered;
 pub mod trust;
 pub mod tls;
-pub mod places;
+pub mod endpoints;
 pub mod route;
 pub mod failure;
 mod password_file;

@@ -15,20 +15,20 @@ use crate::limits::{ANSWER_SILENCE, CLOSE_TIMEOUT, READ_BYTES, SILENCE, WRITE_TI
 use crate::route::{ConnectError, Opened};
 use crate::tls::Encryption;
 
-/// What the threads of the client tell its main thread.
+/// What the client's threads report to its main thread.
 #[derive(Debug)]
 pub enum Event {
-    /// The attempt to make connection number `.0` has come to its end.
+    /// The attempt to open connection number `.0` has ended.
     Opened(u64, Result<Opened, ConnectError>),
     /// Connection number `.0` received a line.
     Line(u64, String),
     /// Connection number `.0` was silent for a while.
     Silent(u64),
-    /// Connection number `.0` is over, and why.
+    /// Connection number `.0` has ended, and why.
     Broken(u64, String),
     /// The person answered a question.
     Input(Input),
-    /// Something happened at the full screen.
+    /// Something happened on the full screen.
     Screen(Happening),
 }
 
@@ -37,29 +37,29 @@ pub enum Event {
 pub enum Input {
     /// With a line, without its end.
     Line(String),
-    /// By leaving: with the end of input or Ctrl-C.
+    /// By leaving: end of input or Ctrl-C.
     Left(Leaving),
-    /// With a line that cannot be used, and why; the next one may do.
+    /// With an invalid line, and why; the next one may do.
     Unusable(String),
-    /// Not at all, since the input cannot be read.
+    /// Not at all: the input cannot be read.
     Failed(String),
 }
 
 /// How a person leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaving {
-    /// With the operation EX.
+    /// With the command EX.
     Exit,
     /// With the end of input (Ctrl-D).
     EndOfInput,
     /// With Ctrl-C.
     Interrupted,
-    /// With SIGTERM, by which somebody else ends the client.
+    /// With SIGTERM, sent by another program.
     Terminated,
 }
 
 impl Leaving {
-    /// Whether nothing else is to be done before.
+    /// Whether to leave without finishing anything.
     pub fn is_at_once(self) -> bool {
         matches!(self, Leaving::Interrupted | Leaving::Terminated)
     }
@@ -71,12 +71,13 @@ pub struct Link {
     stream: TcpStream,
     encryption: Option<Encryption>,
     received: Arc<AtomicU64>,
-    /// Which of the client's connections this is; its events carry the number.
+    /// The number of the connection, which its events carry.
     pub number: u64,
 }
 
 impl Link {
-    /// Takes over a connection, and sends what arrives to `events`, which blocks the reading when it is full.
+    /// Takes over a connection, and sends what arrives to `events`; reading stops while that queue
+    /// is full.
     ///
     /// # Errors
     /// If the system refuses a thread or socket option.
@@ -105,7 +106,7 @@ impl Link {
         Ok(link)
     }
 
-    /// How many bytes have come so far: also part of a line is a sign of life.
+    /// How many bytes have arrived: even part of a line is a sign of life.
     pub fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
     }
@@ -125,17 +126,18 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         if let Some(encryption) = &self.encryption {
-            // A courtesy, for which nobody has to wait.
+            // A courtesy that is not worth waiting for.
             let _ = self.stream.set_write_timeout(Some(CLOSE_TIMEOUT));
             let _ = self.stream.write_all(&encryption.goodbye());
         }
-        // Wakes the reading thread, which shares the socket; fails only if the socket is closed already.
+        // Wakes the reading thread, which shares the socket; fails only if the socket is closed
+        // already.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 
-/// The reading end of a connection, in a thread of its own. It never writes, so that a server that does not read
-/// cannot keep it from reading.
+/// The reading end of a connection, in a thread of its own. It never writes, so a server that does
+/// not read cannot block it.
 struct Reader {
     stream: TcpStream,
     encryption: Option<Encryption>,
@@ -145,12 +147,12 @@ struct Reader {
 }
 
 impl Reader {
-    /// Reads lines until the connection ends; gives the reason.
+    /// Reads lines until the connection ends; returns the reason.
     fn read(&mut self) -> io::Result<String> {
         let mut buffer = Vec::new();
         let mut chunk = vec![0; READ_BYTES];
         let mut asked = false;
-        // The end of the handshake may have brought lines with it.
+        // Lines may have arrived with the end of the handshake.
         let mut closed = self.take_in(&[], &mut buffer)?;
         loop {
             if let Some(reason) = self.tell(&mut buffer) {
@@ -186,7 +188,7 @@ impl Reader {
         }
     }
 
-    /// Appends what the received bytes say; true if nothing more will follow.
+    /// Appends the decrypted bytes; true if nothing follows.
     fn take_in(&self, received: &[u8], buffer: &mut Vec<u8>) -> io::Result<bool> {
         match &self.encryption {
             Some(encryption) => encryption.decrypt(received, buffer),
@@ -197,7 +199,7 @@ impl Reader {
         }
     }
 
-    /// Tells of each whole line; gives the reason if there is no use in reading on.
+    /// Reports each complete line; returns the reason if reading on is useless.
     fn tell(&self, buffer: &mut Vec<u8>) -> Option<String> {
         let mut start = 0;
         while let Some((bytes, consumed)) = line::next_line(&buffer[start..]) {

@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let outcome = parlor_client::run(&args).unwrap_or_else(|failure| {
-        // Without standard error there is nobody to be told; the exit code says it, too.
+        // Without standard error nobody can read it; the exit code says the same.
         let _ = writeln!(std::io::stderr(), "chatclient: {failure}");
         parlor_client::outcome_of(&failure)
     });

@@ -1,4 +1,4 @@
-//! The file that a script takes its password from.
+//! The password file of a script.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -7,13 +7,14 @@ use std::path::Path;
 use crate::failure::Failure;
 use crate::limits::PASSWORD_FILE_BYTES;
 
-/// The first line of the file, as editors of all kinds write one, and what the person should be told about it.
+/// The first line of the file, whichever editor wrote it, and what to tell the person about the
+/// file.
 pub(crate) fn read(path: &Path) -> Result<(String, Option<String>), Failure> {
     let unusable = |reason| Failure::PasswordFile { path: path.to_owned(), reason };
     let mut text = String::new();
     let read = File::open(path).and_then(|file| {
         let metadata = file.metadata()?;
-        // More than one line of any length is nothing that we want.
+        // More than one line of reasonable length is not a password file.
         file.take(PASSWORD_FILE_BYTES).read_to_string(&mut text)?;
         Ok(metadata)
     });
@@ -24,7 +25,7 @@ pub(crate) fn read(path: &Path) -> Result<(String, Option<String>), Failure> {
     }
 }
 
-/// Without a byte order mark, and without the line end of any system.
+/// Without a byte order mark and line end.
 fn first_line(text: &str) -> &str {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     text.split(['\r', '\n']).next().unwrap_or("")
@@ -33,7 +34,7 @@ fn first_line(text: &str) -> &str {
 #[cfg(unix)]
 fn warning(path: &Path, metadata: &Metadata) -> Option<String> {
     use std::os::unix::fs::PermissionsExt;
-    // Pipes, as shells make them for <(command), are nobody else's, whatever their mode says.
+    // Pipes made by shells for <(command) belong to nobody else, whatever their mode.
     let open = metadata.is_file() && metadata.permissions().mode() & 0o044 != 0;
     open.then(|| {
         let path = path.display();

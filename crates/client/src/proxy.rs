@@ -1,4 +1,4 @@
-//! The way through a SOCKS5 proxy (RFC 1928; user and password by RFC 1929).
+//! Connections through a SOCKS5 proxy (RFC 1928; user and password by RFC 1929).
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use crate::address::split_port;
 
-/// The port of a proxy where none is named.
+/// The default port of a proxy.
 const SOCKS_PORT: u16 = 1080;
 const VERSION: u8 = 5;
 const NO_LOGIN: u8 = 0;
@@ -20,12 +20,12 @@ pub struct Proxy {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// It looks up the server's name itself (`socks5h`).
+    /// It resolves the server's name (`socks5h`).
     pub resolves: bool,
     login: Option<(String, String)>,
 }
 
-// Logs and error messages must not have the password.
+// Logs and error messages must not contain the password.
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Proxy")
@@ -52,7 +52,8 @@ impl FromStr for Proxy {
 }
 
 impl Proxy {
-    /// The proxy that the environment names for this server: by `ALL_PROXY`, unless `NO_PROXY` names the server.
+    /// The proxy that the environment gives for this server: `ALL_PROXY`, unless `NO_PROXY` lists
+    /// the server.
     ///
     /// # Errors
     /// Why what it says is of no use, without its password.
@@ -91,7 +92,7 @@ impl Proxy {
         Ok(Proxy { host: host.to_owned(), port: port.unwrap_or(SOCKS_PORT), resolves, login })
     }
 
-    /// Asks the proxy, on a fresh connection to it, to go on to `target`.
+    /// Asks the proxy, over a fresh connection, to connect to `target`.
     ///
     /// # Errors
     /// If the proxy refuses, or is none.
@@ -118,7 +119,7 @@ impl Proxy {
         if outcome != 0 {
             return refused(why(outcome));
         }
-        // The address from which it goes on, which is nobody's concern here.
+        // The address it connects from does not matter here.
         match kind {
             1 => receive::<6>(stream).map(drop),
             4 => receive::<18>(stream).map(drop),
@@ -131,11 +132,11 @@ impl Proxy {
     }
 }
 
-/// Where a proxy should go on to.
+/// What a proxy should connect to.
 pub enum Target<'t> {
     /// An address.
     Address(SocketAddr),
-    /// A name that the proxy looks up, and a port.
+    /// A name that the proxy resolves, and a port.
     Name(&'t str, u16),
 }
 
@@ -167,7 +168,7 @@ impl Target<'_> {
 }
 
 fn log_in(stream: &mut (impl Read + Write), (user, password): &(String, String)) -> io::Result<()> {
-    // Their lengths were checked when they were read.
+    // The lengths were checked on input.
     let mut request = vec![1, user.len() as u8];
     request.extend(user.as_bytes());
     request.push(password.len() as u8);
@@ -206,7 +207,7 @@ fn why(outcome: u8) -> &'static str {
     }
 }
 
-/// The user and password of a URL, in which `%3A` stands for a colon and the like.
+/// The user and password of a URL, in which `%3A` is a colon, and so on.
 fn parse_login(text: &str) -> Result<(String, String), String> {
     let (user, password) = text.split_once(':').unwrap_or((text, ""));
     let login = (decode(user), decode(password));
@@ -230,7 +231,7 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Whether `NO_PROXY` names the host: itself, a domain that it is in, or `*`.
+/// Whether `NO_PROXY` lists the host: itself, a parent domain, or `*`.
 fn is_excepted(host: &str, list: &str) -> bool {
     let host = host.to_ascii_lowercase();
     list.split([',', ' ']).filter(|entry| !entry.is_empty()).any(|entry| {

@@ -1,4 +1,4 @@
-//! What was typed before, kept across sessions in a file that only its owner can read.
+//! The input history, kept across sessions in a file that only its owner can read.
 
 use std::collections::VecDeque;
 use std::fs::{self, OpenOptions};
@@ -11,23 +11,23 @@ use rustix::fs::OFlags;
 use crate::files;
 use crate::limits::{RECALL_BYTES, RECALL_LINES};
 
-/// Lines that were typed before, and the file they are kept in.
+/// Lines typed before, and their file.
 #[derive(Debug, Default)]
 pub struct Recall {
     lines: VecDeque<String>,
-    /// None if they are not kept.
+    /// None if they are not saved.
     path: Option<PathBuf>,
-    /// What was typed where nothing is shown: it is not kept, wherever else it is typed.
+    /// Input typed at hidden prompts, which is never saved, wherever it is typed.
     secrets: Vec<String>,
 }
 
 impl Recall {
-    /// Lines that are forgotten at the end.
+    /// A history that is discarded at the end.
     pub fn for_now() -> Recall {
         Recall::default()
     }
 
-    /// Lines that are kept in this file, which need not be there yet.
+    /// A history saved in this file, which may not exist yet.
     ///
     /// # Errors
     /// If the file or its folder cannot be read or made.
@@ -39,7 +39,7 @@ impl Recall {
         let mut too_long = false;
         match files::open(path)? {
             None => {}
-            // Who lets it lead to /dev/null wants nothing kept.
+            // Linking it to /dev/null is a way to keep no history.
             Some((_, false)) => return Ok(Recall::for_now()),
             Some((file, true)) => {
                 file.set_permissions(fs::Permissions::from_mode(0o600))?;
@@ -58,14 +58,14 @@ impl Recall {
         Ok(recall)
     }
 
-    /// Never keeps this from now on.
+    /// Never saves this from now on.
     pub fn hide(&mut self, secret: &str) {
         if !secret.is_empty() && !self.secrets.iter().any(|known| known == secret) {
             self.secrets.push(secret.to_owned());
         }
     }
 
-    /// Remembers a line, unless it begins with a space or has a secret among its words.
+    /// Adds a line, unless it begins with a space or contains a secret as a word.
     ///
     /// # Errors
     /// If the file cannot be written; then no further line is kept in it.
@@ -87,7 +87,7 @@ impl Recall {
         let Some(path) = self.path.take() else { return Ok(()) };
         let mut options = OpenOptions::new();
         options.append(true).create(true).mode(0o600);
-        // Should it have become a pipe, nobody waits for it.
+        // If it has become a pipe, do not wait for a reader.
         let mut file = options.custom_flags(files::flags(OFlags::NONBLOCK)).open(&path)?;
         file.write_all(format!("{}\n", escape(line)).as_bytes())?;
         self.path = Some(path);
@@ -99,24 +99,24 @@ impl Recall {
         self.lines.iter().map(String::as_str)
     }
 
-    /// The line that was typed `back` lines before now, from 1.
+    /// The line typed `back` lines ago, from 1.
     pub fn get(&self, back: usize) -> Option<&str> {
         let at = self.lines.len().checked_sub(back)?;
         self.lines.get(at).map(String::as_str)
     }
 
-    /// Replaces the file by one with the newest lines alone.
+    /// Replaces the file by one with only the newest lines.
     fn write_anew(&self, path: &Path) -> io::Result<()> {
         let new = path.with_extension(format!("{}.new", std::process::id()));
         let mut file = files::create(&new)?;
         let text: String = self.lines.iter().map(|line| escape(line) + "\n").collect();
         file.write_all(text.as_bytes())?;
-        // Where it is a link, it stays one.
+        // If it is a link, it stays one.
         fs::rename(&new, fs::canonicalize(path)?)
     }
 }
 
-/// A line of the file: a text of several lines is one.
+/// Encodes a text of several lines as one line of the file.
 fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "")
 }
@@ -131,7 +131,7 @@ fn unescape(line: &str) -> String {
                 Some(other) => text.push(other),
                 None => {}
             },
-            // Nothing that could do the terminal harm was written by this client.
+            // This client wrote nothing that could harm the terminal.
             other if other.is_control() && other != '\t' => {}
             other => text.push(other),
         }

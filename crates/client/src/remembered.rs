@@ -1,5 +1,5 @@
-//! Logins that are remembered: a certificate for each server, which the account there accepts instead of the password
-//! (SASL EXTERNAL). `chatclient login` makes one, `chatclient logout` removes it.
+//! Remembered logins: a certificate for each server, which the account there accepts instead of the
+//! password (SASL EXTERNAL). `chatclient login` creates one, `chatclient logout` removes it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use crate::files;
 use crate::limits::REMEMBERED_BYTES;
 
-/// Why a login cannot be remembered, or not be used.
+/// Why a login cannot be remembered or used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     /// There is no folder for it.
@@ -26,7 +26,7 @@ pub enum Unusable {
         /// What is wrong with it.
         reason: String,
     },
-    /// The certificate cannot be made.
+    /// The certificate cannot be created.
     #[error("cannot make a certificate: {0}")]
     Certificate(#[from] rcgen::Error),
 }
@@ -41,7 +41,7 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    /// The one for a server, if there is one.
+    /// The one for a server, if any.
     ///
     /// # Errors
     /// If its file cannot be used.
@@ -71,7 +71,7 @@ impl Remembered {
         }
     }
 
-    /// Makes a new one, which nobody knows yet.
+    /// Creates a new one, unknown to the server so far.
     ///
     /// # Errors
     /// If the certificate cannot be made.
@@ -84,7 +84,7 @@ impl Remembered {
         Ok((Remembered { user: user.to_owned(), certificate, key }, text))
     }
 
-    /// By which the account knows it.
+    /// The fingerprint by which the account knows it.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.certificate)
     }
@@ -95,7 +95,7 @@ impl Remembered {
     }
 }
 
-/// Keeps a login, readable for its owner alone.
+/// Saves a login, readable only by its owner.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -110,7 +110,7 @@ pub fn keep(server: &str, text: &str) -> Result<PathBuf, Unusable> {
     Ok(path)
 }
 
-/// Forgets a login.
+/// Deletes a login.
 ///
 /// # Errors
 /// If the file cannot be removed.
@@ -126,7 +126,7 @@ pub fn forget(server: &str) -> Result<(), Unusable> {
 
 /// The file in the data folder of the environment: `XDG_DATA_HOME`, or else `.local/share` in `HOME`.
 fn path(server: &str) -> Result<PathBuf, Unusable> {
-    // As the XDG specification has it, a relative path counts as none.
+    // According to the XDG specification, a relative path counts as none.
     let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || folder("HOME").map(|home| home.join(".local/share"));
     let data = folder("XDG_DATA_HOME").or_else(home).ok_or(Unusable::NoFolder)?;

@@ -1,5 +1,5 @@
-//! With how many rounds of key derivation (SCRAM's iterations) each account's password was proved before. Fewer make
-//! it easier to guess for who has taken the server's place and hears the proof, so they are refused.
+//! The SCRAM iteration count of each account's password. A lower one would make the password easier
+//! to guess for an impostor who sees the proof, so it is refused.
 
 use std::collections::HashMap;
 
@@ -18,14 +18,14 @@ impl Rounds {
         Rounds { server, known_hosts }
     }
 
-    /// The most rounds seen for each account, by the user's name in lower case. What cannot be read counts as
-    /// nothing, as for somebody who is new here.
+    /// The highest count seen for each account, by user name in lower case. If the file is
+    /// unreadable, none.
     pub fn seen(&self) -> HashMap<String, u32> {
         let lines = self.known_hosts.as_ref().ok().and_then(|file| file.read().ok());
         lines.map_or_else(HashMap::new, |lines| lines.accounts(&self.server))
     }
 
-    /// Remembers what was seen, if it is more than before.
+    /// Records a count, if it is higher than before.
     ///
     /// # Errors
     /// Why it cannot be remembered.

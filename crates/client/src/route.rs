@@ -1,4 +1,4 @@
-//! The way to the server: its address, and how what is said on the way is protected.
+//! How to reach the server: its address, proxy and encryption.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -8,9 +8,9 @@ use std::time::Duration;
 use proto::node::Node;
 
 use crate::args::Args;
+use crate::endpoints::{Endpoint, Endpoints};
 use crate::known_hosts::{KnownHosts, server_name};
 use crate::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, NODE_TIMEOUT};
-use crate::places::{Place, Places};
 use crate::proxy::{Proxy, Target};
 use crate::remembered::Remembered;
 use crate::tls::{Encryption, HandshakeError, Limited, Tls};
@@ -19,12 +19,12 @@ use crate::trust::{Refusal, Trust};
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The name has no address.
+    /// The name does not resolve.
     #[error("cannot resolve host {host:?} ({source})")]
     UnknownHost {
         /// The name as given.
         host: String,
-        /// What the resolver said.
+        /// The resolver's error.
         source: io::Error,
     },
     /// No address of the host answers.
@@ -32,27 +32,27 @@ pub enum ConnectError {
     Unreachable {
         /// The last address tried.
         address: SocketAddr,
-        /// What the network said.
+        /// The network error.
         source: io::Error,
     },
-    /// The proxy cannot be used, or does not go on to the server.
+    /// The proxy cannot be used, or does not connect to the server.
     #[error("cannot use the proxy {proxy}: {reason}")]
     Proxy {
         /// The proxy's host and port.
         proxy: String,
-        /// What it said, or what is wrong.
+        /// Its answer, or what is wrong.
         reason: String,
     },
-    /// What the environment says about a proxy cannot be used.
+    /// The environment's proxy setting is invalid.
     #[error("{0}")]
     NoProxy(String),
-    /// It takes the connection, and says nothing.
+    /// It accepted the connection, and said nothing.
     #[error("{server} does not answer")]
     Silent {
         /// The host and port.
         server: String,
     },
-    /// It closes the connection without having said why.
+    /// It closed the connection without a reason.
     #[error("{server} {how} during the TLS handshake")]
     Closed {
         /// The host and port.
@@ -60,10 +60,10 @@ pub enum ConnectError {
         /// How it ended.
         how: &'static str,
     },
-    /// The server is not the one that it should be.
+    /// The server is not the right one.
     #[error(transparent)]
     Untrusted(Refusal),
-    /// What answers does not speak TLS, and did not before.
+    /// The peer does not speak TLS, and never did.
     #[error(
         "{server} does not speak TLS ({reason}). To connect without encryption, use --plaintext"
     )]
@@ -84,15 +84,15 @@ pub enum ConnectError {
         /// What it did instead.
         reason: String,
     },
-    /// The encryption could not be agreed on.
+    /// No agreement on the encryption.
     #[error("cannot set up encryption with {server}: {source}")]
     Handshake {
         /// The host and port.
         server: String,
-        /// What the handshake said.
+        /// The TLS error.
         source: rustls::Error,
     },
-    /// It has as many connections as it takes, from here or in all.
+    /// It has the maximum number of connections, from here or in all.
     #[error("the server is not accepting more connections from here right now; try again later")]
     Full,
     /// The remembered login cannot be read.
@@ -106,32 +106,32 @@ pub enum ConnectError {
     NoChance(#[from] getrandom::Error),
 }
 
-/// Where the server is, and how to talk to it.
+/// Where the server is, and how to connect to it.
 #[derive(Debug)]
 pub struct Route {
     host: String,
     port: u16,
-    /// None to talk to it in plaintext.
+    /// None for plaintext.
     tls: Option<Tls>,
     proxy: Option<Proxy>,
     remembered: Option<Arc<Remembered>>,
-    /// Changed by whoever hears of nodes, read by the thread that connects.
-    places: Mutex<Places>,
+    /// Changed when nodes are announced, read by the connecting thread.
+    endpoints: Mutex<Endpoints>,
 }
 
-/// A connection that is open, and where encryption was agreed on, if it should be.
+/// An open connection, after the TLS handshake, if any.
 #[derive(Debug)]
 pub struct Opened {
     /// The connection.
     pub stream: TcpStream,
     /// Its encryption; none in plaintext.
     pub encryption: Option<Encryption>,
-    /// What the person should be told, each a sentence.
+    /// What to tell the person, a sentence each.
     pub told: Vec<String>,
 }
 
 impl Route {
-    /// The route that the command line and the environment give.
+    /// The route given by the command line and the environment.
     ///
     /// # Errors
     /// [`ConnectError::NoProxy`].
@@ -147,16 +147,16 @@ impl Route {
             let trust = Trust::new(host, port, args.fingerprint, known_hosts);
             Tls::new(host, trust, remembered.clone())
         });
-        let places = Mutex::new(Places::new(host, port));
-        Ok(Route { host: host.to_owned(), port, tls, proxy, remembered, places })
+        let endpoints = Mutex::new(Endpoints::new(host, port));
+        Ok(Route { host: host.to_owned(), port, tls, proxy, remembered, endpoints })
     }
 
-    /// Whose login is remembered for this server, and to be used.
+    /// The user of the remembered login, if it is to be used.
     pub fn remembered_user(&self) -> Option<&str> {
         self.remembered.as_ref().map(|remembered| &*remembered.user)
     }
 
-    /// The server, as messages and the file of known servers name it.
+    /// The server's name in messages and in the file of known servers.
     pub fn server(&self) -> String {
         server_name(&self.host, self.port)
     }
@@ -166,93 +166,100 @@ impl Route {
         self.tls.is_none()
     }
 
-    /// The server has told of its nodes, over a connection that was trusted.
+    /// Stores the nodes that the server announced over a trusted connection.
     pub fn learn(&self, nodes: &[Node]) {
-        self.places().learn(nodes);
+        self.endpoints().learn(nodes);
     }
 
-    /// The last connection has come to a login.
+    /// The last connection got as far as a login.
     pub fn logged_in(&self) {
-        self.places().logged_in();
+        self.endpoints().logged_in();
     }
 
-    /// Whether there is another node to go to.
+    /// Whether there is another node.
     pub fn has_others(&self) -> bool {
-        self.places().has_others()
+        self.endpoints().has_others()
     }
 
-    fn places(&self) -> MutexGuard<'_, Places> {
-        // Whatever a thread was at, the list is whole.
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn endpoints(&self) -> MutexGuard<'_, Endpoints> {
+        // A panic elsewhere cannot have left the list half changed.
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Connects, up to the point where lines can be sent: to the server as it was named or served last, or else to one of
-    /// its other nodes.
+    /// Connects, up to the point where lines can be sent: to the endpoint used last or given, or
+    /// else to another node.
     ///
     /// # Errors
     /// If the host is unknown, nothing listens there, or what does is not to be trusted or does not speak TLS. Of several
-    /// places, why the first one cannot be used.
+    /// endpoints, why the first one cannot be used.
     pub fn open(&self) -> Result<Opened, ConnectError> {
         let mut chance = [0; 8];
         getrandom::fill(&mut chance)?;
-        let order = self.places().order(u64::from_le_bytes(chance));
-        // With somewhere else to go, nobody waits long for one.
+        let order = self.endpoints().order(u64::from_le_bytes(chance));
+        // With alternatives, no endpoint gets much time.
         let patience = (order.len() > 1).then_some(NODE_TIMEOUT);
         let mut failed = None;
-        for place in order {
-            match self.open_at(&place, patience) {
+        for endpoint in order {
+            match self.open_at(&endpoint, patience) {
                 Ok(opened) => {
-                    self.places().connected(place);
+                    self.endpoints().connected(endpoint);
                     return Ok(opened);
                 }
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        Err(failed.expect("there is at least one place"))
+        Err(failed.expect("there is at least one endpoint"))
     }
 
-    /// Connects to the first address of a place that answers and, where encryption is wanted, proves who it is.
-    fn open_at(&self, place: &Place, patience: Option<Duration>) -> Result<Opened, ConnectError> {
-        let tls = self.tls.as_ref().map(|tls| self.tls_at(tls, place, patience));
+    /// Connects to the first address of an endpoint that answers and, with encryption, performs the
+    /// handshake.
+    fn open_at(
+        &self,
+        endpoint: &Endpoint,
+        patience: Option<Duration>,
+    ) -> Result<Opened, ConnectError> {
+        let tls = self.tls.as_ref().map(|tls| self.tls_at(tls, endpoint, patience));
         let connect = patience.unwrap_or(CONNECT_TIMEOUT);
         let agree = |stream: TcpStream| {
             stream.set_nodelay(true)?;
             let (encryption, mut told) = match &tls {
                 Some(tls) => {
                     let agreed = tls.handshake(&stream);
-                    let agreed = agreed.map_err(|error| failed(tls, place, error))?;
+                    let agreed = agreed.map_err(|error| failed(tls, endpoint, error))?;
                     (Some(agreed.0), agreed.1)
                 }
                 None => (None, Vec::from_iter(self.warning(stream.peer_addr()?))),
             };
-            if !self.places().is_named(place) {
-                let server = server_name(&place.host, place.port);
+            if !self.endpoints().is_named(endpoint) {
+                let server = server_name(&endpoint.host, endpoint.port);
                 told.push(format!("Connected to {server}, another node of the server."));
             }
             Ok(Opened { stream, encryption, told })
         };
         let Some(proxy) = &self.proxy else {
-            return first(&place.host, place.port, |address| agree(reach(address, connect)?));
+            return first(&endpoint.host, endpoint.port, |address| agree(reach(address, connect)?));
         };
-        if proxy.resolves && place.host.parse::<IpAddr>().is_err() {
-            return agree(through(proxy, &Target::Name(&place.host, place.port))?);
+        if proxy.resolves && endpoint.host.parse::<IpAddr>().is_err() {
+            return agree(through(proxy, &Target::Name(&endpoint.host, endpoint.port))?);
         }
-        first(&place.host, place.port, |address| agree(through(proxy, &Target::Address(address))?))
+        first(&endpoint.host, endpoint.port, |address| {
+            agree(through(proxy, &Target::Address(address))?)
+        })
     }
 
-    /// The encryption with a place. What the server has told of its nodes counts: a certificate that it vouches for is as
-    /// good as its own; of another node's address nothing else does but an authority.
-    fn tls_at(&self, tls: &Tls, place: &Place, patience: Option<Duration>) -> Tls {
-        let places = self.places();
-        let listed = places.nodes().iter().filter_map(|node| node.fingerprint).collect();
-        let trust = match places.is_named(place) {
+    /// The encryption for an endpoint. A certificate that the server announced for a node counts
+    /// like its own; otherwise another node's certificate needs a CA.
+    fn tls_at(&self, tls: &Tls, endpoint: &Endpoint, patience: Option<Duration>) -> Tls {
+        let endpoints = self.endpoints();
+        let listed = endpoints.nodes().iter().filter_map(|node| node.fingerprint).collect();
+        let trust = match endpoints.is_named(endpoint) {
             true => tls.trust.or_listed(listed),
-            false => tls.trust.of_node(&place.host, place.port, listed),
+            false => tls.trust.of_node(&endpoint.host, endpoint.port, listed),
         };
-        tls.to(&place.host, trust, patience.unwrap_or(HANDSHAKE_TIMEOUT))
+        tls.to(&endpoint.host, trust, patience.unwrap_or(HANDSHAKE_TIMEOUT))
     }
 
-    /// What to say about plaintext that leaves this machine.
+    /// A warning about plaintext that leaves this machine.
     fn warning(&self, address: SocketAddr) -> Option<String> {
         let leaves = self.proxy.is_some() || !address.ip().to_canonical().is_loopback();
         leaves.then(|| {
@@ -264,11 +271,11 @@ impl Route {
     }
 }
 
-fn failed(tls: &Tls, place: &Place, error: HandshakeError) -> ConnectError {
-    let server = server_name(&place.host, place.port);
+fn failed(tls: &Tls, endpoint: &Endpoint, error: HandshakeError) -> ConnectError {
+    let server = server_name(&endpoint.host, endpoint.port);
     match error {
         HandshakeError::Untrusted(refusal) => ConnectError::Untrusted(refusal),
-        // Whoever stands in between would like to hear that plaintext is the remedy.
+        // An attacker in between would like the person to switch to plaintext.
         HandshakeError::NoTls(reason) if tls.trust.is_known() => {
             ConnectError::NoTlsAnyMore { server, reason }
         }
@@ -281,7 +288,7 @@ fn failed(tls: &Tls, place: &Place, error: HandshakeError) -> ConnectError {
     }
 }
 
-/// The login that is remembered for the server, unless another one is given.
+/// The remembered login for the server, unless another user is given.
 fn remembered(args: &Args) -> Result<Option<Remembered>, ConnectError> {
     if args.plaintext || args.password_file.is_some() {
         return Ok(None);
@@ -298,7 +305,8 @@ fn reach(address: SocketAddr, patience: Duration) -> Result<TcpStream, ConnectEr
     connected.map_err(|source| ConnectError::Unreachable { address, source })
 }
 
-/// The first address of the host to which `connect` succeeds; or else what went wrong at one that answers.
+/// The first address of the host to which `connect` succeeds; otherwise the error of an address
+/// that answered.
 fn first<T>(
     host: &str,
     port: u16,
@@ -341,9 +349,9 @@ mod tests {
     #[test]
     fn plaintext_that_leaves_the_machine_is_warned_of() {
         let host = "chat.example".to_owned();
-        let places = Mutex::new(Places::new(&host, 9999));
+        let endpoints = Mutex::new(Endpoints::new(&host, 9999));
         let (tls, proxy, remembered) = (None, None, None);
-        let mut route = Route { host, port: 9999, tls, proxy, remembered, places };
+        let mut route = Route { host, port: 9999, tls, proxy, remembered, endpoints };
         let warning = |address: &str| route.warning(address.parse().unwrap());
         for own in ["127.0.0.1:9999", "127.8.8.8:9999", "[::1]:9999", "[::ffff:127.0.0.1]:9999"] {
             assert_eq!(warning(own), None, "{own}");

@@ -1,5 +1,5 @@
-//! What the terminal shows of the question and its answer. Pure: it gives the bytes to write, and never
-//! clears anything above the first row of the question.
+//! Draws the question and its answer on the terminal. Pure: it returns the bytes to write, and
+//! never clears anything above the first row of the question.
 
 use std::fmt::Write;
 
@@ -26,7 +26,7 @@ pub struct Size {
 pub struct Line<'a> {
     /// The question.
     pub prompt: &'a str,
-    /// The answer so far, as far as it may be seen.
+    /// The visible part of the answer so far.
     pub text: &'a str,
     /// Where the cursor is, in bytes of the text.
     pub cursor: usize,
@@ -34,7 +34,7 @@ pub struct Line<'a> {
 
 /// What is drawn.
 #[derive(Debug)]
-struct Drawn {
+struct DrawnPrompt {
     prompt: String,
     text: String,
     /// In bytes of the text.
@@ -47,27 +47,28 @@ struct Drawn {
     column: usize,
 }
 
-/// The part of the terminal that the question stands on.
+/// The part of the terminal that the question occupies.
 #[derive(Debug)]
 pub struct Screen {
     size: Size,
-    /// None where no question stands: then the cursor is at the beginning of a row.
-    drawn: Option<Drawn>,
-    /// Since the terminal changed its size: whether it has moved the text to fit, which only the cursor's column tells.
-    moved: Option<Moved>,
-    /// Whether the terminal breaks its rows anew to fit, once that is known.
+    /// None if there is no question: then the cursor is at the beginning of a row.
+    drawn: Option<DrawnPrompt>,
+    /// Set after a resize, until the cursor's column shows whether the terminal has rewrapped the
+    /// text.
+    moved: Option<ResizedCursor>,
+    /// Whether the terminal rewraps its rows, once known.
     flows: Option<bool>,
-    /// What is drawn need not be there any more.
+    /// What was drawn may be gone.
     stale: bool,
 }
 
 #[derive(Debug)]
-struct Moved {
-    /// Where the cursor is if the rows are as they were.
+struct ResizedCursor {
+    /// Where the cursor is if the rows were not rewrapped.
     stayed: Spot,
-    /// Where it is if they were broken anew.
+    /// Where it may be if they were.
     flowed: Vec<Spot>,
-    /// How often the terminal was asked; only its last answer is about the size it has now.
+    /// How often the terminal was asked; only the last answer is about its current size.
     asked: usize,
 }
 
@@ -77,12 +78,12 @@ impl Screen {
         Screen { size, drawn: None, moved: None, flows: None, stale: false }
     }
 
-    /// Whether nothing may be written until [`Screen::cursor_is_at`] has been told.
+    /// Whether nothing may be written until [`Screen::cursor_is_at`] was called.
     pub fn is_waiting(&self) -> bool {
         self.moved.is_some()
     }
 
-    /// Draws the line unless it stands there as it is.
+    /// Draws the line unless it is on the screen already.
     pub fn draw_changes(&mut self, line: &Line<'_>, out: &mut String) {
         let is_same = self.drawn.as_ref().is_some_and(|drawn| {
             drawn.prompt == line.prompt && drawn.text == line.text && drawn.cursor == line.cursor
@@ -92,14 +93,14 @@ impl Screen {
         }
     }
 
-    /// Draws the line where it stands, or at the cursor if it does not yet.
+    /// Draws the line in its place, or at the cursor if it has none yet.
     pub fn draw(&mut self, line: &Line<'_>, out: &mut String) {
         self.go_to_first_row(out);
-        let shown = Shown::of(line, self.size);
+        let shown = VisibleLine::of(line, self.size);
         out.push_str(&shown.text);
         let end = spot_after(shown.widths.iter().copied(), self.size.columns);
         if end.row > 0 && end.column == 0 {
-            // The terminal goes to the next row only with the next character.
+            // The terminal wraps only at the next character.
             out.push_str(" \r");
         }
         out.push_str(CLEAR_BELOW);
@@ -109,7 +110,7 @@ impl Screen {
         up(end.row - cursor.row.min(end.row), out);
         to_column(cursor.column, out);
         self.stale = false;
-        self.drawn = Some(Drawn {
+        self.drawn = Some(DrawnPrompt {
             prompt: line.prompt.to_owned(),
             text: line.text.to_owned(),
             cursor: line.cursor,
@@ -119,7 +120,7 @@ impl Screen {
         });
     }
 
-    /// Writes lines above the question, which is taken away; [`Screen::draw`] brings it back.
+    /// Writes lines above the question, which is erased; [`Screen::draw`] redraws it.
     pub fn print_above(&mut self, lines: &[String], out: &mut String) {
         self.erase(out);
         for line in lines {
@@ -130,7 +131,7 @@ impl Screen {
         }
     }
 
-    /// Takes the question away; the cursor is where it began.
+    /// Erases the question; the cursor is where it began.
     pub fn erase(&mut self, out: &mut String) {
         if self.drawn.is_some() {
             self.go_to_first_row(out);
@@ -139,14 +140,14 @@ impl Screen {
         self.drawn = None;
     }
 
-    /// The answer is given: leaves it on the screen, and goes to the row below.
+    /// The answer is complete: leaves it on the screen, and moves to the row below.
     pub fn finish(&mut self, line: &Line<'_>, out: &mut String) {
         self.draw(&Line { cursor: line.text.len(), ..*line }, out);
         out.push_str("\r\n");
         self.drawn = None;
     }
 
-    /// Somebody else has written below the question: it is drawn anew in the cursor's row.
+    /// Other output is below the question: it is redrawn in the cursor's row.
     pub fn start_over(&mut self) {
         self.moved = None;
         self.stale = true;
@@ -162,8 +163,8 @@ impl Screen {
         self.moved = None;
     }
 
-    /// The terminal has another size now. It may have asked where the cursor is; then nothing can be drawn before the
-    /// answer is there.
+    /// The terminal was resized. It may have to be asked for the cursor's position; then nothing
+    /// can be drawn before the answer.
     pub fn resize(&mut self, size: Size, out: &mut String) {
         let columns = std::mem::replace(&mut self.size, size).columns;
         self.stale = true;
@@ -181,12 +182,12 @@ impl Screen {
             return;
         }
         let asked = self.moved.as_ref().map_or(0, |moved| moved.asked) + 1;
-        self.moved = Some(Moved { stayed, flowed, asked });
+        self.moved = Some(ResizedCursor { stayed, flowed, asked });
         out.push_str(WHERE);
     }
 
-    /// The terminal has said in which column (from 0) the cursor is, or nothing (none). In doubt the question is taken to
-    /// have fewer rows, so that nothing else is cleared.
+    /// The terminal has reported the cursor's column (from 0), or not answered (none). If in doubt
+    /// the question is assumed to have fewer rows, so that nothing else is cleared.
     pub fn cursor_is_at(&mut self, column: Option<usize>) {
         let Some(mut moved) = self.moved.take() else { return };
         moved.asked = moved.asked.saturating_sub(1);
@@ -194,7 +195,7 @@ impl Screen {
             self.moved = Some(moved);
             return;
         }
-        let Moved { stayed, flowed, .. } = moved;
+        let ResizedCursor { stayed, flowed, .. } = moved;
         let is_there = |spot: &&Spot| Some(spot.column) == column;
         let if_stayed = Some(&stayed).filter(is_there).map(|spot| spot.row);
         let if_flowed = flowed.iter().filter(is_there).map(|spot| spot.row).min();
@@ -223,7 +224,7 @@ impl Screen {
     }
 }
 
-/// Where the next character stands, which may have to go to the next row.
+/// Where the next character goes, possibly to the next row.
 fn spot_of_next(before: &[usize], rest: impl Iterator<Item = usize>, columns: usize) -> Spot {
     let spot = spot_after(before.iter().copied(), columns);
     match rest.into_iter().next() {
@@ -232,8 +233,8 @@ fn spot_of_next(before: &[usize], rest: impl Iterator<Item = usize>, columns: us
     }
 }
 
-/// What is shown of a line: all of it if that fits the screen.
-struct Shown {
+/// The visible part of a line: all of it if it fits.
+struct VisibleLine {
     text: String,
     /// The cells of each of its characters.
     widths: Vec<usize>,
@@ -241,15 +242,16 @@ struct Shown {
     cursor: usize,
 }
 
-impl Shown {
-    fn of(line: &Line<'_>, size: Size) -> Shown {
+impl VisibleLine {
+    fn of(line: &Line<'_>, size: Size) -> VisibleLine {
         let mut parts: Vec<&str> = line.prompt.graphemes(true).collect();
         let (before, after) = line.text.split_at(line.cursor);
         parts.extend(before.graphemes(true).map(visible));
         let mut cursor = parts.len();
         parts.extend(after.graphemes(true).map(visible));
         let mut widths: Vec<usize> = parts.iter().map(|part| width(part)).collect();
-        // A row less than there is, for the cursor after the end; wide characters may leave a cell free.
+        // One row less than there are, for the cursor after the end; wide characters may leave a
+        // cell free.
         let room = size.rows.saturating_sub(1).max(1) * size.columns.saturating_sub(1).max(1);
         if widths.iter().sum::<usize>() > room {
             let (from, to) = window(&widths, cursor, room);
@@ -257,11 +259,11 @@ impl Shown {
             widths = widths[from..to].to_vec();
             cursor -= from;
         }
-        Shown { text: parts.concat(), widths, cursor }
+        VisibleLine { text: parts.concat(), widths, cursor }
     }
 }
 
-/// Which characters to show if they do not fit all: those around the cursor.
+/// Which characters to show if not all fit: those around the cursor.
 fn window(widths: &[usize], cursor: usize, room: usize) -> (usize, usize) {
     let (mut from, mut to, mut left) = (cursor, cursor, room);
     while from > 0 && widths[from - 1] <= left && left > room / 4 {
@@ -279,7 +281,8 @@ fn window(widths: &[usize], cursor: usize, room: usize) -> (usize, usize) {
     (from, to)
 }
 
-/// How a character of the answer is shown: a line end and a tab as a sign, and nothing that the terminal would obey.
+/// How a character of the answer is shown: line ends and tabs as signs, and nothing the terminal
+/// would act on.
 fn visible(grapheme: &str) -> &str {
     let mut characters = grapheme.chars();
     match (characters.next(), characters.next()) {

@@ -12,7 +12,8 @@ use crate::link::{Event, Input, Leaving};
 use crate::question::Question;
 use crate::tty::end_at_once;
 
-/// Ends the script in good order at Ctrl-C and SIGTERM: what was not confirmed is named. At a second one it ends at once.
+/// Ends the script in an orderly way on Ctrl-C and SIGTERM: unconfirmed messages are listed. The
+/// second one ends it at once.
 ///
 /// # Errors
 /// If the system refuses the handler.
@@ -29,11 +30,11 @@ pub fn watch_interrupts(events: SyncSender<Event>) -> io::Result<()> {
     Ok(())
 }
 
-/// Answers questions from standard input until nobody asks any more. Prompts go to standard error.
+/// Answers questions from standard input until no more are asked. Prompts go to standard error.
 pub fn answer(questions: &Receiver<Question>, events: &SyncSender<Event>) {
     let mut input = io::stdin().lock();
     for question in questions {
-        // Without standard error there is nobody to see the prompt, and the answer comes all the same.
+        // Without standard error nobody sees the prompt, but the answer arrives all the same.
         let _ = writeln!(io::stderr(), "{}", question.prompt().trim_end());
         let answer = next_line(&mut input).unwrap_or_else(|error| Input::Failed(error.to_string()));
         if events.send(Event::Input(answer)).is_err() {

@@ -1,4 +1,4 @@
-//! The newest msgids that arrived, so that nothing is shown twice after a reconnect.
+//! The newest msgids received, so that nothing is shown twice after a reconnect.
 
 use std::collections::{HashSet, VecDeque};
 

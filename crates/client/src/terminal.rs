@@ -1,5 +1,5 @@
-//! Standard input that is a terminal, in a thread of its own: lines are edited, and what arrives meanwhile
-//! appears above them.
+//! Standard input as a terminal, in a thread of its own: lines are edited, and output appears above
+//! them.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
@@ -22,7 +22,7 @@ use crate::recall::Recall;
 use crate::screen::{Line, Screen};
 use crate::tty::{Signals, Tty, die_of, end_at_once, stop_group, wake};
 
-/// How soon to try again to give an answer that nobody had room for.
+/// How soon to retry delivering an answer when the queue is full.
 const RETRY: Duration = Duration::from_millis(20);
 
 enum Order {
@@ -30,7 +30,7 @@ enum Order {
     Show(String),
 }
 
-/// The terminal, and the thread that has it. Dropping it gives the terminal back.
+/// The terminal and its thread. Dropping it restores the terminal.
 #[derive(Debug)]
 pub struct Terminal {
     orders: Option<SyncSender<Order>>,
@@ -39,7 +39,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Takes hold of the terminal; answers go to `events`.
+    /// Takes over the terminal; answers go to `events`.
     ///
     /// # Errors
     /// If the system refuses it, or a thread.
@@ -104,7 +104,7 @@ impl Drop for Terminal {
         self.orders = None;
         wake(&self.waker);
         if let Some(thread) = self.thread.take() {
-            // Were there a panic in it, it would have been told.
+            // A panic in it has been reported already.
             let _ = thread.join();
         }
     }
@@ -121,36 +121,36 @@ struct Worker {
     editor: Editor,
     decoder: Decoder,
     question: Option<Question>,
-    /// The questions of the login that were asked already.
+    /// The login questions asked so far.
     asked: Vec<Question>,
-    /// What was typed before anybody asked.
+    /// What was typed before any question.
     ahead: VecDeque<Press>,
-    /// What is to be shown above the question.
+    /// Lines to show above the question.
     lines: Vec<String>,
-    /// What there was no room for among the events.
+    /// The answer that did not fit into the queue.
     answer: Option<Input>,
-    /// Ctrl-C was pressed, or SIGTERM came, and nothing was asked since.
+    /// Ctrl-C was pressed, or SIGTERM arrived, and nothing was asked since.
     interrupted: bool,
-    /// When a key that has begun is taken for whole.
+    /// When an incomplete key sequence is taken as complete.
     key_by: Option<Instant>,
-    /// The signal that let us go on after a stop may still come.
+    /// The signal that continued us after a stop may still arrive.
     going_on: bool,
-    /// Until when the terminal may say where its cursor is.
+    /// Until when the terminal may report its cursor's position.
     position_by: Option<Instant>,
     out: String,
 }
 
 /// Why the thread ends.
-enum Over {
-    /// Nobody needs it any more.
+enum ThreadEnd {
+    /// It is no longer needed.
     Done,
     /// The terminal is gone.
     Gone(io::Error),
 }
 
-impl From<io::Error> for Over {
-    fn from(error: io::Error) -> Over {
-        Over::Gone(error)
+impl From<io::Error> for ThreadEnd {
+    fn from(error: io::Error) -> ThreadEnd {
+        ThreadEnd::Gone(error)
     }
 }
 
@@ -161,27 +161,27 @@ impl Worker {
                 break over;
             }
         };
-        if let Over::Gone(error) = over {
+        if let ThreadEnd::Gone(error) = over {
             self.tty.give_back();
-            // The receiver ends when it takes this, or has ended.
+            // The receiver ends on this message, or has ended.
             let _ = self.events.send(Event::Input(Input::Failed(error.to_string())));
             return;
         }
         self.print();
         if self.editor.text().is_empty() && !self.tty.is_dumb {
-            // Nobody will take an answer any more.
+            // Nobody takes answers any more.
             self.find_the_question();
             self.screen.erase(&mut self.out);
         } else {
             self.put_the_question_away();
         }
-        // A terminal that takes nothing any more is gone, and needs nothing.
+        // A terminal that accepts no output is gone.
         let _ = self.flush();
         self.tty.give_back();
     }
 
-    /// Waits until there is something to do, and does it.
-    fn turn(&mut self) -> Result<(), Over> {
+    /// Waits for something to do, and does it.
+    fn turn(&mut self) -> Result<(), ThreadEnd> {
         let keys = self.signals.wait(self.timeout())?;
         self.obey_signals()?;
         let mut presses = Vec::new();
@@ -215,7 +215,7 @@ impl Worker {
         [first, answer].into_iter().flatten().min()
     }
 
-    fn obey_signals(&mut self) -> Result<(), Over> {
+    fn obey_signals(&mut self) -> Result<(), ThreadEnd> {
         if let Some(signal) = self.signals.end() {
             self.put_the_question_away();
             // It may be gone already.
@@ -229,7 +229,7 @@ impl Worker {
         if self.signals.came(SIGCONT) {
             self.tty.take()?;
             if !std::mem::take(&mut self.going_on) {
-                // Stopped by a signal that asks nobody: others have written below the question.
+                // Stopped by a signal that cannot be caught: other output is below the question.
                 self.screen.start_over();
             }
             self.resize();
@@ -253,7 +253,7 @@ impl Worker {
         }
     }
 
-    fn suspend(&mut self) -> Result<(), Over> {
+    fn suspend(&mut self) -> Result<(), ThreadEnd> {
         self.put_the_question_away();
         self.flush()?;
         self.tty.stop()?;
@@ -262,7 +262,7 @@ impl Worker {
         Ok(())
     }
 
-    fn read(&mut self, presses: &mut Vec<Press>) -> Result<(), Over> {
+    fn read(&mut self, presses: &mut Vec<Press>) -> Result<(), ThreadEnd> {
         let mut bytes = [0; 4096];
         match io::stdin().lock().read(&mut bytes) {
             Ok(0) if self.tty.is_dumb => self.end_of_input(),
@@ -279,8 +279,8 @@ impl Worker {
         self.give(Input::Left(Leaving::EndOfInput));
     }
 
-    /// Takes a key in, or keeps it for the next question.
-    fn take_press(&mut self, press: Press) -> Result<(), Over> {
+    /// Handles a key, or keeps it for the next question.
+    fn take_press(&mut self, press: Press) -> Result<(), ThreadEnd> {
         match press {
             Press::Csi(Csi::Cursor(Cursor::ActivePositionReport { col, .. })) => {
                 self.screen.cursor_is_at(Some(usize::from(col.get_zero_based())));
@@ -292,7 +292,7 @@ impl Worker {
                 Some(Act::Interrupt) => self.interrupt(Leaving::Interrupted),
                 Some(Act::Suspend) => {
                     stop_group()?;
-                    // Our own turn comes with the signal.
+                    // We continue with the signal.
                 }
                 Some(Act::Quit) => {
                     self.put_the_question_away();
@@ -315,7 +315,7 @@ impl Worker {
         }
     }
 
-    /// Ctrl-C or SIGTERM: whoever waits is told; a second time there is no waiting.
+    /// Ctrl-C or SIGTERM: the waiting side is told; the second time nothing waits.
     fn interrupt(&mut self, how: Leaving) {
         self.ahead.clear();
         if self.interrupted {
@@ -329,11 +329,11 @@ impl Worker {
         self.give(Input::Left(how));
     }
 
-    fn obey_orders(&mut self) -> Result<(), Over> {
+    fn obey_orders(&mut self) -> Result<(), ThreadEnd> {
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Ask(question)) => {
-                    // What was typed for the answer to a question must not answer another one.
+                    // What was typed for one question must not answer another.
                     if question.is_of_login() {
                         if self.asked.contains(&question) {
                             self.ahead.clear();
@@ -353,13 +353,13 @@ impl Worker {
                 }
                 Ok(Order::Show(line)) => self.lines.push(line),
                 Err(TryRecvError::Empty) => return Ok(()),
-                Err(TryRecvError::Disconnected) => return Err(Over::Done),
+                Err(TryRecvError::Disconnected) => return Err(ThreadEnd::Done),
             }
         }
     }
 
-    /// Gives the editor what was typed, as far as it is for this question.
-    fn type_ahead(&mut self) -> Result<(), Over> {
+    /// Passes early input to the editor, as far as it is for this question.
+    fn type_ahead(&mut self) -> Result<(), ThreadEnd> {
         while let Some(question) = self.question
             && let Some(press) = self.ahead.pop_front()
         {
@@ -412,7 +412,7 @@ impl Worker {
         self.give(Input::Line(text));
     }
 
-    /// Leaves the question as it stands; what comes next is written below it.
+    /// Leaves the question on the screen; further output goes below it.
     fn put_the_question_away(&mut self) {
         self.print();
         match self.question {
@@ -425,13 +425,13 @@ impl Worker {
         }
     }
 
-    /// If it is not known where the question stands, there is no time to ask.
+    /// If the question's position is unknown, there is no time to ask for it.
     fn find_the_question(&mut self) {
         self.position_by = None;
         self.screen.cursor_is_at(None);
     }
 
-    /// Gives an answer, now or when there is room for it.
+    /// Delivers an answer, now or when there is room.
     fn give(&mut self, input: Input) {
         self.question = None;
         self.answer = Some(input);
@@ -447,7 +447,7 @@ impl Worker {
         }
     }
 
-    /// Shows what waits to be shown.
+    /// Shows the waiting lines.
     fn print(&mut self) {
         if self.lines.is_empty() {
             return;
@@ -485,7 +485,7 @@ impl Worker {
     }
 }
 
-/// The question and as much of its answer as may be seen.
+/// The question and the visible part of its answer.
 fn line<'a>(question: Question, editor: &'a Editor) -> Line<'a> {
     let prompt = question.prompt();
     if question.is_secret() {

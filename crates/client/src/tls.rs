@@ -18,35 +18,35 @@ use rustls::{
 use crate::limits::{ANSWER_SHOWN, HANDSHAKE_TIMEOUT, READ_BYTES};
 use crate::remembered::Remembered;
 use crate::show::harmless;
-use crate::trust::{Doubt, Refusal, Shown, Trust};
+use crate::trust::{PresentedCertificate, Refusal, Trust, VerifyError};
 
 /// Why a handshake failed.
 #[derive(Debug, thiserror::Error)]
 pub enum HandshakeError {
-    /// The server is not the one that it should be.
+    /// The server is not the right one.
     #[error(transparent)]
     Untrusted(#[from] Refusal),
-    /// What answers does not speak TLS.
+    /// The peer does not speak TLS.
     #[error("{0}")]
     NoTls(String),
-    /// It takes the connection, and does not go on.
+    /// It accepted the connection, and then said nothing.
     #[error("the server does not answer")]
     Silent,
-    /// It ends the connection without a word.
+    /// It closed the connection without a word.
     #[error("the server {0}")]
     Closed(&'static str),
-    /// They could not agree on how to encrypt.
+    /// No agreement on the encryption.
     #[error(transparent)]
     Tls(rustls::Error),
-    /// The server takes no more connections.
+    /// The server accepts no more connections.
     #[error("the server is not accepting more connections from here right now; try again later")]
     Full,
-    /// The network.
+    /// A network error.
     #[error(transparent)]
     Broken(io::Error),
 }
 
-/// What is needed for each handshake with one server.
+/// What each handshake with a server needs.
 #[derive(Debug)]
 pub struct Tls {
     /// What the server has to prove.
@@ -59,12 +59,12 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// For a server on `host`, which has to prove what `trust` says. Reads the system's list of authorities. Servers that
-    /// ask for a certificate are shown the one of the remembered login.
+    /// For a server on `host`, which has to prove what `trust` says. Reads the system's CAs.
+    /// Servers that request a certificate get that of the remembered login.
     pub fn new(host: &str, trust: Trust, remembered: Option<Arc<Remembered>>) -> Tls {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = RootCertStore::empty();
-        // What is damaged there is nothing that could vouch for a server.
+        // A damaged certificate could not vouch for a server.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let authorities =
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
@@ -72,7 +72,7 @@ impl Tls {
         Tls {
             trust: Arc::new(trust),
             name: ServerName::try_from(host.to_owned()).ok(),
-            // No list, or an empty one: then every server has to be known.
+            // No CAs, or none readable: then every server has to be known.
             authorities: authorities.ok(),
             provider,
             timeout: HANDSHAKE_TIMEOUT,
@@ -80,7 +80,7 @@ impl Tls {
         }
     }
 
-    /// The same for another place, which has to prove what `trust` says, within `timeout`.
+    /// The same for another address, which has to prove what `trust` says, within `timeout`.
     pub fn to(&self, host: &str, trust: Trust, timeout: Duration) -> Tls {
         Tls {
             trust: Arc::new(trust),
@@ -92,7 +92,8 @@ impl Tls {
         }
     }
 
-    /// Does the handshake, and remembers the server if it is new; gives what the person should be told.
+    /// Performs the handshake, and remembers the server if it is new; returns what to tell the
+    /// person.
     ///
     /// # Errors
     /// If the server cannot be trusted, does not speak TLS, or takes longer than [`HANDSHAKE_TIMEOUT`].
@@ -134,18 +135,18 @@ impl Tls {
             None => config.with_no_client_auth(),
         };
         config.alpn_protocols = vec![b"irc".to_vec()];
-        // A resumed connection would show no certificate.
+        // A resumed connection would present no certificate.
         config.resumption = Resumption::disabled();
         let name = match &self.name {
             Some(name) => name.clone(),
-            // A name that cannot stand in a certificate; nobody vouches for it.
+            // A name that no certificate can contain: nobody vouches for it.
             None => stream.peer_addr().map_err(HandshakeError::Broken)?.ip().into(),
         };
         ClientConnection::new(Arc::new(config), name).map_err(HandshakeError::Tls)
     }
 }
 
-/// Why the handshake ended with a server that began with the bytes `first`.
+/// Why the handshake failed, with a server whose first bytes were `first`.
 fn why(error: io::Error, first: &[u8]) -> HandshakeError {
     // Every record of TLS begins with one of these bytes.
     let talks_otherwise = first.first().is_some_and(|byte| !(0x14..=0x17).contains(byte));
@@ -240,7 +241,7 @@ struct Examiner {
     trust: Arc<Trust>,
     authorities: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,
-    shown: OnceLock<Shown>,
+    shown: OnceLock<PresentedCertificate>,
 }
 
 impl ServerCertVerifier for Examiner {
@@ -258,9 +259,9 @@ impl ServerCertVerifier for Examiner {
                     authorities.verify_server_cert(certificate, between, name, ocsp, now);
                 verified.map(drop).map_err(|error| doubt(&error))
             }
-            None => Err(Doubt::Unknown),
+            None => Err(VerifyError::Unknown),
         };
-        let shown = Shown { fingerprint: Fingerprint::of(certificate), vouched };
+        let shown = PresentedCertificate { fingerprint: Fingerprint::of(certificate), vouched };
         let refused = |refusal| OtherError(Arc::new(refusal));
         self.trust.check(&shown).map_err(|refusal| CertificateError::Other(refused(refusal)))?;
         // A handshake has one certificate.
@@ -294,21 +295,21 @@ impl ServerCertVerifier for Examiner {
 }
 
 /// Why the authorities do not vouch, in few words: the long ones have names from the certificate in them.
-fn doubt(error: &rustls::Error) -> Doubt {
+fn doubt(error: &rustls::Error) -> VerifyError {
     use CertificateError::{
         Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
         NotValidYetContext, UnknownIssuer,
     };
     match error {
-        rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => Doubt::Expired,
+        rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => VerifyError::Expired,
         rustls::Error::InvalidCertificate(NotValidYet | NotValidYetContext { .. }) => {
-            Doubt::NotYetValid
+            VerifyError::NotYetValid
         }
         rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
-            Doubt::OtherName
+            VerifyError::OtherName
         }
-        rustls::Error::InvalidCertificate(UnknownIssuer) => Doubt::Unknown,
-        _ => Doubt::NotInOrder,
+        rustls::Error::InvalidCertificate(UnknownIssuer) => VerifyError::Unknown,
+        _ => VerifyError::NotInOrder,
     }
 }
 

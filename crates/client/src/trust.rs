@@ -1,5 +1,6 @@
-//! Whether a server is the one that the person means: by what it shows, what was seen of it before, and what the
-//! person said. As with ssh, the first sight counts; whatever differs later is refused.
+//! Decides whether a server is the right one: by the certificate it presents, by what was seen
+//! before, and by what the person said. As with ssh, a new server is trusted on first use; any
+//! later change is refused.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,31 +11,31 @@ use proto::Fingerprint;
 use crate::known_hosts::{Entry, Known, KnownHosts, Lines, Unusable, server_name};
 use crate::limits::DAMAGED_LINES_NAMED;
 
-/// The certificate that a server shows.
+/// The certificate a server presents.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct PresentedCertificate {
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
     /// Whether a CA trusted by this system issued it for the server's name.
-    pub vouched: Result<(), Doubt>,
+    pub vouched: Result<(), VerifyError>,
 }
 
 /// Why a certificate cannot be verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Doubt {
+pub enum VerifyError {
     /// It is self-signed, or its CA is unknown here.
     #[error("it is self-signed, or from an unknown CA")]
     Unknown,
-    /// Its time is over.
+    /// It has expired.
     #[error("it has expired")]
     Expired,
-    /// Its time has not come.
+    /// It is not valid yet.
     #[error("it is not valid yet")]
     NotYetValid,
-    /// It is another server's.
+    /// It is for another name.
     #[error("it is for a different name")]
     OtherName,
-    /// It is made for something else, or damaged.
+    /// It is for another purpose, or damaged.
     #[error("it is invalid")]
     NotInOrder,
 }
@@ -44,33 +45,33 @@ pub enum Doubt {
 pub struct Refusal {
     server: String,
     shown: Fingerprint,
-    kind: Kind,
+    kind: RefusalReason,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Kind {
-    /// Another certificate than the one given on the command line.
+enum RefusalReason {
+    /// A different certificate from the one given on the command line.
     NotGiven(Fingerprint),
-    /// Another certificate than the one seen before.
-    Changed(Fingerprint, Place),
+    /// A different certificate from the one seen before.
+    Changed(Fingerprint, FileLine),
     /// It had a certificate from a known CA before, and now it does not.
-    NotVouched(Doubt, Place),
-    /// What was seen before cannot be read any more.
-    Damaged(Place),
-    /// It cannot be remembered, so that each time would be the first.
+    NotVouched(VerifyError, FileLine),
+    /// The record of what was seen before is unreadable.
+    Damaged(FileLine),
+    /// It cannot be remembered, so every time would be the first.
     Forgetful(String),
-    /// Neither the cluster nor an authority vouches for it.
-    NotListed(Doubt),
+    /// Neither the cluster nor a CA vouches for it.
+    NotListed(VerifyError),
 }
 
 /// A line of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
+struct FileLine {
     path: PathBuf,
     line: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FileLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {} of {}", self.line, self.path.display())
     }
@@ -85,34 +86,34 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Refusal { server, shown, kind } = self;
         match kind {
-            Kind::NotGiven(given) => write!(
+            RefusalReason::NotGiven(given) => write!(
                 f,
                 "{server} does not present the certificate required by --fingerprint, so nothing was sent to it. \
                  {EITHER_NEW}\n  given: {given}\n  shown: {shown}\n{COMPARE} use that one."
             ),
-            Kind::Changed(known, place) => write!(
+            RefusalReason::Changed(known, place) => write!(
                 f,
                 "{server} presents a different certificate than before, so nothing was sent to it. {EITHER_NEW}\n  \
                  known: {known}\n  shown: {shown}\n{COMPARE} connect once with --fingerprint and that value, \
                  or delete {place}."
             ),
-            Kind::NotVouched(doubt, place) => write!(
+            RefusalReason::NotVouched(doubt, place) => write!(
                 f,
                 "{server} used to have a certificate from a known CA, but now it does not \
                  ({doubt}), so nothing was sent to it. {EITHER_NEW}\n  shown: {shown}\n{COMPARE} connect once with \
                  --fingerprint and the one shown, or delete {place}."
             ),
-            Kind::Damaged(place) => write!(
+            RefusalReason::Damaged(place) => write!(
                 f,
                 "the entry for {server} cannot be read, so nothing was sent to it: fix {place}.\n  \
                  shown: {shown}\n{COMPARE} connect once with --fingerprint and that value, or delete that line."
             ),
-            Kind::NotListed(doubt) => write!(
+            RefusalReason::NotListed(doubt) => write!(
                 f,
                 "{server} presents a certificate that is not in the cluster's list of nodes and cannot be verified \
                  ({doubt}), so nothing was sent to it.\n  shown: {shown}"
             ),
-            Kind::Forgetful(reason) => write!(
+            RefusalReason::Forgetful(reason) => write!(
                 f,
                 "cannot save the certificate of {server}, so nothing was sent to it ({reason}).\n  \
                  shown: {shown}\n{COMPARE} connect with --fingerprint and that value."
@@ -123,21 +124,22 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// What one server has to prove.
+/// What a server has to prove.
 #[derive(Debug)]
 pub struct Trust {
     server: String,
     given: Option<Fingerprint>,
     known_hosts: Arc<Result<KnownHosts, Unusable>>,
-    /// What a node of the cluster has told of the nodes' certificates.
+    /// The nodes' certificates, as announced by a node of the cluster.
     listed: Vec<Fingerprint>,
-    /// It is a place of which only the cluster has told: what it shows is neither taken on trust nor remembered.
+    /// It is an address that only the cluster announced: its certificate is neither trusted on
+    /// first use nor remembered.
     told_of: bool,
 }
 
 impl Trust {
-    /// What this server has to prove: that it has the certificate with the `given` fingerprint, or else that
-    /// it is the one seen before.
+    /// What this server has to prove: that it has the certificate with the `given` fingerprint, or
+    /// else that it is the one seen before.
     pub fn new(
         host: &str,
         port: u16,
@@ -148,15 +150,16 @@ impl Trust {
         Trust { server: server_name(host, port), given, known_hosts, listed, told_of }
     }
 
-    /// The same server, which may be any node of its cluster: it may show a certificate of these, too.
+    /// The same server, which may be any node of its cluster: the nodes' certificates are accepted
+    /// too.
     pub fn or_listed(&self, listed: Vec<Fingerprint>) -> Trust {
         let (server, told_of) = (self.server.clone(), self.told_of);
         let known_hosts = Arc::clone(&self.known_hosts);
         Trust { server, given: self.given, known_hosts, listed, told_of }
     }
 
-    /// What another node of its cluster has to prove: that it has one of these certificates, or that an authority
-    /// vouches for its name.
+    /// What another node of the cluster has to prove: that it has one of these certificates, or
+    /// that a CA vouches for its name.
     pub fn of_node(&self, host: &str, port: u16, listed: Vec<Fingerprint>) -> Trust {
         let (server, known_hosts) = (server_name(host, port), Arc::clone(&self.known_hosts));
         Trust { server, given: None, known_hosts, listed, told_of: true }
@@ -169,21 +172,22 @@ impl Trust {
             || self.read().is_ok_and(|lines| lines.find(&self.server).is_some())
     }
 
-    /// Whether the server may be talked to. Asked in the middle of the handshake.
+    /// Whether the server is trusted. Called during the handshake.
     ///
     /// # Errors
     /// The [`Refusal`].
-    pub fn check(&self, shown: &Shown) -> Result<(), Refusal> {
+    pub fn check(&self, shown: &PresentedCertificate) -> Result<(), Refusal> {
         let found = self.read().map(|lines| lines.find(&self.server));
         self.judge(shown, found).map(drop)
     }
 
-    /// Remembers what a server has shown that has proved by now that the certificate is its own; gives what the
-    /// person should be told. Another client may have met the server at the same moment, so it is judged again.
+    /// Remembers the certificate of a server that has proved it to be its own; returns what to tell
+    /// the person. Another client may have met the server at the same moment, so it is judged
+    /// again.
     ///
     /// # Errors
     /// If it is not to be trusted after all.
-    pub fn remember(&self, shown: &Shown) -> Result<Vec<String>, Refusal> {
+    pub fn remember(&self, shown: &PresentedCertificate) -> Result<Vec<String>, Refusal> {
         if self.told_of || self.listed.contains(&shown.fingerprint) {
             return self.check(shown).map(|()| Vec::new());
         }
@@ -195,7 +199,7 @@ impl Trust {
         Ok(told)
     }
 
-    fn write_down(&self, shown: &Shown) -> Result<Option<String>, Refusal> {
+    fn write_down(&self, shown: &PresentedCertificate) -> Result<Option<String>, Refusal> {
         let mut news = None;
         let written = self.known_hosts().and_then(|known_hosts| {
             let change = |lines: &mut Lines| {
@@ -227,18 +231,18 @@ impl Trust {
         self.known_hosts()?.read().map_err(|reason| reason.to_string())
     }
 
-    /// Whether to trust what is shown, by what is known of the server or why that cannot be said; gives what is
-    /// to be remembered instead of it.
+    /// Whether to trust the certificate, given what is known of the server or why that is unknown;
+    /// returns what to remember instead.
     fn judge(
         &self,
-        shown: &Shown,
+        shown: &PresentedCertificate,
         found: Result<Option<Entry>, String>,
     ) -> Result<Option<Known>, Refusal> {
         let new = Known::Certificate(shown.fingerprint);
         let line = found.as_ref().ok().copied().flatten().map_or(0, |entry| entry.line);
         let place = || {
             let path = self.known_hosts().map_or(PathBuf::new(), |file| file.path().to_owned());
-            Place { path, line }
+            FileLine { path, line }
         };
         if self.listed.contains(&shown.fingerprint) {
             return Ok(None);
@@ -249,26 +253,35 @@ impl Trust {
                 return Ok((known != new).then_some(new));
             }
             (Some(given), ..) if given == shown.fingerprint => return Ok(Some(new)),
-            (Some(given), ..) => Kind::NotGiven(given),
+            (Some(given), ..) => RefusalReason::NotGiven(given),
             (None, Ok(Some(Some(known))), _) if known == new => return Ok(None),
             (None, Ok(Some(Some(Known::Authority))), Ok(())) => return Ok(None),
             (None, _, Ok(())) => return Ok(Some(Known::Authority)),
-            (None, Ok(None) | Err(_), Err(doubt)) if self.told_of => Kind::NotListed(doubt),
+            (None, Ok(None) | Err(_), Err(doubt)) if self.told_of => {
+                RefusalReason::NotListed(doubt)
+            }
             (None, Ok(None), Err(_)) => return Ok(Some(new)),
             (None, Ok(Some(Some(Known::Certificate(known)))), Err(_)) => {
-                Kind::Changed(known, place())
+                RefusalReason::Changed(known, place())
             }
             (None, Ok(Some(Some(Known::Authority))), Err(doubt)) => {
-                Kind::NotVouched(doubt, place())
+                RefusalReason::NotVouched(doubt, place())
             }
-            (None, Ok(Some(Some(Known::Iterations(_)) | None)), Err(_)) => Kind::Damaged(place()),
-            (None, Err(reason), Err(_)) => Kind::Forgetful(reason),
+            (None, Ok(Some(Some(Known::Iterations(_)) | None)), Err(_)) => {
+                RefusalReason::Damaged(place())
+            }
+            (None, Err(reason), Err(_)) => RefusalReason::Forgetful(reason),
         };
         Err(Refusal { server: self.server.clone(), shown: shown.fingerprint, kind })
     }
 
-    /// What a person should know of something that is remembered from now on.
-    fn news(&self, before: Option<Entry>, new: Known, shown: &Shown) -> Option<String> {
+    /// What to tell the person about something newly remembered.
+    fn news(
+        &self,
+        before: Option<Entry>,
+        new: Known,
+        shown: &PresentedCertificate,
+    ) -> Option<String> {
         let (server, fingerprint) = (&self.server, shown.fingerprint);
         match (before, new, shown.vouched) {
             (None, Known::Authority, _) => None,
@@ -285,7 +298,7 @@ impl Trust {
         }
     }
 
-    /// Names the lines of the file that are of no use.
+    /// Names the unreadable lines of the file.
     fn damaged(&self, lines: &Lines) -> Option<String> {
         let damaged = lines.damaged();
         let path = self.known_hosts().ok()?.path().display();

@@ -8,12 +8,12 @@ fn fingerprint(number: u8) -> Fingerprint {
     Fingerprint::of(&[number])
 }
 
-fn self_made(number: u8) -> Shown {
-    Shown { fingerprint: fingerprint(number), vouched: Err(Doubt::Unknown) }
+fn self_made(number: u8) -> PresentedCertificate {
+    PresentedCertificate { fingerprint: fingerprint(number), vouched: Err(VerifyError::Unknown) }
 }
 
-fn vouched(number: u8) -> Shown {
-    Shown { fingerprint: fingerprint(number), vouched: Ok(()) }
+fn vouched(number: u8) -> PresentedCertificate {
+    PresentedCertificate { fingerprint: fingerprint(number), vouched: Ok(()) }
 }
 
 fn certificate(number: u8) -> String {
@@ -52,7 +52,11 @@ impl Person {
 }
 
 /// What a person with this file is told when the server shows that, and the file afterwards.
-fn meet(file: &str, given: Option<u8>, shown: &Shown) -> (Result<Vec<String>, String>, String) {
+fn meet(
+    file: &str,
+    given: Option<u8>,
+    shown: &PresentedCertificate,
+) -> (Result<Vec<String>, String>, String) {
     let person = Person::with(file);
     let trust = person.trust(given);
     let outcome = trust.check(shown);
@@ -63,12 +67,12 @@ fn meet(file: &str, given: Option<u8>, shown: &Shown) -> (Result<Vec<String>, St
     (outcome, person.file())
 }
 
-fn is_silent(file: &str, given: Option<u8>, shown: &Shown) {
+fn is_silent(file: &str, given: Option<u8>, shown: &PresentedCertificate) {
     assert_eq!(meet(file, given, shown), (Ok(Vec::new()), file.to_owned()));
 }
 
 /// Told of with one sentence that has this in it, and remembered in this way.
-fn is_news(file: &str, given: Option<u8>, shown: &Shown, news: &str, after: &str) {
+fn is_news(file: &str, given: Option<u8>, shown: &PresentedCertificate, news: &str, after: &str) {
     let (told, written) = meet(file, given, shown);
     let told = told.unwrap();
     assert!(told.len() == 1 && told[0].contains(news), "{told:?}");
@@ -76,7 +80,7 @@ fn is_news(file: &str, given: Option<u8>, shown: &Shown, news: &str, after: &str
 }
 
 /// Refused with a sentence that has all this in it, and nothing changed.
-fn is_refused(file: &str, given: Option<u8>, shown: &Shown, parts: &[&str]) {
+fn is_refused(file: &str, given: Option<u8>, shown: &PresentedCertificate, parts: &[&str]) {
     let (outcome, written) = meet(file, given, shown);
     let sentence = outcome.unwrap_err();
     let fingerprint = format!("shown: {}", shown.fingerprint);
@@ -91,7 +95,7 @@ fn is_refused(file: &str, given: Option<u8>, shown: &Shown, parts: &[&str]) {
 fn a_first_certificate_is_shown_and_remembered() {
     let told = format!("this certificate is accepted, with the fingerprint {}", fingerprint(1));
     is_news("", None, &self_made(1), &told, &certificate(1));
-    let expired = Shown { vouched: Err(Doubt::Expired), ..self_made(1) };
+    let expired = PresentedCertificate { vouched: Err(VerifyError::Expired), ..self_made(1) };
     is_news("", None, &expired, "(it has expired)", &certificate(1));
     let others = "other.example:9999 authority\n";
     is_news(others, None, &self_made(1), &told, &format!("{others}{}", certificate(1)));
@@ -127,13 +131,13 @@ fn a_server_with_a_ca_issued_certificate_may_not_return_without_one() {
     let parts = ["chat.example:9999 used to have a certificate from a known CA", "line 1 of FILE"];
     is_refused(AUTHORITY, None, &self_made(1), &parts);
     for (doubt, why) in [
-        (Doubt::Unknown, "(it is self-signed, or from an unknown CA)"),
-        (Doubt::Expired, "(it has expired)"),
-        (Doubt::NotYetValid, "(it is not valid yet)"),
-        (Doubt::OtherName, "(it is for a different name)"),
-        (Doubt::NotInOrder, "(it is invalid)"),
+        (VerifyError::Unknown, "(it is self-signed, or from an unknown CA)"),
+        (VerifyError::Expired, "(it has expired)"),
+        (VerifyError::NotYetValid, "(it is not valid yet)"),
+        (VerifyError::OtherName, "(it is for a different name)"),
+        (VerifyError::NotInOrder, "(it is invalid)"),
     ] {
-        let shown = Shown { vouched: Err(doubt), ..self_made(1) };
+        let shown = PresentedCertificate { vouched: Err(doubt), ..self_made(1) };
         is_refused(AUTHORITY, None, &shown, &[why]);
     }
 }

@@ -1,5 +1,5 @@
-//! The terminal as the system has it: its modes, its size, and the signals that concern it. Whatever ends or
-//! stops the client, the terminal is given back as it was found.
+//! The terminal as a device: its modes, its size, and its signals. However the client ends or
+//! stops, the terminal is restored.
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
@@ -25,7 +25,7 @@ use crate::screen::Size;
 
 const PASTES_MARKED: &str = "\x1b[?2004h";
 const PASTES_UNMARKED: &str = "\x1b[?2004l";
-/// Keep the window's title, and set it back.
+/// Saves the window's title, and restores it.
 const TITLE_KEPT: &str = "\x1b[22;2t";
 const TITLE_BACK: &str = "\x1b[23;2t";
 
@@ -33,17 +33,17 @@ const TITLE_BACK: &str = "\x1b[23;2t";
 #[derive(Debug)]
 pub struct Tty {
     output: OwnedFd,
-    /// As it was found.
+    /// Its original modes.
     found: Termios,
     is_ours: AtomicBool,
-    /// What is written when it is taken, and when it is given back.
+    /// What is written when it is taken over, and when it is restored.
     around: Mutex<(String, String)>,
-    /// It obeys no control sequences: it edits lines by itself, and only its echo is switched.
+    /// It supports no control sequences: it edits lines itself, and only its echo is switched.
     pub is_dumb: bool,
 }
 
 impl Tty {
-    /// Takes hold of the terminal of standard input, and makes sure that a panic gives it back.
+    /// Opens the terminal of standard input, and makes sure that a panic restores it.
     ///
     /// # Errors
     /// If the system refuses it.
@@ -61,7 +61,7 @@ impl Tty {
     }
 
     fn open_with(is_dumb: bool, around: (String, String)) -> io::Result<Arc<Tty>> {
-        // Where standard output is a file, the editing still belongs on the terminal.
+        // If standard output is a file, editing still happens on the terminal.
         let output = if io::stdout().is_terminal() {
             io::stdout().as_fd().try_clone_to_owned()?
         } else if io::stderr().is_terminal() {
@@ -82,13 +82,13 @@ impl Tty {
         std::panic::set_hook(Box::new(move |panic| {
             panicking.give_back();
             told(panic);
-            // With a thread gone the others would wait for it.
+            // If a thread is gone, the others would wait for it.
             std::process::exit(101);
         }));
         Ok(tty)
     }
 
-    /// Takes keys as they are pressed, and shows none of them by itself.
+    /// Takes over the terminal: keys arrive one by one, without echo.
     ///
     /// # Errors
     /// If the system refuses it.
@@ -105,7 +105,7 @@ impl Tty {
                 | InputModes::INPCK
                 | InputModes::ISTRIP
                 | InputModes::IXON;
-            // Ctrl-C and the like come as keys, in their order.
+            // Ctrl-C and the like arrive as keys, in order.
             ours.local_modes -= LocalModes::ECHO
                 | LocalModes::ECHONL
                 | LocalModes::ICANON
@@ -120,7 +120,7 @@ impl Tty {
         self.write(begin.as_bytes())
     }
 
-    /// What the full screen wants of the terminal has changed: a setting.
+    /// Applies a changed setting of the full screen to the terminal.
     ///
     /// # Errors
     /// If the terminal is gone.
@@ -132,11 +132,11 @@ impl Tty {
     }
 
     fn around(&self) -> MutexGuard<'_, (String, String)> {
-        // A panic elsewhere leaves it whole.
+        // A panic elsewhere cannot have left it half changed.
         self.around.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shows or hides what is typed, on a terminal that edits by itself.
+    /// Shows or hides what is typed, on a terminal that edits lines itself.
     ///
     /// # Errors
     /// If the system refuses it.
@@ -146,17 +146,17 @@ impl Tty {
         Ok(tcsetattr(io::stdin(), OptionalActions::Now, &modes)?)
     }
 
-    /// Gives the terminal back as it was found.
+    /// Restores the terminal.
     pub fn give_back(&self) {
         if self.is_ours.swap(false, Ordering::SeqCst) {
-            // A terminal that takes nothing any more is gone, and needs nothing.
+            // A terminal that accepts no output is gone.
             let end = self.around().1.clone();
             let _ = self.write(end.as_bytes());
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.found);
         }
     }
 
-    /// Its size; a terminal that does not know has the size that most had.
+    /// Its size; a terminal that does not report one gets the usual 80 × 24.
     pub fn size(&self) -> Size {
         match tcgetwinsize(&self.output) {
             Ok(size) if size.ws_row > 0 && size.ws_col > 0 => {
@@ -175,7 +175,7 @@ impl Tty {
             match rustix::io::write(&self.output, bytes) {
                 Ok(count) => bytes = &bytes[count..],
                 Err(rustix::io::Errno::INTR) => {}
-                // Somebody who shares the terminal has set it so.
+                // Another program that shares the terminal has made it non-blocking.
                 Err(rustix::io::Errno::AGAIN) => {
                     wait(&[self.output.as_fd()], PollFlags::OUT, None)?;
                 }
@@ -185,19 +185,20 @@ impl Tty {
         Ok(())
     }
 
-    /// Stops until the shell lets the client go on, with the terminal given back meanwhile.
+    /// Stops until the shell continues the client, with the terminal restored meanwhile.
     ///
     /// # Errors
     /// If the terminal cannot be taken again.
     pub fn stop(&self) -> io::Result<()> {
         self.give_back();
-        // SIGTSTP itself has a handler. Unlike SIGSTOP this one does nothing where no shell could continue us.
+        // SIGTSTP itself has a handler. Unlike SIGSTOP, this signal does nothing if no shell could
+        // continue us.
         raise(SIGTTIN)?;
-        // Only in the foreground: elsewhere the system stops us again.
+        // Only in the foreground: otherwise the system stops us again.
         self.take()
     }
 
-    /// Stops while the terminal is somebody else's, who looks after it.
+    /// Stops while another program has the terminal and looks after it.
     ///
     /// # Errors
     /// If the system refuses it.
@@ -206,7 +207,7 @@ impl Tty {
     }
 }
 
-/// What is written around the full screen.
+/// What is written before and after the full screen.
 fn around(tui: &mut Tui) -> io::Result<(String, String)> {
     let (mut begin, mut end) = (Vec::new(), Vec::new());
     tui.enter(&mut begin)?;
@@ -221,7 +222,8 @@ impl Drop for Tty {
     }
 }
 
-/// Stops everybody who shares the terminal with the client, as Ctrl-Z does; the client's turn is [`Tty::stop`].
+/// Stops all processes that share the terminal, as Ctrl-Z does; the client itself stops in
+/// [`Tty::stop`].
 ///
 /// # Errors
 /// If the system refuses it.
@@ -229,7 +231,7 @@ pub fn stop_group() -> io::Result<()> {
     Ok(kill_current_process_group(Signal::TSTP)?)
 }
 
-/// The signals that came and were not dealt with.
+/// Signals that have arrived and not been handled.
 #[derive(Debug)]
 pub struct Signals {
     wake: UnixStream,
@@ -237,7 +239,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals from now on. The other end is for those who want to wake the one who waits.
+    /// Handles the signals from now on. The returned end of the pipe wakes the waiting thread.
     ///
     /// # Errors
     /// If the system refuses it.
@@ -249,7 +251,7 @@ impl Signals {
         for signal in [SIGWINCH, SIGCONT, SIGTSTP, SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
             let flag = Arc::new(AtomicBool::new(false));
             if ends(signal) {
-                // The second one ends us even if nobody deals with the first.
+                // The second one ends the process even if nothing handles the first.
                 signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag))?;
             }
             signal_hook::flag::register(signal, Arc::clone(&flag))?;
@@ -259,18 +261,18 @@ impl Signals {
         Ok((Signals { wake, flags }, waker))
     }
 
-    /// Whether this signal came since it was asked for last.
+    /// Whether this signal has arrived since the last call.
     pub fn came(&self, signal: i32) -> bool {
         let mut flags = self.flags.iter().filter(|(number, _)| *number == signal);
         flags.next().is_some_and(|(_, flag)| flag.swap(false, Ordering::SeqCst))
     }
 
-    /// The signal that is to end the client on the spot, if one came.
+    /// The signal that should end the client at once, if one has arrived.
     pub fn end(&self) -> Option<i32> {
         [SIGHUP, SIGQUIT].into_iter().find(|signal| self.came(*signal))
     }
 
-    /// Waits for a key, a signal or somebody who wakes us; true if there are keys.
+    /// Waits for a key, a signal or a wake-up; true if there are keys.
     ///
     /// # Errors
     /// If the terminal is gone.
@@ -278,7 +280,7 @@ impl Signals {
         self.wait_for(true, timeout)
     }
 
-    /// The same, with an ear for keys or, while somebody else has the terminal, without.
+    /// The same, optionally ignoring keys while another program has the terminal.
     ///
     /// # Errors
     /// If the terminal is gone.
@@ -303,7 +305,7 @@ impl Signals {
     }
 }
 
-/// Whether there are keys that nobody has read.
+/// Whether there are unread keys.
 ///
 /// # Errors
 /// If the terminal is gone.
@@ -315,13 +317,13 @@ fn ends(signal: i32) -> bool {
     matches!(signal, SIGTERM | SIGHUP | SIGQUIT)
 }
 
-/// Ends the client as the signal would have, so that whoever waits for it can tell.
+/// Ends the client as the signal would have, so that its parent can tell.
 pub fn die_of(signal: i32) {
-    // It does not come back.
+    // This does not return.
     let _ = emulate_default_handler(signal);
 }
 
-/// Ends the client without another word, so that whoever waits for it can tell why.
+/// Ends the client silently, so that its parent can tell why.
 pub fn end_at_once(how: Leaving) -> ! {
     if how == Leaving::Terminated {
         die_of(SIGTERM);
@@ -329,13 +331,13 @@ pub fn end_at_once(how: Leaving) -> ! {
     std::process::exit(INTERRUPTED.into())
 }
 
-/// Wakes the one who waits for the signals.
+/// Wakes the thread that waits for signals.
 pub fn wake(mut waker: &UnixStream) {
-    // Where it is full it has been woken already.
+    // If it is full, a wake-up is pending already.
     let _ = waker.write(&[0]);
 }
 
-/// Waits for one of them, with this for an answer of the first; a signal is an end of the waiting, too.
+/// Waits for one of the files; returns what the first is ready for. A signal ends the wait, too.
 fn wait(files: &[BorrowedFd<'_>], what: PollFlags, timeout: Option<Duration>) -> io::Result<bool> {
     let mut polled: Vec<PollFd<'_>> =
         files.iter().map(|file| PollFd::from_borrowed_fd(*file, what)).collect();

@@ -12,7 +12,7 @@ mod turn;
 pub use effect::{
     Condition, ConditionalEffect, Confirmation, Derive, Effect, LogRecord, News, Rooms, Task,
 };
-pub use follow_up::{Ending, FollowUp};
+pub use follow_up::{FollowUp, SessionEnd};
 pub use lines::{Lines, OneLine};
 pub use paused::{Cursor, OpenLabel};
 pub use read::{Read, ReadKind, Silence, UnreadForm};
@@ -77,14 +77,14 @@ pub struct Effects {
     writers: Vec<u32>,
     /// What the current command leaves to the session's node, each with its position in `list`.
     follow_ups: VecDeque<(usize, Condition, FollowUp)>,
-    endings: Vec<Ending>,
+    session_ends: Vec<SessionEnd>,
     command: Command,
     label: Option<Label>,
 }
 
 /// The effects after a follow-up.
 #[derive(Debug)]
-pub struct Rest {
+pub struct RemainingEffects {
     effects: Vec<ConditionalEffect>,
     at: usize,
     condition: Condition,
@@ -159,28 +159,28 @@ impl Effects {
     }
 
     /// Sessions end after the current command.
-    pub fn end_session(&mut self, ending: Ending) {
-        self.endings.push(ending);
+    pub fn end_session(&mut self, ending: SessionEnd) {
+        self.session_ends.push(ending);
     }
 
     /// The sessions that end now.
-    pub fn take_endings(&mut self) -> Vec<Ending> {
-        std::mem::take(&mut self.endings)
+    pub fn take_endings(&mut self) -> Vec<SessionEnd> {
+        std::mem::take(&mut self.session_ends)
     }
 
     /// The next follow-up of the command. Its effects precede the rest of the command's, which
     /// [`Effects::end_follow_up`] restores.
-    pub fn next_follow_up(&mut self) -> Option<(Rest, FollowUp)> {
+    pub fn next_follow_up(&mut self) -> Option<(RemainingEffects, FollowUp)> {
         let (at, condition, follow_up) = self.follow_ups.pop_front()?;
         let before = std::mem::replace(&mut self.command.condition, condition);
         let effects = self.list.split_off(at);
         let follow_ups = std::mem::take(&mut self.follow_ups);
-        Some((Rest { effects, at, condition: before, follow_ups }, follow_up))
+        Some((RemainingEffects { effects, at, condition: before, follow_ups }, follow_up))
     }
 
     /// Restores the effects after a follow-up, and adjusts the positions of follow-ups that it has
     /// left in turn.
-    pub fn end_follow_up(&mut self, rest: Rest) {
+    pub fn end_follow_up(&mut self, rest: RemainingEffects) {
         debug_assert!(
             self.follow_ups.is_empty(),
             "what a follow-up leaves to the node comes first"

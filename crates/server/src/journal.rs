@@ -12,7 +12,7 @@ use crate::cluster::queue::{ToLog, Word};
 use crate::config::History;
 use crate::damage::Watch;
 use crate::effects::Effects;
-use crate::effects::released::{Released, Settled};
+use crate::effects::released::{Released, SettledBatch};
 use crate::hub::Input;
 use crate::inbox::{Inbox, Item};
 use crate::limits::{
@@ -245,7 +245,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it is uncertain whether they are stored.
-    pub(crate) fn settle(&mut self, group: Vec<Effects>) -> Result<Vec<Settled>, Failure> {
+    pub(crate) fn settle(&mut self, group: Vec<Effects>) -> Result<Vec<SettledBatch>, Failure> {
         let epoch = self.epoch;
         let sound = |effects: &Effects| effects.writes.is_empty() || effects.epoch >= epoch;
         let has_writes = |effects: &&Effects| !effects.writes.is_empty() && sound(effects);
@@ -293,7 +293,7 @@ impl Journal {
             if effects.epoch >= epoch && failed.is_none() {
                 self.committed.store(effects.batch, Ordering::Release);
             }
-            settled.push(Settled { effects, outcomes });
+            settled.push(SettledBatch { effects, outcomes });
         }
         if let Some((from, of)) = failed {
             self.epoch = of + 1;
@@ -351,7 +351,7 @@ impl Journal {
         }
     }
 
-    fn release(&self, settled: Vec<Settled>) {
+    fn release(&self, settled: Vec<SettledBatch>) {
         let released = Arc::new(Released { settled });
         // The first one last: once it has heard that the node takes part in its cluster, it accepts
         // connections for the others.

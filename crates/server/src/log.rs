@@ -5,7 +5,7 @@ mod plain;
 
 use crate::effects::LogRecord;
 use crate::limits::{CLOCK_JUMP_MILLIS, LOG_QUEUE};
-use plain::{Fields, Plain};
+use plain::{Fields, PlainFormatter};
 use proto::time::write_server_time;
 use std::borrow::Cow;
 use std::io::IsTerminal;
@@ -33,7 +33,7 @@ pub fn start(format: Format) -> WorkerGuard {
     match format {
         Format::Text => {
             let dated = !std::io::stdout().is_terminal();
-            builder.fmt_fields(Fields).event_format(Plain { dated }).init();
+            builder.fmt_fields(Fields).event_format(PlainFormatter { dated }).init();
         }
         Format::Json => builder.json().with_target(false).flatten_event(true).init(),
     }

@@ -11,7 +11,7 @@ mod names;
 mod process;
 
 pub use cluster::{Cluster, Figures as ClusterFigures, Snapshot, Tally as ClusterTally};
-pub use disk::{Disk, Seen, Space};
+pub use disk::{Disk, DiskState, Space};
 pub use labels::{Handshake, Kind, Login, LoginBy, Queue, Refused, Row};
 
 use prometheus_client::encoding::prometheus_text;
@@ -82,7 +82,7 @@ pub struct Metrics {
 
 /// What a shard has done in one round.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct RoundCounts {
     /// Messages and notices put into outboxes, counted per connection.
     pub deliveries: u64,
     /// Bytes read from sockets.
@@ -94,13 +94,13 @@ pub struct Tally {
 /// What a shard counts over all its connections, twice a second. Counting afresh costs nothing in
 /// between, and the numbers cannot drift.
 #[derive(Debug, Default)]
-pub struct Census {
+pub struct ConnectionTotals {
     connections: [i64; Kind::WORDS.len()],
     outbox: usize,
     outbox_largest: usize,
 }
 
-impl Census {
+impl ConnectionTotals {
     /// Counts a connection: its transport, and the bytes queued for it.
     pub fn add(&mut self, kind: Kind, waiting: usize) {
         self.connections[kind as usize] += 1;
@@ -176,7 +176,7 @@ impl Metrics {
     }
 
     /// Replaces what a shard counted before by what it has counted now.
-    pub fn found(&self, shard: u8, before: &mut Census, now: Census) {
+    pub fn found(&self, shard: u8, before: &mut ConnectionTotals, now: ConnectionTotals) {
         for (place, (now, before)) in now.connections.iter().zip(&before.connections).enumerate() {
             self.connections.at(place).inc_by(now - before);
         }
@@ -264,8 +264,8 @@ impl Metrics {
     }
 
     /// The state of the data folder.
-    pub fn seen(&self) -> Seen {
-        Seen { damaged: self.damaged(), ..self.disk.seen() }
+    pub fn seen(&self) -> DiskState {
+        DiskState { damaged: self.damaged(), ..self.disk.seen() }
     }
 
     /// The number of places found damaged in the stored data.
@@ -274,8 +274,8 @@ impl Metrics {
     }
 
     /// Adds what a shard did in a round, and resets its tally.
-    pub fn add(&self, shard: u8, tally: &mut Tally) {
-        let Tally { deliveries, received, sent } = std::mem::take(tally);
+    pub fn add(&self, shard: u8, tally: &mut RoundCounts) {
+        let RoundCounts { deliveries, received, sent } = std::mem::take(tally);
         let shard = usize::from(shard);
         for (row, count) in
             [(&self.deliveries, deliveries), (&self.received, received), (&self.sent, sent)]
@@ -387,9 +387,9 @@ mod tests {
     #[test]
     fn connections_are_counted_by_transport() {
         let metrics = Metrics::new(2);
-        let mut shards = [Census::default(), Census::default()];
+        let mut shards = [ConnectionTotals::default(), ConnectionTotals::default()];
         let mut find = |shard: u8, found: &[(Kind, usize)]| {
-            let mut census = Census::default();
+            let mut census = ConnectionTotals::default();
             found.iter().for_each(|(kind, waiting)| census.add(*kind, *waiting));
             metrics.found(shard, &mut shards[usize::from(shard)], census);
         };
@@ -480,7 +480,7 @@ mod tests {
     #[test]
     fn the_work_of_shards_and_hub_is_summed() {
         let metrics = Metrics::new(2);
-        let mut tally = Tally { deliveries: 5, received: 70, sent: 900 };
+        let mut tally = RoundCounts { deliveries: 5, received: 70, sent: 900 };
         metrics.add(1, &mut tally);
         metrics.add(1, &mut tally);
         tally.sent += 1;

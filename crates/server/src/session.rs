@@ -7,7 +7,7 @@ pub mod disk;
 pub mod login;
 pub mod login_attempts;
 pub mod node;
-pub mod recent;
+pub mod lru_map;
 pub mod sessions;
 pub mod shares;
 pub mod subscriptions;

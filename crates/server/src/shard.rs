@@ -29,7 +29,7 @@ use crate::effects::{LogRecord, Task};
 use crate::hub::{Batch, ClientEvent, Input, SessionEvent};
 use crate::inbox::{Item, Outlet};
 use crate::limits::{EVENTS, READ_BYTES, STOP_MILLIS, SWEEP_MILLIS, UNREAD_BYTES};
-use crate::metrics::{Census, Metrics, Tally};
+use crate::metrics::{ConnectionTotals, Metrics, RoundCounts};
 use crate::password::{Job, Passwords};
 use crate::queue::Sender;
 use crate::reader::Readers;
@@ -99,11 +99,11 @@ pub struct Shard {
     /// The bytes queued for its connections.
     pub(crate) waiting: usize,
     /// What it has done in this round.
-    pub(crate) tally: Tally,
+    pub(crate) tally: RoundCounts,
     /// Health checks, and who waits for their result.
     pub(crate) health: Health,
     /// The counts of the last sweep.
-    census: Census,
+    census: ConnectionTotals,
     /// Connections that may have input.
     pub(crate) ready: Vec<usize>,
     /// What is scheduled.
@@ -174,9 +174,9 @@ impl Shard {
             dirty: Vec::new(),
             stopping: false,
             waiting: 0,
-            tally: Tally::default(),
+            tally: RoundCounts::default(),
             health: Health::default(),
-            census: Census::default(),
+            census: ConnectionTotals::default(),
             ready: Vec::new(),
             scheduled: Vec::new(),
             generation: 0,

@@ -19,7 +19,7 @@ use crate::browser::Browser;
 use crate::config::Config;
 use crate::limits::UNREAD_BYTES;
 use crate::metrics::Kind;
-use http::{Answer, Request, Rules, Status, Wants};
+use http::{Request, RequestContext, RequestTarget, Response, Status};
 use proto::Fingerprint;
 use proxy::Client;
 use rustls::ServerConfig;
@@ -28,7 +28,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tls::Tls;
-use websocket::{CloseCode, Ended, WebSocket};
+use websocket::{CloseCode, CloseReason, WebSocket};
 
 /// What carries a connection's lines.
 #[derive(Debug)]
@@ -346,12 +346,12 @@ impl Layers {
                 let peer = received.proxied.map_or(setup.peer, |(address, _)| address);
                 let (proxies, origins) = (&config.server.proxies, &config.http.origins);
                 let encrypted = self.tls.is_some();
-                let rules = Rules { peer, proxies, encrypted, origins };
-                let Some(request) = incoming.receive(bytes, &rules) else { return };
-                if let Wants::WebSocket { binary, browser, response } = &request.wants {
+                let context = RequestContext { peer, proxies, encrypted, origins };
+                let Some(request) = incoming.receive(bytes, &context) else { return };
+                if let RequestTarget::WebSocket { binary, browser, response } = &request.target {
                     let rest = std::mem::take(incoming).into_rest();
                     received.websocket = Some(*browser);
-                    self.open(*binary, &request, &rules, received);
+                    self.open(*binary, &request, &context, received);
                     self.send(response, received);
                     return self.receive_plain(&rest, setup, lines, received);
                 }
@@ -362,8 +362,8 @@ impl Layers {
                 let outcome = socket.receive(bytes, lines, &mut answers);
                 match outcome {
                     Ok(()) => {}
-                    Err(Ended::Closed) => received.closed = true,
-                    Err(Ended::Broken { reason, .. }) => {
+                    Err(CloseReason::Closed) => received.closed = true,
+                    Err(CloseReason::Broken { reason, .. }) => {
                         received.failure = Some(format!("WebSocket: {reason}"));
                     }
                 }
@@ -377,11 +377,11 @@ impl Layers {
         &mut self,
         binary: bool,
         request: &Request,
-        rules: &Rules<'_>,
+        context: &RequestContext<'_>,
         received: &mut Received,
     ) {
         self.inner = Inner::WebSocket(WebSocket::new(binary));
-        let (peer, by_proxy) = (rules.peer, rules.proxies.contain(rules.peer));
+        let (peer, by_proxy) = (context.peer, context.proxies.contain(context.peer));
         received.forwarded = match &request.forwarded {
             Some(by) => Some((by.address.unwrap_or(peer), by.encrypted)),
             // A proxy that names no client: somebody remote.
@@ -459,7 +459,7 @@ impl Layers {
             Inner::Http(incoming) if incoming.is_incomplete() || incoming.awaits_response() => {
                 let text = "The server is at its connection limit, or the request took too long; \
                             try again later.\n";
-                last = Answer { last: true, ..Answer::text(Status::Unavailable, text) }.write();
+                last = Response { last: true, ..Response::text(Status::Unavailable, text) }.write();
             }
             Inner::Unknown(_) | Inner::Lines | Inner::Http(_) => {}
         }

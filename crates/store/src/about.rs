@@ -4,7 +4,7 @@ use rusqlite::types::{FromSql, Type};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use crate::schema;
-use crate::sum::{self, Summer};
+use crate::sum::{self, Checksummer};
 
 /// A value, if it was ever set. A damaged one is an error: nothing works without it.
 pub(crate) fn get<T: FromSql>(connection: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
@@ -14,7 +14,7 @@ pub(crate) fn get<T: FromSql>(connection: &Connection, key: &str) -> rusqlite::R
     }
     let find = "SELECT key, value, sum FROM about WHERE key = ?1";
     let found = connection.prepare_cached(find)?.query_row([key], |row| {
-        if !sum::is_right("about", row, &mut Summer::default())? {
+        if !sum::is_right("about", row, &mut Checksummer::default())? {
             let problem = format!("the setting {key:?} is damaged");
             return Err(rusqlite::Error::FromSqlConversionFailure(1, Type::Null, problem.into()));
         }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 
-use crate::sum::{self, Summer};
+use crate::sum::{self, Checksummer};
 use crate::{Damage, Keep};
 
 /// The number of entries that are kept whatever their age.
@@ -52,11 +52,11 @@ pub(crate) fn read(
         ORDER BY id DESC";
     let mut find = connection.prepare_cached(sql)?;
     let mut rows = find.query([i64::try_from(before).unwrap_or(i64::MAX)])?;
-    let (mut found, mut summer) = (Vec::new(), Summer::default());
+    let (mut found, mut checksummer) = (Vec::new(), Checksummer::default());
     while found.len() < limit
         && let Some(row) = rows.next()?
     {
-        if sum::is_right("audit", row, &mut summer)? {
+        if sum::is_right("audit", row, &mut checksummer)? {
             found.push(entry(row)?);
         } else {
             let id: i64 = row.get(0)?;

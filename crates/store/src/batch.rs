@@ -7,8 +7,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::departure::{Departed, NOBODY};
 use crate::row::Rows;
-use crate::search::{self, Removed};
-use crate::sum::{self, Summer};
+use crate::search::{self, RemovedMessage};
+use crate::sum::{self, Checksummer};
 use crate::tail::Entry;
 use crate::time_search::TimeSearch;
 use crate::{
@@ -42,9 +42,9 @@ impl Marks {
         let sums = schema::has_sums(connection)?;
         let mut statement = connection.prepare("SELECT * FROM events ORDER BY id DESC")?;
         let mut rows = statement.query([])?;
-        let (mut time, mut summer) = (0, Summer::default());
+        let (mut time, mut checksummer) = (0, Checksummer::default());
         while let Some(row) = rows.next()? {
-            if !sums || sum::is_right("events", row, &mut summer)? {
+            if !sums || sum::is_right("events", row, &mut checksummer)? {
                 time = row.get(7)?;
                 break;
             }
@@ -72,9 +72,9 @@ pub(crate) struct Batch<'t> {
     resends: usize,
     taken_back: bool,
     live: bool,
-    removed: Vec<Removed>,
+    removed: Vec<RemovedMessage>,
     damage: &'t Damage,
-    summer: Summer,
+    checksummer: Checksummer,
 }
 
 /// What a transaction changes outside the database, once it is committed.
@@ -89,7 +89,7 @@ pub(crate) struct Filled {
     /// Whether the live state is part of it.
     pub(crate) live: bool,
     /// The messages whose texts were.
-    pub(crate) removed: Vec<Removed>,
+    pub(crate) removed: Vec<RemovedMessage>,
 }
 
 impl<'t> Batch<'t> {
@@ -105,7 +105,7 @@ impl<'t> Batch<'t> {
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         let added = Vec::new();
-        let summer = Summer::default();
+        let checksummer = Checksummer::default();
         let stored = marks;
         let (resends, taken_back, removed) = (0, false, Vec::new());
         Ok(Self {
@@ -120,7 +120,7 @@ impl<'t> Batch<'t> {
             live: false,
             removed,
             damage,
-            summer,
+            checksummer,
         })
     }
 
@@ -259,7 +259,7 @@ impl<'t> Batch<'t> {
             self.clock_step(event.id)?;
         }
         let columns = columns(event);
-        let sum = i64::from(self.summer.sum("events", columns));
+        let sum = i64::from(self.checksummer.sum("events", columns));
         for (value, number) in columns.into_iter().chain([ValueRef::Integer(sum)]).zip(1..) {
             self.add_event.raw_bind_parameter(number, ToSqlOutput::Borrowed(value))?;
         }
@@ -310,7 +310,7 @@ impl<'t> Batch<'t> {
         let taken = params![about, EventKind::Redacted.code(), flags::taken_back(found.kind)];
         self.run(take, taken)?;
         self.taken_back = true;
-        self.removed.push(Removed::new(about));
+        self.removed.push(RemovedMessage::new(about));
         departure::forget_counted(self.connection, &found)?;
         // It can be pending only for one of the two; for anybody else, a reader would leave it out.
         if let Some((low, high)) = event.conversation.pair() {
@@ -331,7 +331,7 @@ impl<'t> Batch<'t> {
             .connection
             .prepare_cached(first)?
             .query_row(params![event.account, resend.id], |row| {
-                let right = sum::is_right("resends", row, &mut self.summer)?;
+                let right = sum::is_right("resends", row, &mut self.checksummer)?;
                 Ok((right, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
             })
             .optional()?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::sum::{self, EVENTS, Summer, TABLES, Table};
+use crate::sum::{self, Checksummer, EVENTS, TABLES, Table};
 use crate::tail::Entry;
 use crate::{Damage, Failure, Progress, Stage, about, index, open, row, schema, start};
 
@@ -196,11 +196,11 @@ fn damaged_rows(connection: &Connection, table: &Table) -> rusqlite::Result<Vec<
     let question = format!("SELECT {}, sum FROM {}", table.columns, table.name);
     let mut statement = connection.prepare(&question)?;
     let mut rows = statement.query([])?;
-    let (mut names, mut summer) = (Vec::new(), Summer::default());
+    let (mut names, mut checksummer) = (Vec::new(), Checksummer::default());
     while names.len() < DAMAGED_NAMED
         && let Some(row) = rows.next()?
     {
-        if !sum::is_right(table.name, row, &mut summer)? {
+        if !sum::is_right(table.name, row, &mut checksummer)? {
             names.push(table.name_of(row));
         }
     }
@@ -315,11 +315,11 @@ fn event_problems(connection: &Connection, progress: &Progress) -> Result<Vec<St
     progress.begin(Stage::Reading, bytes);
     let mut statement = connection.prepare("SELECT * FROM events ORDER BY id")?;
     let mut rows = statement.query([])?;
-    let (mut names, mut summer) = (row::Names::default(), Summer::default());
+    let (mut names, mut checksummer) = (row::Names::default(), Checksummer::default());
     let (mut damaged, mut count) = (Vec::new(), 0_u64);
     while let Some(found) = rows.next()? {
         let id: i64 = found.get(0)?;
-        match row::event(found, &mut names, &mut summer)? {
+        match row::event(found, &mut names, &mut checksummer)? {
             Some(_) => {}
             None if damaged.len() < DAMAGED_NAMED => damaged.push(id.to_string()),
             None => {}
@@ -361,12 +361,12 @@ fn history_problems(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let coarse = index::mark(connection, "coarse")?;
     let (mut known, mut wrong) = (0_i64, 0_i64);
     let (mut place, mut last) = (None, 0);
-    let mut summer = Summer::default();
+    let mut checksummer = Checksummer::default();
     let mut rows = blocks.query([])?;
     while let Some(row) = rows.next()? {
         let here: (i64, u8) = (row.get(0)?, row.get(1)?);
         let before = if place.replace(here) == Some(here) { last } else { 0 };
-        let Some(block) = index::entries_of(row, &mut summer)? else { continue }; // told of already
+        let Some(block) = index::entries_of(row, &mut checksummer)? else { continue }; // told of already
         wrong += i64::from(block[0].id <= before);
         last = block[block.len() - 1].id;
         for Entry { id, author, .. } in block {

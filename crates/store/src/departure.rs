@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::batch::sql_id;
 use crate::failure::is_damage;
 use crate::row::{self, Names};
-use crate::search::Removed;
-use crate::sum::{self, Summer};
+use crate::search::RemovedMessage;
+use crate::sum::{self, Checksummer};
 use crate::{AccountId, DELETED_USER, Damage, Event, EventId, EventKind, flags};
 
 /// Events examined per step.
@@ -38,9 +38,10 @@ impl Departed {
     pub(crate) fn read(connection: &Connection, damage: &Damage) -> rusqlite::Result<Self> {
         let all = "SELECT account, messages, done, last, sum FROM departed";
         let mut all = connection.prepare_cached(all)?;
-        let (mut rows, mut summer, mut found) = (all.query([])?, Summer::default(), Vec::new());
+        let (mut rows, mut checksummer, mut found) =
+            (all.query([])?, Checksummer::default(), Vec::new());
         while let Some(row) = rows.next()? {
-            if sum::is_right("departed", row, &mut summer)? {
+            if sum::is_right("departed", row, &mut checksummer)? {
                 found.push((row.get(0)?, row.get(1)?, row.get(3)?));
             } else {
                 note(damage, row.get(0)?);
@@ -119,7 +120,7 @@ fn next(connection: &Connection) -> rusqlite::Result<Option<Departure>> {
 }
 
 /// Takes one step; returns the messages it has redacted.
-pub(crate) fn step(connection: &Connection) -> rusqlite::Result<Vec<Removed>> {
+pub(crate) fn step(connection: &Connection) -> rusqlite::Result<Vec<RemovedMessage>> {
     let mut removed = Vec::new();
     let Some(departure) = next(connection)? else { return Ok(removed) };
     let Departure { account, done, last, .. } = departure;
@@ -162,7 +163,7 @@ fn rewrite(
     departure: Departure,
     above: i64,
     end: i64,
-    removed: &mut Vec<Removed>,
+    removed: &mut Vec<RemovedMessage>,
 ) -> rusqlite::Result<i64> {
     let Departure { account, messages, .. } = departure;
     let mut find = connection.prepare_cached(
@@ -170,12 +171,13 @@ fn rewrite(
             OR conversation >> 32 & 0xffffffff = ?3 OR conversation & 0xffffffff = ?3) ORDER BY id",
     )?;
     let mut rows = find.query(params![above, end, account])?;
-    let (mut names, mut summer, mut changed) = (Names::default(), Summer::default(), Vec::new());
+    let (mut names, mut checksummer, mut changed) =
+        (Names::default(), Checksummer::default(), Vec::new());
     while changed.len() < WRITES
         && let Some(row) = rows.next()?
     {
         // A damaged event stays damaged: it is never shown.
-        let Some(was) = row::event(row, &mut names, &mut summer)? else { continue };
+        let Some(was) = row::event(row, &mut names, &mut checksummer)? else { continue };
         let mut event = was.clone();
         mask(&mut event, account, messages);
         if event != was {
@@ -185,7 +187,7 @@ fn rewrite(
     drop(rows);
     for (was, event) in &changed {
         rewrite_one(connection, was, event)?;
-        removed.extend((was.kind != event.kind).then(|| Removed::new(sql_id(was.id))));
+        removed.extend((was.kind != event.kind).then(|| RemovedMessage::new(sql_id(was.id))));
     }
     let some = changed.len() == WRITES;
     Ok(changed.last().filter(|_| some).map_or(end, |(was, _)| sql_id(was.id)))

@@ -32,7 +32,7 @@ type Identity = (u64, u64);
 
 /// A file that is no longer in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Gone {
+pub(crate) struct MissingFile {
     pub(crate) path: PathBuf,
     /// Whether another file has its name.
     pub(crate) replaced: bool,
@@ -53,7 +53,7 @@ impl Files {
     }
 
     /// Checks that all files are in place, the database first.
-    pub(crate) fn look(&mut self) -> Result<(), Gone> {
+    pub(crate) fn look(&mut self) -> Result<(), MissingFile> {
         let folder = look_at_folder(&self.folder).ok();
         if let (Some(folder), Some((known, looked))) = (folder, self.unchanged)
             && folder == known
@@ -70,14 +70,14 @@ impl Files {
         Ok(())
     }
 
-    fn look_at_each(&self) -> Result<(), Gone> {
+    fn look_at_each(&self) -> Result<(), MissingFile> {
         for (number, (path, known)) in self.known.iter().enumerate() {
             // A file that never existed cannot be lost.
             let Some(known) = known else { continue };
             let found = look_at(path);
             if !matches!(&found, Ok((identity, _)) if identity == known) {
                 let (path, replaced) = (path.clone(), found.is_ok());
-                return Err(Gone { path, replaced, database: number == 0 });
+                return Err(MissingFile { path, replaced, database: number == 0 });
             }
         }
         Ok(())

@@ -15,7 +15,7 @@ use crate::departure::{Departed, NOBODY};
 use crate::query::counted_targets;
 use crate::row::Rows;
 use crate::search::WordReader;
-use crate::sum::{self, Summer};
+use crate::sum::{self, Checksummer};
 use crate::tail::{self, End, Entry, Shared, Tail};
 use crate::time_search::TimeSearch;
 use crate::{
@@ -110,12 +110,12 @@ impl Reader for SqliteReader {
                 ORDER BY event",
         )?;
         let mut waiting = find.query(params![account, sql_id(up_to)])?;
-        let (mut events, mut summer) = (Vec::new(), Summer::default());
+        let (mut events, mut checksummer) = (Vec::new(), Checksummer::default());
         while events.len() < limit
             && let Some(row) = waiting.next()?
         {
             let id = row.get(1)?;
-            if sum::is_right("pending", row, &mut summer)? {
+            if sum::is_right("pending", row, &mut checksummer)? {
                 events.extend(rows.pending(account, id)?);
             } else {
                 let sentence = format!("a pending delivery to account {account} is damaged");
@@ -205,7 +205,7 @@ impl Reader for SqliteReader {
         let snapshot = self.connection.transaction()?;
         let departed = Departed::read(&snapshot, &self.damage)?;
         let rows = Rows { connection: &snapshot, damage: &self.damage, departed: &departed };
-        Ok(search::ask(rows, index.as_ref(), search, may_read, until)?)
+        Ok(search::run_search(rows, index.as_ref(), search, may_read, until)?)
     }
 
     fn event_time(&mut self, id: EventId) -> Result<Option<(Conversation, i64)>, Failure> {
@@ -230,9 +230,9 @@ pub(crate) fn conversations(
     let mut statement = rows.connection.prepare_cached(find)?;
     let mut talks = statement.query([account])?;
     let mut found: BTreeSet<Conversation> = room.map(Conversation::room).into_iter().collect();
-    let mut summer = Summer::default();
+    let mut checksummer = Checksummer::default();
     while let Some(talk) = talks.next()? {
-        if sum::is_right("talks", talk, &mut summer)? {
+        if sum::is_right("talks", talk, &mut checksummer)? {
             found.insert(Conversation::direct(account, talk.get(1)?));
         } else {
             let sentence = format!("the list of conversations of account {account} is damaged");

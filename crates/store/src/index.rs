@@ -15,7 +15,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::flags::{CLASSES, MESSAGES};
 use crate::row::Rows;
-use crate::sum::{self, Summer};
+use crate::sum::{self, Checksummer};
 use crate::tail::{self, End, Entry, Shared, Tail};
 use crate::{AccountId, Conversation, Damage, EventKind, about, flags};
 
@@ -136,8 +136,11 @@ fn decode_authors(bytes: &[u8]) -> Option<Vec<AccountId>> {
 pub(crate) const COLUMNS: &str = "conversation, other, first, rest, authors, sum";
 
 /// The ids of a row of [`COLUMNS`], ascending; none if it is damaged.
-pub(crate) fn block(row: &Row<'_>, summer: &mut Summer) -> rusqlite::Result<Option<Vec<i64>>> {
-    if !sum::is_right("history", row, summer)? {
+pub(crate) fn block(
+    row: &Row<'_>,
+    checksummer: &mut Checksummer,
+) -> rusqlite::Result<Option<Vec<i64>>> {
+    if !sum::is_right("history", row, checksummer)? {
         return Ok(None);
     }
     Ok(decode(row.get(2)?, row.get_ref(3)?.as_blob()?))
@@ -146,9 +149,9 @@ pub(crate) fn block(row: &Row<'_>, summer: &mut Summer) -> rusqlite::Result<Opti
 /// The entries of a row of [`COLUMNS`], ascending; none if it is damaged.
 pub(crate) fn entries_of(
     row: &Row<'_>,
-    summer: &mut Summer,
+    checksummer: &mut Checksummer,
 ) -> rusqlite::Result<Option<Vec<Entry>>> {
-    let Some(ids) = block(row, summer)? else { return Ok(None) };
+    let Some(ids) = block(row, checksummer)? else { return Ok(None) };
     let (conversation, class) = (Conversation::from_key(row.get(0)?), row.get(1)?);
     let authors = decode_authors(row.get_ref(4)?.as_blob()?);
     let Some(authors) = authors.filter(|authors| authors.len() == ids.len()) else {
@@ -174,9 +177,9 @@ pub(crate) fn messages_after(
             ORDER BY first"
     ))?;
     let mut found = blocks.query(params![conversation.key(), after, up_to])?;
-    let (mut summer, mut last) = (Summer::default(), after);
+    let (mut checksummer, mut last) = (Checksummer::default(), after);
     while let Some(row) = found.next()? {
-        let sound = sum::is_right("history", row, &mut summer)?;
+        let sound = sum::is_right("history", row, &mut checksummer)?;
         let (first, rest, authors) =
             (row.get(2)?, row.get_ref(3)?.as_blob_or_null()?, row.get_ref(4)?.as_blob_or_null()?);
         let recovered = match sound {
@@ -221,12 +224,12 @@ pub(crate) fn ids(
             ORDER BY first {order}"
     ))?;
     let mut found = blocks.query(params![conversation.key(), class, range.start, range.end])?;
-    let mut summer = Summer::default();
+    let mut checksummer = Checksummer::default();
     let mut damaged = false;
     while ids.len() < limit
         && let Some(row) = found.next()?
     {
-        let block = match block(row, &mut summer)? {
+        let block = match block(row, &mut checksummer)? {
             Some(block) => block,
             None => {
                 damaged = true;
@@ -330,13 +333,13 @@ impl Indexer {
             about::set(connection, "indexing", last(&tail.run))?;
         }
         let piece = &tail.run[self.moved..];
-        let mut summer = Summer::default();
+        let mut checksummer = Checksummer::default();
         let mut moved = 0;
         for (count, block) in blocks(piece).enumerate() {
             if count >= PIECE && moved >= added {
                 break;
             }
-            add_block(connection, block, &mut summer)?;
+            add_block(connection, block, &mut checksummer)?;
             moved += block.len();
         }
         if moved == piece.len() {
@@ -393,7 +396,7 @@ fn blocks(run: &[Entry]) -> impl Iterator<Item = &[Entry]> {
 fn add_block(
     connection: &Connection,
     block: &[Entry],
-    summer: &mut Summer,
+    checksummer: &mut Checksummer,
 ) -> rusqlite::Result<()> {
     let mut add = connection.prepare_cached(
         "INSERT OR REPLACE INTO history(conversation, other, first, rest, authors, sum)
@@ -408,7 +411,7 @@ fn add_block(
         ValueRef::Blob(&rest),
         ValueRef::Blob(&authors),
     ];
-    let sum = summer.sum("history", values);
+    let sum = checksummer.sum("history", values);
     add.execute(params![conversation.key(), class, id, rest, authors, sum])?;
     Ok(())
 }
@@ -422,7 +425,7 @@ pub(crate) fn remove(
 ) -> rusqlite::Result<i64> {
     let Some(last) = ids.last() else { return Ok(0) };
     let key = conversation.key();
-    let (mut found, mut summer) = (0, Summer::default());
+    let (mut found, mut checksummer) = (0, Checksummer::default());
     let mut blocks = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM history WHERE conversation = ?1 AND other = ?2 AND first <= ?3"
     ))?;
@@ -431,7 +434,7 @@ pub(crate) fn remove(
         let mut rows = blocks.query(params![key, class, last])?;
         let mut touched = Vec::new();
         while let Some(row) = rows.next()? {
-            touched.extend(entries_of(row, &mut summer)?);
+            touched.extend(entries_of(row, &mut checksummer)?);
         }
         drop(rows);
         for block in touched {
@@ -443,7 +446,7 @@ pub(crate) fn remove(
             found += (block.len() - left.len()) as i64;
             connection.prepare_cached(take)?.execute(params![key, class, block[0].id])?;
             if !left.is_empty() {
-                add_block(connection, &left, &mut summer)?;
+                add_block(connection, &left, &mut checksummer)?;
             }
         }
     }
@@ -453,7 +456,7 @@ pub(crate) fn remove(
 /// Rebuilds the whole table from the events.
 pub(crate) fn rebuild(connection: &Connection, damage: &Damage) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM history", [])?;
-    let (mut indexed, mut count, mut summer) = (0, 0, Summer::default());
+    let (mut indexed, mut count, mut checksummer) = (0, 0, Checksummer::default());
     loop {
         let end = "SELECT max(id) FROM (SELECT id FROM events WHERE id > ?1 ORDER BY id LIMIT ?2)";
         let end: Option<i64> =
@@ -465,7 +468,7 @@ pub(crate) fn rebuild(connection: &Connection, damage: &Damage) -> rusqlite::Res
         }
         run.sort_unstable();
         for block in blocks(&run) {
-            add_block(connection, block, &mut summer)?;
+            add_block(connection, block, &mut checksummer)?;
         }
         (indexed, count) = (end, count + run.len() as i64);
     }
@@ -512,10 +515,10 @@ fn entries(
     let mut statement =
         connection.prepare("SELECT * FROM events WHERE id > ?1 AND id <= ?2 ORDER BY id")?;
     let mut rows = statement.query([above, up_to])?;
-    let (mut entries, mut summer) = (Vec::new(), Summer::default());
+    let (mut entries, mut checksummer) = (Vec::new(), Checksummer::default());
     while let Some(row) = rows.next()? {
         let id = row.get(0)?;
-        if !sum::is_right("events", row, &mut summer)? {
+        if !sum::is_right("events", row, &mut checksummer)? {
             let sentence = format!("event {id} is damaged: it is not as it was written");
             damage.note("events", &id, sentence);
         }

@@ -13,7 +13,7 @@ use rusqlite::{Connection, Row};
 use crate::batch::Marks;
 use crate::departure::Departed;
 use crate::row::Rows;
-use crate::sum::{self, Summer, Table};
+use crate::sum::{self, Checksummer, Table};
 use crate::{
     Account, AccountId, Conversation, Damage, EventId, EventKind, Failure, ListEntry, Loaded,
     Member, RECENT_MESSAGES, RecentMessage, Record, RecordKind, Room, RoomId, Subject, Topic,
@@ -103,9 +103,9 @@ impl Loader<'_> {
     fn last_resend(&self) -> rusqlite::Result<i64> {
         let newest = "SELECT account, id, event, time, sum FROM resends ORDER BY time DESC";
         let mut statement = self.connection.prepare(newest)?;
-        let (mut rows, mut summer) = (statement.query([])?, Summer::default());
+        let (mut rows, mut checksummer) = (statement.query([])?, Checksummer::default());
         while let Some(row) = rows.next()? {
-            if sum::is_right("resends", row, &mut summer)? {
+            if sum::is_right("resends", row, &mut checksummer)? {
                 return row.get(3);
             }
         }

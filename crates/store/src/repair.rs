@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::sum::{self, Summer};
+use crate::sum::{self, Checksummer};
 use crate::tail::Entry;
 use crate::{Conversation, Damage, index};
 
@@ -71,9 +71,9 @@ fn history_is_sound(
         .prepare(&format!("SELECT {columns} FROM history ORDER BY conversation, other, first"))?;
     let mut rows = statement.query([])?;
     let indexed = index::mark(connection, "indexed")?;
-    let (mut summer, mut known, mut last) = (Summer::default(), 0, None::<Entry>);
+    let (mut checksummer, mut known, mut last) = (Checksummer::default(), 0, None::<Entry>);
     while let Some(row) = rows.next()? {
-        let Some(ids) = index::block(row, &mut summer)? else { return Ok(false) };
+        let Some(ids) = index::block(row, &mut checksummer)? else { return Ok(false) };
         let conversation = Conversation::from_key(row.get(0)?);
         let class: u8 = row.get(1)?;
         let at = |id| Entry::place(conversation, class, id);
@@ -90,9 +90,9 @@ fn history_is_sound(
 fn taken_back_is_sound(connection: &Connection) -> rusqlite::Result<bool> {
     let mut statement =
         connection.prepare("SELECT conversation, event, author, sum FROM taken_back")?;
-    let (mut rows, mut summer) = (statement.query([])?, Summer::default());
+    let (mut rows, mut checksummer) = (statement.query([])?, Checksummer::default());
     while let Some(row) = rows.next()? {
-        if !sum::is_right("taken_back", row, &mut summer)? {
+        if !sum::is_right("taken_back", row, &mut checksummer)? {
             return Ok(false);
         }
     }
@@ -105,9 +105,9 @@ fn talks_are_sound(
 ) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare("SELECT account, peer, sum FROM talks")?;
     let mut rows = statement.query([])?;
-    let (mut summer, mut found) = (Summer::default(), BTreeSet::new());
+    let (mut checksummer, mut found) = (Checksummer::default(), BTreeSet::new());
     while let Some(row) = rows.next()? {
-        if !sum::is_right("talks", row, &mut summer)? {
+        if !sum::is_right("talks", row, &mut checksummer)? {
             return Ok(false);
         }
         found.insert((row.get(0)?, row.get(1)?));

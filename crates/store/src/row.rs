@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use crate::departure::Departed;
 use crate::export::is_of;
 use crate::failure::is_damage;
-use crate::sum::{self, Summer};
+use crate::sum::{self, Checksummer};
 use crate::tail::{End, Entry};
 use crate::{AccountId, Conversation, Damage, Event, EventId, EventKind, RecentMessage, flags};
 
@@ -36,7 +36,7 @@ pub(crate) struct Rows<'c> {
 }
 
 /// Some consecutive events.
-pub(crate) struct Stretch {
+pub(crate) struct EventSpan {
     pub(crate) events: Vec<Event>,
     /// The last one examined.
     pub(crate) last: i64,
@@ -66,13 +66,13 @@ impl Rows<'_> {
         let list = format!("{list:?}"); // as JSON has lists, too
         let mut statement = self.connection.prepare_cached(BY_LIST)?;
         let mut rows = statement.query([list])?;
-        let (mut names, mut summer) = (Names::default(), Summer::default());
+        let (mut names, mut checksummer) = (Names::default(), Checksummer::default());
         while let Some(row) = rows.next()? {
             let id = row.get(0)?;
             while let Some((entry, rest)) = left.split_first() {
                 *left = rest;
                 if entry.id == id {
-                    events.extend(self.judge(*entry, event(row, &mut names, &mut summer)?));
+                    events.extend(self.judge(*entry, event(row, &mut names, &mut checksummer)?));
                     break;
                 }
                 events.push(self.lost(*entry));
@@ -105,9 +105,10 @@ impl Rows<'_> {
     ) -> rusqlite::Result<Vec<Event>> {
         let mut statement = self.connection.prepare_cached(OF_ACCOUNT)?;
         let mut rows = statement.query([above, up_to, account.into()])?;
-        let (mut names, mut summer, mut events) = (Names::default(), Summer::default(), Vec::new());
+        let (mut names, mut checksummer, mut events) =
+            (Names::default(), Checksummer::default(), Vec::new());
         while let Some(row) = rows.next()? {
-            match event(row, &mut names, &mut summer)? {
+            match event(row, &mut names, &mut checksummer)? {
                 Some(mut event) if is_of(&event, account) => {
                     self.departed.mask(&mut event);
                     events.push(event);
@@ -127,7 +128,7 @@ impl Rows<'_> {
         from: End,
         limit: usize,
         wanted: &dyn Fn(Conversation, EventId) -> bool,
-    ) -> rusqlite::Result<Stretch> {
+    ) -> rusqlite::Result<EventSpan> {
         match self.stretch_together(range, from, limit, wanted) {
             // A damaged page hides only its own events.
             Err(error) if is_damage(&error) => {
@@ -143,7 +144,7 @@ impl Rows<'_> {
                     let event = self.by_id(id)?;
                     events.extend(event.filter(|event| wanted(event.conversation, event.id)));
                 }
-                Ok(Stretch { events, last })
+                Ok(EventSpan { events, last })
             }
             read => read,
         }
@@ -155,14 +156,14 @@ impl Rows<'_> {
         from: End,
         limit: usize,
         wanted: &dyn Fn(Conversation, EventId) -> bool,
-    ) -> rusqlite::Result<Stretch> {
+    ) -> rusqlite::Result<EventSpan> {
         let (sql, end) = match from {
             End::Newest => (NEWEST, range.start),
             End::Oldest => (OLDEST, range.end - 1),
         };
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query([range.start, range.end, limit as i64])?;
-        let (mut names, mut summer) = (Names::default(), Summer::default());
+        let (mut names, mut checksummer) = (Names::default(), Checksummer::default());
         let (mut events, mut last, mut count) = (Vec::new(), end, 0);
         while let Some(row) = rows.next()? {
             let id: i64 = row.get(0)?;
@@ -170,7 +171,7 @@ impl Rows<'_> {
             if !wanted(Conversation::from_key(row.get(1)?), id as EventId) {
                 continue;
             }
-            match event(row, &mut names, &mut summer)? {
+            match event(row, &mut names, &mut checksummer)? {
                 Some(mut event) => {
                     self.departed.mask(&mut event);
                     events.push(event);
@@ -178,7 +179,7 @@ impl Rows<'_> {
                 None => self.note(id, DIFFERS),
             }
         }
-        Ok(Stretch { events, last: if count < limit { end } else { last } })
+        Ok(EventSpan { events, last: if count < limit { end } else { last } })
     }
 
     /// An event by its id alone, if it is intact.
@@ -195,7 +196,8 @@ impl Rows<'_> {
     pub(crate) fn recent_messages(&self, newest: usize) -> rusqlite::Result<Vec<RecentMessage>> {
         let mut statement = self.connection.prepare(BEFORE)?;
         let mut rows = statement.query([i64::MAX, newest as i64])?;
-        let (mut names, mut summer, mut all) = (Names::default(), Summer::default(), Vec::new());
+        let (mut names, mut checksummer, mut all) =
+            (Names::default(), Checksummer::default(), Vec::new());
         loop {
             let row = match rows.next() {
                 Ok(Some(row)) => row,
@@ -207,7 +209,7 @@ impl Rows<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            match event(row, &mut names, &mut summer)? {
+            match event(row, &mut names, &mut checksummer)? {
                 Some(mut event) => {
                     self.departed.mask(&mut event);
                     all.extend(event.as_recent_message());
@@ -253,7 +255,7 @@ impl Rows<'_> {
         let mut statement = self.connection.prepare_cached(NEXT)?;
         while from < below {
             let found = statement.query_row([from, below], |row| {
-                let found = event(row, &mut Names::default(), &mut Summer::default())?;
+                let found = event(row, &mut Names::default(), &mut Checksummer::default())?;
                 Ok((row.get::<_, i64>(0)?, found.map(|event| event.time)))
             });
             match (found.optional(), unreadable) {
@@ -293,7 +295,7 @@ impl Rows<'_> {
     fn find(&self, id: i64) -> rusqlite::Result<Option<Option<Event>>> {
         let mut statement = self.connection.prepare_cached(BY_ID)?;
         let found = statement
-            .query_row([id], |row| event(row, &mut Names::default(), &mut Summer::default()));
+            .query_row([id], |row| event(row, &mut Names::default(), &mut Checksummer::default()));
         let mut found = found.optional()?;
         if let Some(Some(event)) = &mut found {
             self.departed.mask(event);
@@ -360,7 +362,7 @@ impl Rows<'_> {
             let mut statement = self.connection.prepare_cached(sql).ok()?;
             let mut rows = statement.query([id, NEIGHBOURS.into()]).ok()?;
             while let Ok(Some(row)) = rows.next() {
-                let found = event(row, &mut Names::default(), &mut Summer::default()).ok()?;
+                let found = event(row, &mut Names::default(), &mut Checksummer::default()).ok()?;
                 if let Some(event) = found {
                     return Some(event.time);
                 }
@@ -384,9 +386,9 @@ const DIFFERS: &str = "it is not as it was written";
 pub(crate) fn event(
     row: &Row<'_>,
     names: &mut Names,
-    summer: &mut Summer,
+    checksummer: &mut Checksummer,
 ) -> rusqlite::Result<Option<Event>> {
-    if !sum::is_right("events", row, summer)? {
+    if !sum::is_right("events", row, checksummer)? {
         return Ok(None);
     }
     // Only a row written by other means has a right checksum and is invalid.

@@ -4,12 +4,12 @@
 
 mod analyzer;
 mod words;
-mod question;
-mod ask;
+mod index_query;
+mod search_run;
 mod index;
 mod messages;
 mod mark;
-mod gather;
+mod postings;
 mod page;
 mod segment;
 mod volumes;
@@ -19,10 +19,10 @@ use std::time::Duration;
 
 use crate::{AccountId, Conversation, Event, EventId, RoomId};
 
-pub(crate) use ask::{WordReader, ask};
 pub(crate) use index::FILE;
 pub use index::{Indexed, WordIndex};
-pub(crate) use shared::{Removed, Shared, count};
+pub(crate) use search_run::{WordReader, run_search};
+pub(crate) use shared::{RemovedMessage, Shared, count};
 pub use words::{Item, Words};
 
 /// A search for messages and notices.

@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use crate::batch::{Batch, Filled, Marks, sql_id};
 use crate::checkpoint::{CheckpointMode, Log};
 use crate::departure::{self, NOBODY};
-use crate::files::{Files, Gone};
+use crate::files::{Files, MissingFile};
 use crate::forget::{self, Forget, Found};
 use crate::history::SqliteReader;
 use crate::index::Indexer;
@@ -49,7 +49,7 @@ pub struct SqliteStore {
     keeps: (u32, u32),
     files: Files,
     /// The file that is no longer in its place, once noticed.
-    gone: Option<Gone>,
+    gone: Option<MissingFile>,
     /// What is known to be on disk, and the file that records it.
     mark: Mark,
     mark_file: MarkFile,
@@ -238,7 +238,7 @@ impl SqliteStore {
     }
 
     /// A file is missing. Moves what is only in the log into the database, if that is in its place.
-    fn lose(&mut self, gone: Gone) -> Failure {
+    fn lose(&mut self, gone: MissingFile) -> Failure {
         let again = self.gone.as_ref() == Some(&gone);
         let saved = !gone.database
             && (self.log.waits().is_none()
@@ -291,7 +291,7 @@ impl SqliteStore {
     /// Removes some events of a conversation.
     fn remove(&mut self, of: Conversation, ids: &BTreeSet<i64>) -> Result<(), Failure> {
         let tail = tail::now(&self.indexer.share());
-        let mut gone: Vec<_> = ids.iter().copied().map(search::Removed::new).collect();
+        let mut gone: Vec<_> = ids.iter().copied().map(search::RemovedMessage::new).collect();
         let (removed, silent) = self.tidy(|store| {
             search::count(&store.connection, &mut gone)?;
             let removed = forget::remove(&store.connection, of, ids)?;

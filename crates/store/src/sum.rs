@@ -5,7 +5,7 @@
 //! whole pages, and loses forty messages for one wrong bit; a checksum per row loses one.
 //!
 //! In SQL it is the function `checksum(table, columns...)` of every connection that writes or
-//! checks; in Rust it is [`Summer`], for events and blocks of history, where a call from SQLite
+//! checks; in Rust it is [`Checksummer`], for events and blocks of history, where a call from SQLite
 //! would cost more than the checksum.
 
 use rusqlite::functions::{Context, FunctionFlags};
@@ -61,13 +61,17 @@ pub(crate) const EVENTS: Table = table(
 );
 
 /// Whether a row, with all columns of a table and then the checksum, is intact.
-pub(crate) fn is_right(table: &str, row: &Row<'_>, summer: &mut Summer) -> rusqlite::Result<bool> {
+pub(crate) fn is_right(
+    table: &str,
+    row: &Row<'_>,
+    checksummer: &mut Checksummer,
+) -> rusqlite::Result<bool> {
     let width = row.as_ref().column_count() - 1;
     let mut values = [ValueRef::Null; 12];
     for (column, value) in values[..width].iter_mut().enumerate() {
         *value = row.get_ref(column)?;
     }
-    let sum = summer.sum(table, values[..width].iter().copied());
+    let sum = checksummer.sum(table, values[..width].iter().copied());
     Ok(row.get_ref(width)? == ValueRef::Integer(i64::from(sum)))
 }
 
@@ -116,9 +120,9 @@ impl Table {
 
 /// Computes checksums in Rust, one after the other; reuses its buffer.
 #[derive(Default)]
-pub(crate) struct Summer(Vec<u8>);
+pub(crate) struct Checksummer(Vec<u8>);
 
-impl Summer {
+impl Checksummer {
     /// The checksum of a row of `table`.
     pub(crate) fn sum<'v>(
         &mut self,
@@ -164,7 +168,7 @@ pub(crate) fn register(connection: &Connection) -> rusqlite::Result<()> {
             ValueRef::Text(text) => std::str::from_utf8(text).is_ok(),
             _ => true,
         });
-        Ok(legible.then(|| Summer::default().sum(table, values())))
+        Ok(legible.then(|| Checksummer::default().sum(table, values())))
     })
 }
 
@@ -180,7 +184,7 @@ mod tests {
             connection.query_row(&format!("SELECT {sql}"), [], |row| row.get(0)).unwrap()
         };
         let values = [ValueRef::Integer(-7), ValueRef::Text(b"ab"), ValueRef::Null];
-        let sum = Summer::default().sum("t", values);
+        let sum = Checksummer::default().sum("t", values);
         assert_eq!(ask("checksum('t', -7, 'ab', NULL)"), Some(sum));
         for other in [
             "checksum('u', -7, 'ab', NULL)",
@@ -226,7 +230,7 @@ mod tests {
     fn how_long_a_sum_takes() {
         const EVENTS: u32 = 5_000_000;
         let text = "a message of a usual length, as people write them to each other all day long";
-        let mut summer = Summer::default();
+        let mut checksummer = Checksummer::default();
         let since = std::time::Instant::now();
         let mut all = 0_i64;
         for id in 0..i64::from(EVENTS) {
@@ -244,7 +248,7 @@ mod tests {
                 ValueRef::Null,
                 ValueRef::Null,
             ];
-            all += i64::from(summer.sum("events", columns));
+            all += i64::from(checksummer.sum("events", columns));
         }
         let each = since.elapsed() / EVENTS;
         println!("{each:?} for each event (all together {all})");

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use crate::row::Rows;
-use crate::sum::{self, Summer};
+use crate::sum::{self, Checksummer};
 
 /// The stretches of the events, oldest first.
 pub(crate) struct TimeSearch<'c> {
@@ -26,11 +26,11 @@ impl<'c> TimeSearch<'c> {
         let high = newest.map_or(0, |id| id.saturating_add(1)).min(end);
         let mut steps = connection
             .prepare_cached("SELECT event, sum FROM clock_steps WHERE event < ?1 ORDER BY event")?;
-        let (mut stretches, mut low, mut summer) = (Vec::new(), 0, Summer::default());
+        let (mut stretches, mut low, mut checksummer) = (Vec::new(), 0, Checksummer::default());
         let mut found = steps.query([high])?;
         while let Some(row) = found.next()? {
             let step = row.get(0)?;
-            if sum::is_right("clock_steps", row, &mut summer)? {
+            if sum::is_right("clock_steps", row, &mut checksummer)? {
                 stretches.push(low..step);
                 low = step;
             } else {

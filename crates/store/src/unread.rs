@@ -7,7 +7,7 @@ use rusqlite::params;
 use crate::batch::sql_id;
 use crate::flags::MESSAGES;
 use crate::row::Rows;
-use crate::sum::{self, Summer};
+use crate::sum::{self, Checksummer};
 use crate::tail::{Entry, Tail};
 use crate::time_search::TimeSearch;
 use crate::{
@@ -30,7 +30,7 @@ pub(crate) fn unread(rows: Rows<'_>, tail: &Tail, of: &Unreads) -> rusqlite::Res
     let mut silent: Vec<AccountId> = rows.departed.silenced().chain([of.account]).collect();
     silent.sort_unstable();
     let newest = newest(tail, &read);
-    let counting = Counting { rows, account: of.account, silent, indexed: tail.indexed };
+    let counting = UnreadCounter { rows, account: of.account, silent, indexed: tail.indexed };
     let (mut found, mut total) = (Vec::new(), 0);
     for (conversation, after) in read {
         let fresh = newest.get(&conversation).map_or(&[][..], Vec::as_slice);
@@ -66,11 +66,11 @@ fn markers(rows: Rows<'_>, of: &Unreads) -> rusqlite::Result<HashMap<Conversatio
         of.only.map_or((Conversation::FIRST, Conversation::LAST), |only| (only, only));
     let mut find = rows.connection.prepare_cached(find)?;
     let mut all = find.query(params![account, first.key(), last.key()])?;
-    let (mut found, mut summer) = (HashMap::new(), Summer::default());
+    let (mut found, mut checksummer) = (HashMap::new(), Checksummer::default());
     let mut places = None;
     while let Some(row) = all.next()? {
         let key = row.get(1)?;
-        if !sum::is_right("read_markers", row, &mut summer)? {
+        if !sum::is_right("read_markers", row, &mut checksummer)? {
             let sentence = format!("a read marker of account {account} is damaged");
             rows.damage.note("read_markers", &format!("{account}, {key}"), sentence);
             continue;
@@ -115,7 +115,7 @@ fn newest(
     found
 }
 
-struct Counting<'c> {
+struct UnreadCounter<'c> {
     rows: Rows<'c>,
     account: AccountId,
     /// Authors whose messages do not count, ascending.
@@ -124,7 +124,7 @@ struct Counting<'c> {
     indexed: i64,
 }
 
-impl Counting<'_> {
+impl UnreadCounter<'_> {
     /// What is unread in one conversation after an event, if anything. `fresh` is what follows the
     /// indexed part; at most `most` messages are counted.
     fn count(
@@ -172,10 +172,10 @@ impl Counting<'_> {
             WHERE conversation = ?1 AND event > ?2 ORDER BY event LIMIT ?3";
         let mut find = self.rows.connection.prepare_cached(find)?;
         let mut all = find.query(params![of.key(), after, REDACTED_PASSED as i64])?;
-        let (mut found, mut summer) = (BTreeSet::new(), Summer::default());
+        let (mut found, mut checksummer) = (BTreeSet::new(), Checksummer::default());
         while let Some(row) = all.next()? {
             let id = row.get(1)?;
-            if sum::is_right("taken_back", row, &mut summer)? {
+            if sum::is_right("taken_back", row, &mut checksummer)? {
                 found.insert(id);
             } else {
                 let sentence = format!("the note that event {id} was taken back is damaged");
@@ -190,14 +190,14 @@ impl Counting<'_> {
         let find = "SELECT account, conversation, event, author, sum FROM mentions
             WHERE account = ?1 AND conversation = ?2 AND event > ?3 ORDER BY event";
         let mut find = self.rows.connection.prepare_cached(find)?;
-        let (mut found, mut summer) = (BTreeSet::new(), Summer::default());
+        let (mut found, mut checksummer) = (BTreeSet::new(), Checksummer::default());
         for account in [self.account, EVERYBODY] {
             let mut all = find.query(params![account, of.key(), after])?;
             while found.len() < most
                 && let Some(row) = all.next()?
             {
                 let id: i64 = row.get(2)?;
-                if !sum::is_right("mentions", row, &mut summer)? {
+                if !sum::is_right("mentions", row, &mut checksummer)? {
                     let sentence = format!("a mention in event {id} is damaged");
                     self.rows.damage.note("mentions", &id, sentence);
                 } else if !self.is_silent(row.get(3)?) {

@@ -1,38 +1,39 @@
-//! What the screen asks its owner to do.
+//! What the screen asks the program around it to do.
 
 use chat::Intent;
 
-/// Something that the screen cannot do by itself.
+/// Something that the screen cannot do itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Pass this to the core.
     Do(Intent),
-    /// End the client.
+    /// Quit the client.
     Quit,
-    /// Give the terminal back and stop (`SIGTSTP`).
+    /// Restore the terminal and stop (`SIGTSTP`).
     Suspend,
     /// Edit this text in `$VISUAL` or `$EDITOR`, and give the result to [`Tui::edited`](crate::Tui::edited).
     ExternalEditor(String),
-    /// Tell the person, who is not looking. The texts are as they came; `terminal::notify` makes them safe.
+    /// Notify the person, who is not looking. The texts are raw; `terminal::notify` makes them
+    /// safe.
     Notify {
-        /// Of whom or where.
+        /// Who or where it is from.
         title: String,
-        /// What was said.
+        /// The message.
         text: String,
     },
     /// Put this into the clipboard: `terminal::copy`.
     Copy(String),
-    /// Keep this line for the next session.
+    /// Save this line in the input history.
     Remember(String),
-    /// Change a setting, as it was typed behind `/set`; show them all if it is empty.
+    /// Change a setting, as typed after `/set`; if empty, show all of them.
     Set(String),
     /// Change the person's password.
     ChangePassword {
-        /// Until now.
+        /// The current one.
         old: String,
-        /// From now on.
+        /// The new one.
         new: String,
     },
-    /// The answer to the open question; none if the person gave up.
+    /// The answer to the open question; none if the person cancelled it.
     Answer(Option<String>),
 }

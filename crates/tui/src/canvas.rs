@@ -1,4 +1,4 @@
-//! Cells that are drawn on, with the addresses that they lead to. All text becomes harmless here.
+//! Cells to draw on, with the links they carry. All text is made safe here.
 
 use crate::safe;
 use crate::wrap::{characters, ellipsis};
@@ -7,7 +7,7 @@ use ratatui_core::layout::Rect;
 use ratatui_core::style::{Modifier, Style};
 use std::sync::Arc;
 
-/// A piece of text that looks alike.
+/// A piece of text in one style.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) text: String,
@@ -21,16 +21,16 @@ impl Span {
     }
 }
 
-/// Cells that are drawn on. The cells that a wide character covers besides its first have no text.
+/// Cells to draw on. Of the cells that a wide character covers, only the first has text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Canvas {
     pub(crate) buffer: Buffer,
-    /// For each cell the number of its address, from 1; 0 is none.
+    /// For each cell the number of its link, from 1; 0 is none.
     links: Vec<u16>,
     addresses: Vec<Arc<str>>,
-    /// Where the cursor is, if it is to be seen.
+    /// Where the cursor is, if it is visible.
     pub(crate) cursor: Option<(u16, u16)>,
-    /// What scrolls by whole rows from one frame to the next.
+    /// The area that scrolls by whole rows from one frame to the next.
     pub(crate) scrolls: Rect,
 }
 
@@ -49,7 +49,7 @@ impl Canvas {
         &self.buffer.content[self.at(x, y)]
     }
 
-    /// The address that a cell leads to.
+    /// The link of a cell.
     pub(crate) fn link(&self, x: u16, y: u16) -> Option<&Arc<str>> {
         let number = usize::from(self.links[self.at(x, y)]);
         self.addresses.get(number.checked_sub(1)?)
@@ -59,22 +59,23 @@ impl Canvas {
         usize::from(y) * usize::from(self.buffer.area.width) + usize::from(x)
     }
 
-    /// Writes a text from a cell to the right, but not into the column `end` or beyond. Returns the column after it.
+    /// Writes a text from a cell to the right, up to the column `end`, exclusive. Returns the
+    /// column after it.
     pub(crate) fn put(&mut self, x: u16, y: u16, end: u16, text: &str, style: Style) -> u16 {
         self.put_linked(x, y, end, text, style, None)
     }
 
-    /// The same for a piece of text.
+    /// The same for a span.
     pub(crate) fn put_span(&mut self, x: u16, y: u16, end: u16, span: &Span) -> u16 {
         self.put_linked(x, y, end, &span.text, span.style, span.link.as_ref())
     }
 
-    /// The same for several, one after the other.
+    /// The same for several spans, one after the other.
     pub(crate) fn put_spans(&mut self, x: u16, y: u16, end: u16, spans: &[Span]) -> u16 {
         spans.iter().fold(x, |x, span| self.put_span(x, y, end, span))
     }
 
-    /// The same with `…` if it does not fit.
+    /// The same, shortened with `…` if it does not fit.
     pub(crate) fn put_cut(&mut self, x: u16, y: u16, end: u16, text: &str, style: Style) -> u16 {
         let text = ellipsis(&safe::text(text), usize::from(end.saturating_sub(x)));
         self.put(x, y, end, &text, style)
@@ -127,7 +128,7 @@ impl Canvas {
         self.links[at] = link;
     }
 
-    /// Writes a cell, on the background that it has unless the style has one.
+    /// Writes a cell; keeps its background unless the style has one.
     fn write(&mut self, at: usize, style: Style, symbol: &str) {
         let cell = &mut self.buffer.content[at];
         let background = cell.bg;
@@ -140,7 +141,7 @@ impl Canvas {
         }
     }
 
-    /// A cell is about to be overwritten: a wide character that it is a part of is gone.
+    /// Before a cell is overwritten: erases a wide character that it is part of.
     fn uncover(&mut self, x: u16, y: u16) {
         let row = self.at(0, y);
         let is_covered = |canvas: &Canvas, x: u16| {
@@ -162,7 +163,7 @@ impl Canvas {
         }
     }
 
-    /// Makes an area blank, in a style.
+    /// Fills an area with blanks in a style.
     pub(crate) fn clear(&mut self, area: Rect, style: Style) {
         let area = area.intersection(self.buffer.area);
         for y in area.top()..area.bottom() {
@@ -176,7 +177,7 @@ impl Canvas {
         }
     }
 
-    /// Takes a row of another canvas of the same size; without one the row is blank.
+    /// Copies a row of another canvas of the same size; without a source the row is blank.
     pub(crate) fn copy_row(&mut self, other: &Canvas, from: Option<u16>, to: u16) {
         let (width, to) = (usize::from(self.buffer.area.width), self.at(0, to));
         let Some(from) = from.map(|from| other.at(0, from)) else {
@@ -189,19 +190,19 @@ impl Canvas {
         self.links[to..to + width].copy_from_slice(&other.links[from..from + width]);
     }
 
-    /// Gives an area's cells a style besides what they have.
+    /// Adds a style to the cells of an area.
     pub(crate) fn tint(&mut self, area: Rect, style: Style) {
         self.buffer.set_style(area.intersection(self.buffer.area), style);
     }
 
-    /// A line of one sign.
+    /// Draws a horizontal line of one character.
     pub(crate) fn rule(&mut self, x: u16, y: u16, end: u16, sign: &str, style: Style) {
         for x in x..end {
             self.put(x, y, x + 1, sign, style);
         }
     }
 
-    /// The text of the cells from one to another, row by row, without what is behind the last word of a row.
+    /// The text from one cell to another, row by row, without trailing blanks.
     pub(crate) fn text(&self, area: Rect, from: (u16, u16), to: (u16, u16)) -> String {
         let area = area.intersection(self.buffer.area);
         let mut rows = Vec::new();

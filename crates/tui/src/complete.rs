@@ -1,4 +1,4 @@
-//! Tab: completes names, rooms, emoji names and commands. Pressed again, it goes on to the next one that fits.
+//! Tab completes names, rooms, emoji names and commands. Pressed again, it offers the next match.
 
 use chat::Chat;
 use proto::name::{fold, same};
@@ -6,21 +6,21 @@ use proto::name::{fold, same};
 use crate::limits::COMPLETIONS;
 use crate::slash;
 
-/// The places that a completion goes through.
+/// A completion in progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
     /// Where in the text the word begins, in bytes.
     pub from: usize,
-    /// Where it ends at the moment.
+    /// Where it currently ends.
     pub to: usize,
-    /// What fits, the likeliest first, and at the end what was typed.
+    /// The matches, best first, and at the end the typed text.
     pub choices: Vec<String>,
     /// Which of them is in the text.
     pub at: usize,
 }
 
 impl Completion {
-    /// What fits the word before the cursor; none if nothing does.
+    /// The matches of the word before the cursor; none if there are none.
     pub fn of(text: &str, cursor: usize, here: &str, chat: &Chat) -> Option<Completion> {
         let before = &text[..cursor];
         let from = before
@@ -45,12 +45,12 @@ impl Completion {
         Some(Completion { from, to: cursor, choices, at: 0 })
     }
 
-    /// What is in the text now.
+    /// The current choice.
     pub fn choice(&self) -> &str {
         &self.choices[self.at]
     }
 
-    /// Goes on to the next one, or back to the one before.
+    /// Moves on to the next match, or back to the previous one.
     pub fn turn(&mut self, back: bool) {
         let count = self.choices.len();
         self.at = if back { self.at + count - 1 } else { self.at + 1 } % count;
@@ -63,7 +63,7 @@ fn commands(word: &str) -> Vec<String> {
     fits.map(|command| format!("/{} ", command.name)).collect()
 }
 
-/// Emoji whose names begin so, then those that have the word within.
+/// Emoji whose names begin with the word, then those that contain it.
 pub(crate) fn emoji(word: &str) -> Vec<&'static str> {
     let word = word.trim_end_matches(':').to_ascii_lowercase();
     let mut fitting: Vec<(bool, usize, &'static str)> = Vec::new();
@@ -98,7 +98,8 @@ fn rooms(word: &str, chat: &Chat) -> Vec<String> {
     fitting
 }
 
-/// People: who said something here last, then other members, then those one talks with.
+/// People: the latest speakers here, then other members, then those with whom there is a
+/// conversation.
 fn names(word: &str, here: &str, chat: &Chat, before: &str, after: &str) -> Vec<String> {
     let word = fold(word);
     let conversation = chat.conversation(here);

@@ -1,6 +1,6 @@
-//! From the bytes of a terminal to keys. The stream is cut here into single characters, key sequences and
-//! pastes, so that a sequence which is cut off, broken or unknown never takes anything else with it; `termina`
-//! knows what a whole sequence means.
+//! Decodes a terminal's bytes into keys. The stream is split here into characters, key sequences
+//! and pastes, so that an incomplete, broken or unknown sequence never swallows anything else;
+//! `termina` interprets each complete sequence.
 
 use std::time::Duration;
 
@@ -13,30 +13,30 @@ const ESCAPE: u8 = 0x1b;
 const PASTE_BEGINS: &[u8] = b"\x1b[200~";
 const PASTE_ENDS: &[u8] = b"\x1b[201~";
 
-/// Cuts what a terminal sends into keys.
+/// Splits what a terminal sends into keys.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// The beginning of something whose end has not come.
+    /// The beginning of something incomplete.
     rest: Vec<u8>,
-    /// A paste that has not ended.
+    /// An unfinished paste.
     paste: Option<Vec<u8>>,
     parser: Parser,
 }
 
-/// What the beginning of some bytes is.
+/// What some bytes begin with.
 enum Piece {
-    /// So many bytes are a character or a key sequence.
+    /// A character or a key sequence of this many bytes.
     Key(usize),
-    /// So many bytes mean nothing.
+    /// This many bytes mean nothing.
     Broken(usize),
-    /// So many bytes are no UTF-8.
+    /// This many bytes are not UTF-8.
     NoText(usize),
-    /// More must come to tell.
+    /// More bytes are needed to tell.
     Unfinished,
 }
 
 impl Decoder {
-    /// Takes in bytes, and appends what they mean.
+    /// Decodes bytes, and appends the events.
     pub fn feed(&mut self, bytes: &[u8], events: &mut Vec<Event>) {
         self.rest.extend_from_slice(bytes);
         while !self.rest.is_empty() {
@@ -48,7 +48,8 @@ impl Decoder {
         }
     }
 
-    /// How long to wait for the rest of what has begun before [`Decoder::give_up`]; none if nothing has.
+    /// How long to wait for the rest of something incomplete before [`Decoder::give_up`]; none if
+    /// nothing is.
     pub fn patience(&self) -> Option<Duration> {
         match (&self.paste, self.rest.is_empty()) {
             (Some(_), _) => Some(PASTE_TIMEOUT),
@@ -57,7 +58,7 @@ impl Decoder {
         }
     }
 
-    /// Nothing more comes: what has begun is taken for what it is.
+    /// Nothing more comes: what is incomplete is decoded as it is.
     pub fn give_up(&mut self, events: &mut Vec<Event>) {
         if let Some(mut pasted) = self.paste.take() {
             pasted.append(&mut self.rest);
@@ -68,9 +69,9 @@ impl Decoder {
         match rest.as_slice() {
             [] => {}
             [ESCAPE] => events.push(Event::Key(KeyCode::Escape.into())),
-            // Half a sequence of a key: there is nothing to tell which one.
+            // Half a key sequence: there is no telling which key.
             [ESCAPE, b'[' | b'O', ..] => {}
-            // Alt with the key that would begin a string; what followed it was typed.
+            // Alt with a key that would begin a string; what follows was typed.
             [ESCAPE, key, typed @ ..] if is_string(*key) => {
                 let key = KeyEvent::new(KeyCode::Char(char::from(*key)), Modifiers::ALT);
                 events.push(Event::Key(key));
@@ -82,7 +83,7 @@ impl Decoder {
         }
     }
 
-    /// Takes a key from the beginning of the rest; false if it is not whole.
+    /// Decodes one key from the beginning of the rest; false if it is incomplete.
     fn key(&mut self, events: &mut Vec<Event>) -> bool {
         let length = match piece(&self.rest) {
             Piece::Unfinished if self.rest.len() < SEQUENCE_BYTES => return false,
@@ -100,7 +101,7 @@ impl Decoder {
                     self.parser.parse(sequence, false);
                     match self.parser.pop() {
                         Some(event) => events.push(event),
-                        // It may still hold on to what it does not know.
+                        // It may have kept the unknown bytes.
                         None => self.parser = Parser::default(),
                     }
                 }
@@ -111,11 +112,11 @@ impl Decoder {
         true
     }
 
-    /// Looks for the end of the paste; false if it has not come.
+    /// Looks for the end of the paste; false if it has not arrived.
     fn go_on_pasting(&mut self, events: &mut Vec<Event>) -> bool {
         let Some(pasted) = &mut self.paste else { return false };
         let end = self.rest.windows(PASTE_ENDS.len()).position(|bytes| bytes == PASTE_ENDS);
-        // Without its end, the last bytes may be the beginning of that.
+        // Without an end, the last bytes may be the beginning of one.
         let kept = end.unwrap_or(self.rest.len().saturating_sub(PASTE_ENDS.len() - 1));
         let fits = kept.min(PASTE_BYTES.saturating_sub(pasted.len()));
         pasted.extend_from_slice(&self.rest[..fits]);
@@ -157,14 +158,14 @@ fn is_string(key: u8) -> bool {
 }
 
 fn control_sequence(bytes: &[u8]) -> Piece {
-    // The console of Linux has function keys like ESC [ [ A.
+    // The Linux console has function keys like ESC [ [ A.
     if bytes.get(2) == Some(&b'[') {
         return if bytes.len() > 3 { Piece::Key(4) } else { Piece::Unfinished };
     }
     match bytes.iter().skip(2).position(|byte| !matches!(byte, 0x20..=0x3f)) {
         None => Piece::Unfinished,
         Some(at) if matches!(bytes[2 + at], 0x40..=0x7e) => Piece::Key(2 + at + 1),
-        // Something else begins in its midst.
+        // Something else begins inside it.
         Some(at) => Piece::Broken(2 + at),
     }
 }
@@ -194,7 +195,7 @@ fn paste(bytes: &[u8]) -> Event {
     Event::Paste(String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// What stands in for bytes that are no text.
+/// What replaces bytes that are not text.
 fn unreadable() -> Event {
     Event::Key(KeyCode::Char(char::REPLACEMENT_CHARACTER).into())
 }
@@ -268,7 +269,7 @@ mod tests {
             decoder.feed(b"next", &mut events);
             assert_eq!(told(&events), format!("{meaning}next"), "{cut:?}");
         }
-        // Without a pause, too.
+        // Also without a pause.
         assert_eq!(told(&decode(b"\x1b\x1b[A")), "<Escape><Up>");
         assert_eq!(told(&decode(b"\x1b[1;\x1b[Ax")), "<Up>x");
         assert_eq!(told(&decode(b"\x1b[9\x03")), "C-c");
@@ -302,7 +303,7 @@ mod tests {
 
     #[test]
     fn no_bytes_make_the_decoder_panic_or_buffer_without_limit() {
-        // A linear congruence makes the bytes; each third is of those that sequences are made of.
+        // A linear congruential generator; every third byte is one that sequences are made of.
         let mut seed: u32 = 7;
         let mut decoder = Decoder::default();
         let mut events = Vec::new();

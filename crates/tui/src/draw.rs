@@ -1,4 +1,4 @@
-//! The whole screen as cells: what is where, then each part.
+//! The whole screen as cells: first the layout, then each part.
 
 mod sidebar;
 mod members;
@@ -10,45 +10,45 @@ mod list;
 
 use crate::action::Action;
 use crate::canvas::Canvas;
-use crate::place::Id;
+use crate::conversation_view::RowId;
 use crate::theme::Role;
 use crate::timeline;
 use crate::tui::Tui;
 use chat::Chat;
 use ratatui_core::layout::Rect;
 
-/// What stands where on the screen.
+/// What is where on the screen, for clicks.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Map {
+pub(crate) struct HitMap {
     pub(crate) timeline: Rect,
-    /// Where the list of an overlay is.
+    /// The areas that can be clicked.
     pub(crate) hits: Vec<(Rect, Hit)>,
-    /// Where the focused message was in the list of rows when it was seen last.
+    /// The last known index of the focused message in the list of rows.
     pub(crate) focused: usize,
 }
 
-/// What a click can meet.
+/// What a click can hit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hit {
-    /// A conversation of the list, by its name.
+    /// A conversation in the list, by name.
     Conversation(String),
     /// A member, by name.
     Member(String),
     /// A message.
-    Message(Id),
-    /// An address.
+    Message(RowId),
+    /// A link.
     Link(String),
-    /// What is being written.
+    /// The composer.
     Composer,
     /// An item of the overlay's list.
     Item(usize),
-    /// The line that says how much there is below.
+    /// The line that says how much is below.
     ToEnd,
 }
 
 /// Where each part of the screen is.
 #[derive(Clone, Copy, Debug, Default)]
-struct Parts {
+struct ScreenLayout {
     top: Rect,
     left: Rect,
     middle: Rect,
@@ -57,9 +57,9 @@ struct Parts {
     composer: Rect,
 }
 
-impl Parts {
-    /// The parts of a screen whose composer wants so many rows, with the members of a room or without.
-    fn of(columns: u16, rows: u16, composer: u16, members: bool) -> Parts {
+impl ScreenLayout {
+    /// The layout of a screen whose composer needs this many rows, with or without the member list.
+    fn of(columns: u16, rows: u16, composer: u16, members: bool) -> ScreenLayout {
         let composer = composer.clamp(1, (rows / 3).max(1)).min(rows);
         let top = u16::from(rows >= 4);
         let status = u16::from(rows >= 5);
@@ -75,9 +75,9 @@ impl Parts {
             100.. => 17,
             _ => 0,
         };
-        // A line stands between the middle and what is beside it.
+        // A line separates the middle from each side.
         let (from, to) = (left + u16::from(left > 0), right + u16::from(right > 0));
-        Parts {
+        ScreenLayout {
             top: Rect::new(0, 0, columns, top),
             left: Rect::new(0, top, left, height),
             middle: Rect::new(from, top, columns.saturating_sub(from + to), height),
@@ -88,7 +88,7 @@ impl Parts {
     }
 }
 
-/// Draws the screen, and says what follows from it having been seen.
+/// Draws the screen, and returns what follows from it having been seen.
 pub(crate) fn draw(tui: &mut Tui, chat: &Chat, now_ms: i64) -> (Canvas, Vec<Action>) {
     let (columns, rows) = (tui.columns, tui.rows);
     let mut canvas = Canvas::new(columns, rows);
@@ -97,7 +97,7 @@ pub(crate) fn draw(tui: &mut Tui, chat: &Chat, now_ms: i64) -> (Canvas, Vec<Acti
         return (canvas, Vec::new());
     }
     let written = bottom::rows(tui, columns);
-    let parts = Parts::of(columns, rows, written, tui.settings.members);
+    let parts = ScreenLayout::of(columns, rows, written, tui.settings.members);
     tui.map.timeline = parts.middle;
     canvas.scrolls = parts.middle;
     timeline::arrive(tui, chat);
@@ -123,7 +123,7 @@ pub(crate) fn draw(tui: &mut Tui, chat: &Chat, now_ms: i64) -> (Canvas, Vec<Acti
     (canvas, seen.actions)
 }
 
-/// Shows what is being selected with the mouse.
+/// Highlights the text being selected with the mouse.
 fn select(tui: &Tui, canvas: &mut Canvas) {
     let Some((from, to)) = tui.selected_range() else { return };
     let style = tui.settings.theme.style(Role::Found);

@@ -1,5 +1,5 @@
-//! What a person does, as the terminal tells it, and where it goes: to an overlay, to the message that is focused, or
-//! to what is being written.
+//! Input from the person, and where it goes: to an overlay, to the focused message, or to the
+//! composer.
 
 mod composing;
 mod going;
@@ -10,15 +10,15 @@ mod overlays;
 use crate::action::Action;
 use crate::complete::Completion;
 use crate::composer::Said;
+use crate::conversation_view::Scroll;
 use crate::keymap::{Act, Context, Key};
 use crate::limits::LINES_UNASKED;
 use crate::overlay::Overlay;
-use crate::place::Scroll;
 use crate::tui::{Focus, Tui};
 use chat::Chat;
 use termina::event::{KeyEvent, KeyEventKind, MouseEvent};
 
-/// What a person does.
+/// Input from the person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A key.
@@ -27,14 +27,14 @@ pub enum Input {
     Mouse(MouseEvent),
     /// Pasted text.
     Paste(String),
-    /// The window is in front, or is not any more.
+    /// The window got the focus or lost it.
     Focus(bool),
     /// The window has this many columns and rows.
     Resize(u16, u16),
 }
 
 impl Input {
-    /// What an event of the terminal means; none if it is an answer to a question that nobody has asked.
+    /// The input that a terminal event means; none if the event is an answer nobody asked for.
     pub fn of(event: termina::Event) -> Option<Input> {
         match event {
             termina::Event::Key(key) => Some(Input::Key(key)),
@@ -47,47 +47,47 @@ impl Input {
     }
 }
 
-/// What the open question is about.
+/// The purpose of the open question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Asking {
-    /// The owner of the screen has asked it.
+pub(crate) enum OpenQuestion {
+    /// It was asked by the program around the screen.
     #[default]
     Owner,
-    /// Whether a message is to be taken back.
+    /// Whether to redact a message.
     TakeBack { target: String, msgid: String },
-    /// The password that is to be changed.
+    /// The current password, to change it.
     OldPassword,
-    /// Another one.
+    /// The new password.
     NewPassword { old: String },
-    /// The same again.
+    /// The new password again.
     Repeat { old: String, new: String },
 }
 
 /// What is remembered between one key and the next.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    /// What was said before, for all conversations.
+    /// The input history of all conversations.
     pub(crate) said: Said,
-    /// What Tab goes through.
+    /// The completion in progress.
     pub(crate) completion: Option<Completion>,
     /// Where the person was before jumping to a message.
     pub(crate) return_to: Option<(String, Scroll)>,
-    /// The conversation that was open before this one.
+    /// The previously open conversation.
     pub(crate) before: String,
-    /// The message that is reacted to: its conversation and msgid.
+    /// The message to react to: its conversation and msgid.
     pub(crate) reacting: Option<(String, String)>,
-    /// What the open question is about.
-    pub(crate) asking: Asking,
-    /// The room that is being left.
+    /// The purpose of the open question.
+    pub(crate) asking: OpenQuestion,
+    /// The room being left.
     pub(crate) leaving: Option<String>,
-    /// Ctrl-C was the key before.
+    /// The previous key was Ctrl-C.
     pub(crate) interrupted: bool,
-    /// The first conversation was opened.
+    /// A conversation has been opened before.
     pub(crate) opened: bool,
 }
 
 impl Tui {
-    /// A person does something.
+    /// Handles input from the person.
     pub fn input(&mut self, input: &Input, chat: &Chat, now_ms: i64) -> Vec<Action> {
         match input {
             Input::Resize(columns, rows) => {
@@ -129,7 +129,7 @@ impl Tui {
         }
     }
 
-    /// In which contexts a key is looked for, the most special one first.
+    /// The contexts in which a key is looked up, the most specific one first.
     fn contexts(&mut self) -> &'static [Context] {
         let is_empty = self.composer().is_empty();
         match (&self.overlay, &self.focus) {
@@ -154,7 +154,7 @@ impl Tui {
         }
     }
 
-    /// Ctrl-C: drops what is there, piece by piece, and at last leaves.
+    /// Ctrl-C: discards what is there, step by step, and finally quits.
     fn interrupt(&mut self, again: bool, chat: &Chat) -> Vec<Action> {
         if self.overlay.is_some() {
             return self.close_overlay(chat);
@@ -182,7 +182,7 @@ impl Tui {
         let text = character.encode_utf8(&mut bytes);
         match (&mut self.overlay, &self.focus) {
             (Some(_), _) => self.type_in_overlay(text, chat),
-            // Letters are keys there, and most of them do nothing.
+            // Letters are keys here, and most of them do nothing.
             (None, Focus::Message(_)) => Vec::new(),
             (None, Focus::Composer) => {
                 if !self.composer().insert(text) {
@@ -223,7 +223,8 @@ impl Tui {
         (self.open.clone(), scroll)
     }
 
-    /// Whether the person looks at something old, by a search or a jump: nothing becomes read by that.
+    /// Whether the person is looking at something old, after a search or a jump: nothing becomes
+    /// read by that.
     pub fn is_visiting(&self) -> bool {
         self.memory.return_to.is_some()
     }

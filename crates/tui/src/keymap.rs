@@ -1,18 +1,18 @@
-//! Which key does what. Every key can be changed in the configuration; the help is made from the same table.
+//! Which key does what. Every key can be configured; the help is made from the same table.
 
 use std::collections::BTreeMap;
 use termina::event::{KeyCode, KeyEvent, Modifiers};
 
-/// Where a key is pressed. What is more special is looked at first.
+/// Where a key is pressed. More specific contexts are checked first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Context {
-    /// Wherever one is.
+    /// Everywhere.
     Anywhere,
     /// Where text is typed.
     Text,
     /// In the composer while it is empty.
     Empty,
-    /// On a message that was chosen with the arrow keys.
+    /// On a message selected with the arrow keys.
     Message,
     /// In a list: the palette, search results, rooms.
     List,
@@ -84,7 +84,7 @@ pub enum Act {
 struct Binding {
     act: Act,
     context: Context,
-    /// As the configuration calls it.
+    /// Its name in the configuration.
     name: &'static str,
     keys: &'static [&'static str],
     help: &'static str,
@@ -190,23 +190,23 @@ impl From<KeyEvent> for Key {
 }
 
 impl Key {
-    /// Terminals tell the same key in several ways: here it is always the same.
+    /// Terminals report the same key in several ways: here each has one form.
     fn new(code: KeyCode, control: bool, alt: bool, shift: bool) -> Key {
         match code {
             KeyCode::BackTab => Key { code: KeyCode::Tab, control, alt, shift: true },
-            // Without other modifiers the character itself says whether it is shifted.
+            // Without other modifiers the character itself shows whether it is shifted.
             KeyCode::Char(_) if !control && !alt => Key { code, control, alt, shift: false },
             KeyCode::Char(letter) => {
                 let shift = shift || letter.is_uppercase();
                 let lower = letter.to_lowercase().next().unwrap_or(letter);
-                // Terminals do not tell Ctrl-Shift-A from Ctrl-A.
+                // Terminals do not distinguish Ctrl-Shift-A from Ctrl-A.
                 Key { code: KeyCode::Char(lower), control, alt, shift: shift && !control }
             }
             _ => Key { code, control, alt, shift },
         }
     }
 
-    /// The character that it types, if it does.
+    /// The character that it types, if any.
     pub fn typed(self) -> Option<char> {
         match self.code {
             KeyCode::Char(character) if !self.control && !self.alt => Some(character),
@@ -285,7 +285,7 @@ impl std::fmt::Display for Key {
     }
 }
 
-/// The keys of a person.
+/// A person's key bindings.
 #[derive(Clone, Debug)]
 pub struct Keymap {
     acts: Vec<(Context, Key, Act)>,
@@ -300,8 +300,8 @@ impl Default for Keymap {
 }
 
 impl Keymap {
-    /// The keys of the table, and instead of them those that the configuration gives by the names of what they do.
-    /// Also says what is wrong there: names that mean nothing, keys that cannot be read, and keys with two meanings.
+    /// The default keys, replaced by those that the configuration gives by name. Also returns what
+    /// is wrong with the configuration: unknown names, invalid keys, and keys with two meanings.
     pub fn new(configured: &BTreeMap<String, Vec<String>>) -> (Keymap, Vec<String>) {
         let mut wrong = Vec::new();
         for name in configured.keys() {
@@ -310,7 +310,7 @@ impl Keymap {
             }
         }
         let mut map = Keymap { acts: Vec::new(), keys: vec![Vec::new(); BINDINGS.len()] };
-        // What the person chose comes first: it may take keys from what is as delivered.
+        // Configured keys come first: they may replace default ones.
         for own in [true, false] {
             for (at, binding) in BINDINGS.iter().enumerate() {
                 let chosen = configured.get(binding.name);
@@ -335,7 +335,7 @@ impl Keymap {
         (map, wrong)
     }
 
-    /// Gives a key its meaning; what is wrong with that, if it has another one already.
+    /// Binds a key; returns what is wrong with that, if the key is bound already.
     fn bind(&mut self, at: usize, key: Key, own: bool) -> Option<String> {
         let binding = &BINDINGS[at];
         let holds = |(other, keys): &(usize, &Vec<Key>)| {
@@ -355,7 +355,7 @@ impl Keymap {
         None
     }
 
-    /// What a key does where one is: the contexts in the order in which they are looked at.
+    /// What a key does, given the contexts in the order in which to check them.
     pub fn act(&self, key: Key, contexts: &[Context]) -> Option<Act> {
         contexts.iter().find_map(|context| {
             let is_it = |(of, held, _): &&(Context, Key, Act)| of == context && *held == key;
@@ -363,7 +363,7 @@ impl Keymap {
         })
     }
 
-    /// The first key of an act, as it is written; empty if it has none.
+    /// The first key of an act as text; empty if it has none.
     pub fn key(&self, act: Act) -> String {
         let row = BINDINGS.iter().position(|binding| binding.act == act);
         row.and_then(|row| self.keys[row].first()).map(Key::to_string).unwrap_or_default()
@@ -390,8 +390,8 @@ impl Keymap {
         sections.into_iter().map(section).collect()
     }
 
-    /// What can be done with a message, and by which keys.
-    pub fn menu(&self, message: Has) -> String {
+    /// The actions for a message, and their keys.
+    pub fn menu(&self, message: MessageTraits) -> String {
         let items = [
             (Act::Retry, message.failed, "send again"),
             (Act::Edit, message.failed, "edit"),
@@ -410,7 +410,7 @@ impl Keymap {
                 binding.act == *act
                     && matches!(binding.context, Context::Message | Context::Anywhere)
             };
-            // The key of the message itself is the shorter one.
+            // The shorter key is the one of the message context.
             let rows = BINDINGS.iter().enumerate().filter(of_act);
             let row = rows.max_by_key(|(_, binding)| binding.context == Context::Message)?.0;
             Some(format!("{} {word}", self.keys[row].last()?))
@@ -418,26 +418,27 @@ impl Keymap {
         shown.filter_map(with_key).collect::<Vec<_>>().join("  ")
     }
 
-    /// The names that the configuration uses, with the keys that they have as delivered: for the documentation.
+    /// The configuration's names with their default keys, for the documentation.
     pub fn names() -> impl Iterator<Item = (&'static str, &'static [&'static str], &'static str)> {
         BINDINGS.iter().map(|binding| (binding.name, binding.keys, binding.help))
     }
 }
 
-/// What is known of a message for its menu.
+/// What decides which actions a message's menu lists.
 #[derive(Clone, Copy, Debug)]
-pub struct Has {
-    /// It was refused: it can be sent again, edited, discarded.
+pub struct MessageTraits {
+    /// It was refused: it can be resent, edited, discarded.
     pub failed: bool,
-    /// The server knows it: it can be answered, reacted to.
+    /// The server knows it: it can be replied and reacted to.
     pub msgid: bool,
     /// It is this person's own.
     pub mine: bool,
-    /// It answers another.
+    /// It replies to another.
     pub reply: bool,
 }
 
-/// Whether a key could mean both. An empty composer, messages and lists are looked at before text, on purpose.
+/// Whether a key would be ambiguous in both. An empty composer, messages and lists take precedence
+/// over text, on purpose.
 fn overlap(one: Context, other: Context) -> bool {
     one == other || one == Context::Anywhere || other == Context::Anywhere
 }
@@ -523,9 +524,9 @@ mod tests {
     #[test]
     fn a_messages_menu_lists_its_actions() {
         let map = Keymap::default();
-        let mine = Has { failed: false, msgid: true, mine: true, reply: false };
+        let mine = MessageTraits { failed: false, msgid: true, mine: true, reply: false };
         assert_eq!(map.menu(mine), "r reply  + react  c copy  d take back  Esc back");
-        let failed = Has { failed: true, msgid: false, mine: true, reply: false };
+        let failed = MessageTraits { failed: true, msgid: false, mine: true, reply: false };
         assert_eq!(map.menu(failed), "t send again  e edit  x give up  c copy  Esc back");
     }
 

@@ -22,7 +22,7 @@ mod changed;
 
 // What they see: state, then drawing.
 pub mod tui;
-pub mod place;
+pub mod conversation_view;
 pub mod overlay;
 mod timeline;
 pub mod draw;

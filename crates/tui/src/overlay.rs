@@ -1,4 +1,4 @@
-//! What lies above the timeline: help, the palette, lists, questions.
+//! Overlays: help, the palette, lists, questions.
 
 use crate::composer::Composer;
 use crate::limits::REACTIONS as OFFERED;
@@ -6,34 +6,34 @@ use crate::palette::Palette;
 use chat::Chat;
 use chat::chat::Listed;
 
-/// What lies above the timeline.
+/// What covers the timeline.
 #[derive(Clone, Debug)]
 pub enum Overlay {
-    /// The keys and commands; how many rows are scrolled away.
+    /// The keys and commands; how many rows are scrolled off.
     Help(usize),
-    /// Rooms, people and commands by a few letters.
+    /// Finds rooms, people and commands by a few letters.
     Palette(Palette),
-    /// A search and what it found (`chat.search`).
+    /// A search and its results (`chat.search`).
     Search(List),
-    /// The server's rooms (`chat.listed`), of which those are shown that have the typed letters.
+    /// The server's rooms (`chat.listed`) that contain the typed letters.
     Rooms(List),
-    /// Reactions to choose from for the focused message.
+    /// Reactions for the focused message.
     Reactions(List),
-    /// Something the client must know.
+    /// A question to the person.
     Question(Question),
 }
 
-/// A list to choose from, with a line to type into.
+/// A list to choose from, with an input line.
 #[derive(Clone, Debug, Default)]
 pub struct List {
     /// What is typed.
     pub input: Composer,
-    /// Which one is chosen, of those shown.
+    /// The selected item, among those shown.
     pub selected: usize,
 }
 
 impl List {
-    /// The rooms that have the typed letters in their names or topics, the largest first.
+    /// The rooms with the typed letters in their names or topics, largest first.
     pub fn rooms<'a>(&self, chat: &'a Chat) -> Vec<&'a Listed> {
         let typed = self.input.text().to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&typed);
@@ -43,7 +43,7 @@ impl List {
         rooms
     }
 
-    /// The reactions whose names have the typed letters: the usual ones, then all other emoji.
+    /// The reactions with the typed letters in their names: the usual ones, then all other emoji.
     pub fn reactions(&self) -> Vec<(&'static str, &'static str)> {
         let typed = self.input.text().trim().trim_matches(':').to_lowercase();
         let usual = REACTIONS.into_iter().filter(|(_, name)| name.contains(&typed));
@@ -59,7 +59,7 @@ impl List {
     }
 }
 
-/// What people react with, and what it is called.
+/// The usual reactions, with their names.
 const REACTIONS: [(&str, &str); 12] = [
     ("👍", "thumbs up"),
     ("❤️", "heart"),
@@ -75,7 +75,7 @@ const REACTIONS: [(&str, &str); 12] = [
     ("👎", "thumbs down"),
 ];
 
-/// What kind of answer a question wants.
+/// What kind of answer a question expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// A line.
@@ -86,16 +86,16 @@ pub enum Answer {
     YesNo,
 }
 
-/// Something the client must know.
+/// A question to the person.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// A line at the top of it.
+    /// The title line.
     pub title: String,
-    /// What there is to say before the question, such as a fingerprint; lines are separated by `\n`.
+    /// Text before the question, such as a fingerprint; lines are separated by `\n`.
     pub text: String,
     /// The question itself.
     pub prompt: String,
-    /// What kind of answer it wants.
+    /// What kind of answer it expects.
     pub answer: Answer,
     /// What is typed.
     pub input: Composer,

@@ -1,5 +1,5 @@
-//! Cells as bytes: only what differs from what the terminal shows. Each cell is written by itself, with its place,
-//! style and address, so a frame can be left out at any time.
+//! Turns cells into bytes: only what differs from what the terminal shows. Each cell is written
+//! with its own position, style and link, so any frame can be skipped.
 
 use crate::canvas::Canvas;
 use crate::settings::Settings;
@@ -11,11 +11,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::sync::Arc;
 
-/// So many cells after a character whose width terminals disagree on are written again with it.
+/// This many cells after a character of disputed width are rewritten with it.
 const DOUBTFUL_CELLS: u16 = 8;
-/// So many cells take no more bytes than to move the cursor past them.
+/// Rewriting this many cells takes no more bytes than moving the cursor past them.
 const PASSED: u16 = 4;
-/// Differences of so many bytes are worth a look whether the text has merely moved.
+/// From this many bytes of difference on, it is worth checking whether the text has merely moved.
 const SCROLL_BYTES: usize = 400;
 
 /// What the terminal shows.
@@ -25,17 +25,17 @@ pub(crate) struct Painter {
 }
 
 impl Painter {
-    /// It is not known what the terminal shows.
+    /// Forgets what the terminal shows.
     pub(crate) fn forget(&mut self) {
         self.shown = None;
     }
 
-    /// What it shows, as far as that is known.
+    /// What the terminal shows, if known.
     pub(crate) fn shown(&self) -> Option<&Canvas> {
         self.shown.as_ref()
     }
 
-    /// Has the terminal show a canvas.
+    /// Makes the terminal show a canvas.
     pub(crate) fn paint(
         &mut self,
         canvas: Canvas,
@@ -65,7 +65,7 @@ impl Painter {
     }
 }
 
-/// The shorter of two ways: writing what differs, or moving rows first.
+/// The shorter of two ways: writing the differences, or moving rows first.
 fn cheapest(shown: &Canvas, next: &Canvas) -> String {
     let plain = differences(shown, next);
     if plain.len() < SCROLL_BYTES {
@@ -80,7 +80,7 @@ fn cheapest(shown: &Canvas, next: &Canvas) -> String {
     if bytes.len() < plain.len() { bytes } else { plain }
 }
 
-/// By how many rows most of what scrolls has moved up (or down, if negative).
+/// By how many rows most of the scrolling area has moved up (or down, if negative).
 fn moved_by(shown: &Canvas, next: &Canvas) -> Option<isize> {
     let area = next.scrolls;
     if area.height < 3 || area != shown.scrolls {
@@ -116,7 +116,7 @@ fn row_hashes(canvas: &Canvas, area: Rect) -> Vec<u64> {
     (area.top()..area.bottom()).map(row).collect()
 }
 
-/// What the terminal shows after it has moved the whole rows of an area up.
+/// What the terminal shows after moving the rows of an area up.
 fn scrolled(shown: &Canvas, area: Rect, rows: isize) -> Canvas {
     let mut canvas = shown.clone();
     for y in area.top()..area.bottom() {
@@ -128,7 +128,7 @@ fn scrolled(shown: &Canvas, area: Rect, rows: isize) -> Canvas {
     canvas
 }
 
-/// The bytes that make of one picture another of the same size.
+/// The bytes that turn one canvas into another of the same size.
 fn differences(shown: &Canvas, next: &Canvas) -> String {
     let mut pen = Pen::default();
     let area = next.area();
@@ -152,13 +152,13 @@ fn differences(shown: &Canvas, next: &Canvas) -> String {
             pen.dress(cell, link);
             let is_cluster = symbol.chars().nth(1).is_some();
             if is_wide && (is_cluster || symbol.starts_with(|c| c >= '\u{1f000}')) {
-                // A terminal that takes it for a narrow one would leave what was beside it.
+                // A terminal that takes it for a narrow character would leave what was beside it.
                 pen.bytes.extend(std::iter::repeat_n(' ', covered + 1));
                 pen.at = None;
                 pen.go(x, y);
             }
             if is_cluster {
-                // One that takes it for a wider one has overwritten what comes after it.
+                // A terminal that takes it for a wider one has overwritten what follows.
                 again_until = x + 1 + DOUBTFUL_CELLS;
             }
             pen.bytes.push_str(symbol);
@@ -168,7 +168,7 @@ fn differences(shown: &Canvas, next: &Canvas) -> String {
     pen.finish()
 }
 
-/// Writes cells, and knows how the terminal stands.
+/// Writes cells, and tracks the terminal's state.
 #[derive(Default)]
 struct Pen<'a> {
     bytes: String,
@@ -190,7 +190,7 @@ impl<'a> Pen<'a> {
         self.at = Some((x, y));
     }
 
-    /// Writes the few cells up to this one again, if that takes no more bytes than to pass over them.
+    /// Rewrites the few cells up to this one, if that takes no more bytes than skipping them.
     fn pass(&mut self, next: &Canvas, x: u16, y: u16) {
         let Some((from, _)) = self.at.filter(|(from, row)| *row == y && *from < x) else { return };
         let is_plain = |x: u16| {
@@ -208,7 +208,7 @@ impl<'a> Pen<'a> {
     fn dress(&mut self, cell: &Cell, link: Option<&'a Arc<str>>) {
         if self.link != link {
             let _ = match link {
-                // The id says that pieces on different rows are one link.
+                // The id marks pieces on different rows as one link.
                 Some(link) => write!(self.bytes, "\x1b]8;id={:x};{link}\x1b\\", id(link)),
                 None => write!(self.bytes, "\x1b]8;;\x1b\\"),
             };

@@ -1,4 +1,5 @@
-//! Finding by a few letters: rooms, people, commands. The matcher is our own: few enough things are looked through.
+//! Finds rooms, people and commands by a few letters. The matcher is our own: there are few
+//! candidates.
 
 use chat::Chat;
 use chat::conversation::With;
@@ -9,41 +10,41 @@ use crate::composer::Composer;
 use crate::limits::HITS;
 use crate::slash;
 
-/// What was typed, and what fits it.
+/// The typed letters and their matches.
 #[derive(Clone, Debug, Default)]
 pub struct Palette {
     /// What is typed.
     pub input: Composer,
-    /// What fits it, the best first.
+    /// The matches, best first.
     pub hits: Vec<Hit>,
-    /// Which one is chosen.
+    /// The selected one.
     pub selected: usize,
 }
 
-/// What a hit is.
+/// The kind of a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A conversation or a person.
-    Place,
-    /// A command; whether more words may follow it.
+    Conversation,
+    /// A command; whether words may follow it.
     Command(bool),
 }
 
-/// Something that fits what is typed.
+/// A match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
     /// What is chosen: the name of a room or person, or a command with its slash.
     pub text: String,
-    /// What there is to say about it.
+    /// Its description.
     pub about: String,
     /// What it is.
     pub kind: Kind,
-    /// The characters of the text that were typed, by number.
+    /// The indexes of the characters that were typed.
     pub marked: Vec<usize>,
 }
 
 impl Palette {
-    /// The palette with these letters typed.
+    /// The palette after typing these letters.
     pub fn new(typed: &str, chat: &Chat) -> Palette {
         let mut palette = Palette::default();
         palette.input.set(typed);
@@ -51,15 +52,15 @@ impl Palette {
         palette
     }
 
-    /// Looks for what fits what is typed now.
+    /// Searches for what is typed now.
     pub fn look(&mut self, chat: &Chat) {
         self.hits = hits(self.input.text(), chat);
         self.selected = 0;
     }
 }
 
-/// How well a name fits what was typed, and which of its characters were meant; none if not all were found in their
-/// order. Beginnings of words and neighbours count most.
+/// How well a name matches the typed letters, and which of its characters they are; none if they do
+/// not occur in order. Beginnings of words and adjacent letters count most.
 pub fn fits(typed: &str, name: &str) -> Option<(i32, Vec<usize>)> {
     let name: Vec<char> = name.chars().collect();
     let lower: Vec<char> = name.iter().map(|c| c.to_lowercase().next().unwrap_or(*c)).collect();
@@ -68,7 +69,7 @@ pub fn fits(typed: &str, name: &str) -> Option<(i32, Vec<usize>)> {
     if typed.is_empty() {
         return Some((0, Vec::new()));
     }
-    // Each place where the first character stands is tried: the rest follows as early as it can.
+    // Tries each occurrence of the first character; the rest follows as early as possible.
     let starts = (0..lower.len()).filter(|at| lower[*at] == typed[0]);
     let mut best: Option<(i32, Vec<usize>)> = None;
     for start in starts {
@@ -92,7 +93,7 @@ fn from(start: usize, typed: &[char], name: &[char], lower: &[char]) -> Option<(
         score += match marked.last() {
             Some(last) if found == last + 1 => 8,
             None if found == 0 => 12,
-            // The mark of a room is not typed.
+            // The prefix of a room is not typed.
             None if found == 1 && !name[0].is_alphanumeric() => 12,
             _ if begins_word => 6,
             _ => 1,
@@ -100,11 +101,11 @@ fn from(start: usize, typed: &[char], name: &[char], lower: &[char]) -> Option<(
         marked.push(found);
         at = found + 1;
     }
-    // The shorter name is the likelier one.
+    // The shorter name is more likely.
     Some((score * 16 - i32::try_from(name.len().min(64)).unwrap_or(64), marked))
 }
 
-/// What fits, the best first: rooms and people one has, people one sees, commands.
+/// The matches, best first: own rooms and conversations, other people, commands.
 fn hits(typed: &str, chat: &Chat) -> Vec<Hit> {
     let typed = typed.trim();
     let (commands_only, typed) = match typed.strip_prefix('/') {
@@ -130,16 +131,16 @@ fn hits(typed: &str, chat: &Chat) -> Vec<Hit> {
                 count => format!("{count} new"),
             };
             let boost = 40 + unread + if conversation.mentions > 0 { 40 } else { 0 };
-            add(Kind::Place, name, &about, boost);
+            add(Kind::Conversation, name, &about, boost);
         }
         for (nick, rooms) in people(chat) {
-            add(Kind::Place, nick, &format!("in {}", rooms.join(", ")), 0);
+            add(Kind::Conversation, nick, &format!("in {}", rooms.join(", ")), 0);
         }
-        // Without a word typed, commands would only be in the way.
+        // Without a typed word, these would only be in the way.
         for listed in chat.listed.iter().filter(|_| !typed.is_empty()) {
             if chat.conversation(&listed.name).is_none() {
                 let about = format!("{} there: {}", listed.members, listed.topic);
-                add(Kind::Place, &listed.name, &about, -10);
+                add(Kind::Conversation, &listed.name, &about, -10);
             }
         }
     }
@@ -154,7 +155,7 @@ fn hits(typed: &str, chat: &Chat) -> Vec<Hit> {
     scored.into_iter().map(|(_, hit)| hit).collect()
 }
 
-/// People in this person's rooms with whom there is no conversation yet, and where they are.
+/// People in this person's rooms without a conversation yet, and their rooms.
 fn people(chat: &Chat) -> impl Iterator<Item = (&str, Vec<&str>)> {
     let mut people: BTreeMap<&str, (&str, Vec<&str>)> = BTreeMap::new();
     for room in chat.conversations.values() {

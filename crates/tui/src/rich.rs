@@ -1,4 +1,4 @@
-//! What is in a text: the formatting of mIRC, code in backticks, addresses, this person's name.
+//! Rich text: mIRC formatting, code in backticks, links, this person's name.
 
 use crate::canvas::Span;
 use crate::safe;
@@ -7,19 +7,19 @@ use ratatui_core::style::{Modifier, Style};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// How to read texts.
+/// How to read a text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
     pub(crate) theme: Theme,
-    /// Addresses can be clicked.
+    /// Links can be clicked.
     pub(crate) links: bool,
-    /// This person's name; empty where it is nothing special.
+    /// This person's name; empty where it is not highlighted.
     pub(crate) me: &'a str,
-    /// Words that were searched for, in lower case.
+    /// The words of a search, in lower case.
     pub(crate) found: &'a [String],
 }
 
-/// A line of text with what it looks like: each style, and each address, for a range of bytes.
+/// A line of text with its styles and links, each for a range of bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Rich {
     pub(crate) text: String,
@@ -29,7 +29,7 @@ pub(crate) struct Rich {
 }
 
 impl Rich {
-    /// The pieces of a range of the text.
+    /// The spans of a range of the text.
     pub(crate) fn spans(&self, range: Range<usize>) -> Vec<Span> {
         let mut spans = Vec::new();
         let mut start = range.start;
@@ -51,7 +51,7 @@ impl Rich {
 }
 
 impl Rich {
-    /// Puts a text before it.
+    /// Inserts a text at the beginning.
     pub(crate) fn insert(&mut self, text: &str, style: Style) {
         let by = text.len();
         self.text.insert_str(0, text);
@@ -124,19 +124,19 @@ impl Reader<'_> {
     }
 }
 
-/// A line without anything in it.
+/// A line without formatting.
 fn plain(line: &str, style: Style) -> Rich {
     let (text, _) = formatted(line, style, Theme::default());
     let styles = vec![(text.len(), style)];
     Rich { text, styles, links: Vec::new() }
 }
 
-/// A text without formatting, on one line.
+/// A text without formatting, as one line.
 pub(crate) fn bare(text: &str) -> String {
     formatted(text, Style::new(), Theme::default()).0
 }
 
-/// Takes the formatting codes out of a line: the text, harmless, and the styles that they mean.
+/// Removes the formatting codes from a line: returns the safe text and its styles.
 fn formatted(line: &str, base: Style, theme: Theme) -> (String, Vec<(usize, Style)>) {
     let mut text = String::with_capacity(line.len());
     let mut styles: Vec<(usize, Style)> = Vec::new();
@@ -180,14 +180,14 @@ fn is_code(c: char) -> bool {
     matches!(c, '\x02'..='\x04' | '\x0f' | '\x11' | '\x16' | '\x1d'..='\x1f')
 }
 
-/// What follows the numbers of a colour and its background.
+/// Applies a colour code and returns the text after it.
 fn coloured<'a>(rest: &'a str, style: &mut Style, base: Style, theme: Theme) -> &'a str {
     let Some((front, after)) = number(rest) else {
         (style.fg, style.bg) = (base.fg, base.bg);
         return rest;
     };
     let back = after.strip_prefix(',').and_then(number);
-    // White or black alone would be invisible to half of all readers.
+    // White or black alone would be invisible on half of all screens.
     let alone = style.bg.is_none() && back.is_none() && front < 2;
     style.fg = if alone { base.fg } else { theme.mirc(front).or(base.fg) };
     match back {
@@ -206,7 +206,7 @@ fn number(text: &str) -> Option<(u8, &str)> {
     Some((number.parse().ok()?, rest))
 }
 
-/// What follows a colour by hexadecimal digits, which is left out: it was chosen for somebody else's background.
+/// The text after a hexadecimal colour, which is ignored: it was chosen for another background.
 fn without_hex(text: &str) -> &str {
     let skip = |text: &str| text.bytes().take(6).take_while(u8::is_ascii_hexdigit).count() == 6;
     match text {
@@ -218,7 +218,7 @@ fn without_hex(text: &str) -> &str {
     }
 }
 
-/// What stands in backticks, with them.
+/// Text in backticks, backticks included.
 fn code_ranges(text: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let mut from = 0;
@@ -234,7 +234,7 @@ fn code_ranges(text: &str) -> Vec<Range<usize>> {
     ranges
 }
 
-/// The addresses in a text.
+/// The links in a text.
 pub(crate) fn addresses(text: &str) -> Vec<Range<usize>> {
     const SCHEMES: [&str; 7] =
         ["https://", "http://", "ircs://", "irc://", "gemini://", "ftp://", "mailto:"];
@@ -264,7 +264,7 @@ pub(crate) fn addresses(text: &str) -> Vec<Range<usize>> {
     ranges
 }
 
-/// An address without what belongs to the sentence around it: a full stop, a bracket that was not opened in it.
+/// A link without the punctuation of the sentence around it: a full stop, an unmatched bracket.
 fn without_punctuation(address: &str) -> &str {
     let mut address = address;
     loop {
@@ -322,7 +322,7 @@ mod tests {
         Reader { theme: Theme::default(), links: true, me: "ann", found: &[] }
     }
 
-    /// The pieces of a line with what is special about them.
+    /// The pieces of a line with their styles.
     fn read(line: &str) -> Vec<(String, Style, bool)> {
         let rich = reader().line(line, Style::new());
         let spans = rich.spans(0..rich.text.len());

@@ -1,13 +1,14 @@
-//! The one place where what others wrote becomes harmless to a terminal: nothing leaves it that could move the cursor,
-//! change the terminal, turn the reading direction or grow without limit.
+//! The one place where other people's text is made safe for a terminal: nothing passes that could
+//! move the cursor, change the terminal, reverse the reading direction or grow without limit.
 
 use crate::limits::{CELL_BYTES, COPY_BYTES, LINK_BYTES, NOTICE_BYTES, TITLE_BYTES};
 use base64::Engine;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether a terminal might obey a character, or a reader be misled by it. Marks of direction (U+200E, U+200F) are
-/// none: who writes Arabic or Hebrew needs them, and they turn nothing but what is beside them.
+/// Whether a terminal might act on a character, or a reader be misled by it. Directional marks
+/// (U+200E, U+200F) are allowed: Arabic and Hebrew need them, and they affect only adjacent
+/// characters.
 pub fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -16,7 +17,7 @@ pub fn is_harmful(c: char) -> bool {
         || matches!(c, '\u{e0000}'..='\u{e007f}')
 }
 
-/// What is shown instead of a harmful character.
+/// What is shown in place of a harmful character.
 fn shown(c: char) -> char {
     match c {
         '\t' | '\u{2028}' | '\u{2029}' => ' ',
@@ -26,7 +27,7 @@ fn shown(c: char) -> char {
     }
 }
 
-/// A text of which every character can be shown: what is harmful is replaced by a sign for it.
+/// A text with harmful characters replaced by a sign.
 pub fn text(text: &str) -> Cow<'_, str> {
     if text.chars().any(is_harmful) {
         Cow::Owned(text.chars().map(|c| if is_harmful(c) { shown(c) } else { c }).collect())
@@ -35,7 +36,7 @@ pub fn text(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// One character (a grapheme) as a cell can hold it.
+/// A character (grapheme) as a cell can hold it.
 pub fn cell(grapheme: &str) -> Cow<'_, str> {
     if grapheme.len() <= CELL_BYTES {
         return text(grapheme);
@@ -43,7 +44,7 @@ pub fn cell(grapheme: &str) -> Cow<'_, str> {
     Cow::Owned(text(cut(grapheme, CELL_BYTES)).into_owned())
 }
 
-/// The beginning of a text, of at most so many bytes.
+/// The beginning of a text, at most this many bytes.
 pub fn cut(text: &str, bytes: usize) -> &str {
     let mut end = text.len().min(bytes);
     while !text.is_char_boundary(end) {
@@ -52,7 +53,7 @@ pub fn cut(text: &str, bytes: usize) -> &str {
     &text[..end]
 }
 
-/// An address for OSC 8: printable ASCII, the rest escaped by percent signs. None if it is too long.
+/// A link for OSC 8: printable ASCII, the rest percent-encoded. None if it is too long.
 pub fn link(address: &str) -> Option<String> {
     let mut link = String::with_capacity(address.len());
     for byte in address.bytes() {
@@ -71,7 +72,7 @@ pub fn title(title: &str) -> String {
     format!("\x1b]2;{}\x1b\\", cut(&text(title), TITLE_BYTES))
 }
 
-/// The sequence that puts a text into the clipboard (OSC 52); beyond the limit it is cut.
+/// The sequence that puts a text into the clipboard (OSC 52), cut at the limit.
 pub fn copy(text: &str) -> String {
     let encoded = base64::engine::general_purpose::STANDARD.encode(cut(text, COPY_BYTES));
     format!("\x1b]52;c;{encoded}\x1b\\")

@@ -1,22 +1,22 @@
-//! What a person has set.
+//! A person's settings.
 
 use crate::theme::Theme;
 use jiff::tz::TimeZone;
 
-/// What a person has set.
+/// A person's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Colours.
     pub theme: Theme,
-    /// In which zone times are told.
+    /// The time zone for displayed times.
     pub zone: TimeZone,
-    /// Addresses can be clicked (OSC 8).
+    /// Links can be clicked (OSC 8).
     pub links: bool,
     /// The terminal understands synchronized updates, so that it never shows half a frame.
     pub synchronized: bool,
-    /// The mouse is the screen's; otherwise the terminal's own selection works.
+    /// The screen uses the mouse; otherwise the terminal's own selection works.
     pub mouse: bool,
-    /// The members of a room are shown where there is room for them.
+    /// Show the members of a room where there is space.
     pub members: bool,
 }
 

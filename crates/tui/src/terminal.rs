@@ -1,20 +1,20 @@
-//! The sequences around the frames: taking the terminal and giving it back, title, clipboard, notifications.
+//! The sequences around the frames: entering and leaving the screen, title, clipboard, notifications.
 
 pub use crate::safe::{copy, title};
 
-/// Takes the terminal: the other screen, no line breaks by itself, pastes and focus told.
+/// Takes over the terminal: alternate screen, no automatic wrapping, bracketed paste, focus reports.
 pub(crate) fn enter(mouse: bool) -> String {
     let mouse = if mouse { "\x1b[?1002h\x1b[?1006h" } else { "" };
     format!("\x1b[?1049h\x1b[?7l\x1b[?2004h\x1b[?1004h{mouse}\x1b[H\x1b[2J")
 }
 
-/// Gives the terminal back.
+/// Restores the terminal.
 pub(crate) fn leave(mouse: bool) -> String {
     let mouse = if mouse { "\x1b[?1006l\x1b[?1002l" } else { "" };
     format!("\x1b[0m\x1b]8;;\x1b\\\x1b[r{mouse}\x1b[?1004l\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l")
 }
 
-/// How to tell a person who is not looking.
+/// How to notify a person who is not looking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notification {
     /// The bell.
@@ -27,7 +27,7 @@ pub enum Notification {
     Osc99,
 }
 
-/// The sequence that tells a person who is not looking.
+/// The sequence for a notification.
 pub fn notify(how: Notification, title: &str, text: &str) -> String {
     let (title, text) = (crate::safe::notice(title), crate::safe::notice(text));
     match how {

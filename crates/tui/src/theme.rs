@@ -1,4 +1,4 @@
-//! Colours: what each kind of thing looks like on this terminal.
+//! Colours: how each kind of thing looks on this terminal.
 
 use proto::name::fold;
 use ratatui_core::style::{Color, Modifier, Style};
@@ -6,7 +6,7 @@ use ratatui_core::style::{Color, Modifier, Style};
 /// How many colours the terminal has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Depth {
-    /// None (`NO_COLOR`, or a terminal without): weight and lines only.
+    /// None (`NO_COLOR`, or a terminal without colours): only bold and the like.
     None,
     /// The 16 of the terminal's own palette.
     Ansi,
@@ -34,32 +34,32 @@ pub struct Theme {
     pub background: Background,
 }
 
-/// A kind of thing that looks alike everywhere.
+/// A kind of thing that looks the same everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// What is there but need not be read: times, events, hints.
+    /// Secondary: times, events, hints.
     Quiet,
-    /// Headings, what is new.
+    /// Headings, new messages.
     Strong,
-    /// What calls for this person: mentions, unread lines.
+    /// What needs attention: mentions, unread lines.
     Call,
-    /// What failed.
+    /// Failures.
     Bad,
-    /// What is fine.
+    /// Success.
     Good,
-    /// The line at the top.
+    /// The top line.
     Bar,
-    /// What is chosen: the open conversation, the focused message, an item of a list.
+    /// Selected: the open conversation, the focused message, an item of a list.
     Chosen,
-    /// An address.
+    /// A link.
     Link,
     /// Code.
     Code,
-    /// What was searched for.
+    /// A searched word.
     Found,
 }
 
-// Readable (a contrast of at least 4.5) on a dark and on a light background; a test holds them to it.
+// Readable (a contrast of at least 4.5) on dark and light backgrounds, as a test checks.
 const ON_DARK: [u8; 24] = [
     39, 43, 74, 78, 80, 108, 110, 111, 114, 117, 140, 141, 149, 173, 174, 175, 176, 179, 182, 185,
     203, 209, 212, 215,
@@ -76,11 +76,11 @@ const ANSI_ON_DARK: [Color; 6] = [
 ];
 const ANSI_ON_LIGHT: [Color; 4] = [Color::Red, Color::Blue, Color::Magenta, Color::Green];
 
-/// The first 16 colours of mIRC in those of a terminal.
+/// The first 16 mIRC colours as the terminal's.
 const MIRC: [u8; 16] = [15, 0, 4, 2, 9, 1, 5, 3, 11, 10, 6, 14, 12, 13, 8, 7];
 
 impl Theme {
-    /// What a kind of thing looks like.
+    /// The style of a kind of thing.
     pub(crate) fn style(self, role: Role) -> Style {
         let plain = Style::new();
         let (dark, light, ansi, weight) = match role {
@@ -101,7 +101,7 @@ impl Theme {
             (Depth::Indexed, Background::Dark) => Some(Color::Indexed(dark)),
             (Depth::Indexed, Background::Light) => Some(Color::Indexed(light)),
         };
-        // A colour that says it makes the weight superfluous, except where both are meant.
+        // A colour makes bold superfluous, except where both are meant.
         let weight = match (role, colour) {
             (Role::Quiet, Some(_)) => Modifier::empty(),
             _ => weight,
@@ -118,7 +118,7 @@ impl Theme {
         }
     }
 
-    /// The colour of a name, the same each time.
+    /// The colour of a name, always the same.
     pub(crate) fn name(self, name: &str) -> Style {
         let bold = Style::new().add_modifier(Modifier::BOLD);
         let pick = |count: usize| stable_hash(&fold(name)) as usize % count;
@@ -135,8 +135,8 @@ impl Theme {
         }
     }
 
-    /// A colour of mIRC (0 to 98) as the author chose it for their background. White and black alone are left out:
-    /// they would be invisible to half of all readers.
+    /// A mIRC colour (0 to 98), chosen by the author for their own background. White and black
+    /// alone are ignored: they would be invisible on half of all screens.
     pub(crate) fn mirc(self, number: u8) -> Option<Color> {
         match (self.depth, number) {
             (Depth::None, _) | (_, 99..) => None,
@@ -172,9 +172,10 @@ fn ansi(number: u8) -> Color {
     NAMED[usize::from(number & 15)]
 }
 
-/// A colour of mIRC's table of hues as one of the terminal's cube.
+/// The colour of the terminal's cube for one of mIRC's hues.
 fn hue(number: u8) -> u8 {
-    // Red, orange, yellow, lime, green, teal, cyan, azure, blue, violet, magenta, pink: how far of five.
+    // Red, orange, yellow, lime, green, teal, cyan, azure, blue, violet, magenta, pink: each
+    // component out of five.
     const HUES: [(u8, u8, u8); 12] = [
         (5, 0, 0),
         (5, 2, 0),
@@ -192,7 +193,7 @@ fn hue(number: u8) -> u8 {
     let (row, column) = (number / 12, usize::from(number % 12));
     let (r, g, b) = HUES[column];
     let level = |part: u8| match row {
-        // From dark to full, and from full to pale.
+        // From dark to full, then from full to pale.
         0..=3 => part * (row + 2) / 5,
         _ => part + (5 - part) * (row - 3).min(3) / 4,
     };

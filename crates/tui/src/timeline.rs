@@ -1,13 +1,13 @@
-//! The timeline: which of its rows are on the screen. Only what is near the screen is laid out, from the row that
-//! stands at its top, so it does not matter how long a timeline is.
+//! The timeline: which of its rows are visible. Only what is near the screen is laid out, from the
+//! row at the top, so its length does not matter.
 
 mod block;
 mod event;
 
 pub(crate) use block::{Block, Line};
 
+use crate::conversation_view::{Anchor, RowId, Scroll, UnreadLine};
 use crate::limits::FOLDED;
-use crate::place::{Anchor, Id, Scroll, UnreadLine};
 use crate::rich::Reader;
 use crate::tui::{Focus, Tui};
 use chat::Chat;
@@ -17,28 +17,29 @@ use chat::timeline::Row;
 use jiff::tz::TimeZone;
 use std::ops::Range;
 
-/// A row: something that is known, or on its way, or missing.
+/// A row: an entry, sent or not, or a gap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Piece<'a> {
     Entry(&'a Entry),
     Gap,
 }
 
-/// A conversation as it is to be laid out.
+/// A conversation to lay out.
 pub(crate) struct View<'a> {
     pub(crate) conversation: &'a Conversation,
     pub(crate) waiting: Vec<Entry>,
     pub(crate) unread_line: Option<UnreadLine>,
-    pub(crate) focus: Option<Id>,
+    pub(crate) focus: Option<RowId>,
     pub(crate) reader: Reader<'a>,
     pub(crate) zone: &'a TimeZone,
-    /// What is older can be asked for.
+    /// Older history can be requested.
     pub(crate) has_history: bool,
     pub(crate) columns: usize,
     pub(crate) height: usize,
 }
 
-/// The first row of what stands at the top of the screen, and how many of its screen rows are above it.
+/// The first row of the block at the top of the screen, and how many of its screen rows are above
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Top {
     pub(crate) first: usize,
@@ -46,7 +47,7 @@ pub(crate) struct Top {
 }
 
 impl<'a> View<'a> {
-    /// The open conversation on this person's screen; none if there is none.
+    /// The open conversation; none if there is none.
     pub(crate) fn of(tui: &'a Tui, chat: &'a Chat) -> Option<View<'a>> {
         let conversation = tui.conversation(chat)?;
         let focus = match &tui.focus {
@@ -110,12 +111,12 @@ impl<'a> View<'a> {
         first..end
     }
 
-    fn id(&self, index: usize) -> Id {
-        self.entry(index).map_or(Id::Gap, Id::of)
+    fn id(&self, index: usize) -> RowId {
+        self.entry(index).map_or(RowId::Gap, RowId::of)
     }
 
-    /// Where a row is, which was at an index when it was seen last.
-    pub(crate) fn locate(&self, id: &Id, index: usize) -> Option<usize> {
+    /// The index of a row, given its last known index.
+    pub(crate) fn locate(&self, id: &RowId, index: usize) -> Option<usize> {
         let len = self.len();
         let is_it = |at: &usize| self.piece(*at).is_some() && self.has_id(*at, id);
         let start = index.min(len.saturating_sub(1));
@@ -125,19 +126,19 @@ impl<'a> View<'a> {
         })
     }
 
-    fn has_id(&self, index: usize, id: &Id) -> bool {
+    fn has_id(&self, index: usize, id: &RowId) -> bool {
         match (id, self.piece(index)) {
-            (Id::Gap, Some(Piece::Gap)) => true,
-            (Id::Msgid(msgid), Some(Piece::Entry(entry))) => entry.msgid.as_ref() == Some(msgid),
-            (Id::Outgoing(number), Some(Piece::Entry(entry))) => entry.outgoing == Some(*number),
-            (Id::Local(time, from), Some(Piece::Entry(entry))) => {
+            (RowId::Gap, Some(Piece::Gap)) => true,
+            (RowId::Msgid(msgid), Some(Piece::Entry(entry))) => entry.msgid.as_ref() == Some(msgid),
+            (RowId::Outgoing(number), Some(Piece::Entry(entry))) => entry.outgoing == Some(*number),
+            (RowId::Local(time, from), Some(Piece::Entry(entry))) => {
                 entry.msgid.is_none() && entry.time_ms == *time && entry.from == *from
             }
             _ => false,
         }
     }
 
-    /// What stands at the top if the end is at the bottom; none if everything fits.
+    /// The top when the end is at the bottom; none if everything fits.
     fn top_of_end(&self) -> Option<Top> {
         let mut rows = 0;
         let mut end = self.len();
@@ -155,18 +156,18 @@ impl<'a> View<'a> {
         None
     }
 
-    /// The top as it is remembered; none for the end.
+    /// The remembered top; none for the end.
     pub(crate) fn top(&self, scroll: &Scroll) -> Option<Top> {
         let Scroll::At(anchor) = scroll else { return None };
         let index = self.locate(&anchor.id, anchor.index);
         let index = index.unwrap_or(anchor.index.min(self.len().checked_sub(1)?));
         let block = self.block(index);
-        // It may have fewer rows than when it was scrolled to.
+        // It may have fewer rows than when it was remembered.
         let above = anchor.above.min(block.lines.len().saturating_sub(1));
         Some(Top { first: block.rows.start, above })
     }
 
-    /// A top as it is remembered: as the end if nothing below it is off the screen.
+    /// The scroll position to remember for a top: the end if nothing is below the screen.
     pub(crate) fn settle(&self, top: Option<Top>) -> Scroll {
         let Some(top) = top else { return Scroll::End };
         let mut rows = 0;
@@ -212,7 +213,7 @@ impl<'a> View<'a> {
         None
     }
 
-    /// Scrolls from somewhere by rows.
+    /// Scrolls by rows from a position.
     fn scrolled(&self, scroll: &Scroll, rows: isize) -> Scroll {
         let Some(top) = self.top(scroll).or_else(|| self.top_of_end()) else { return Scroll::End };
         let count = rows.unsigned_abs();
@@ -221,7 +222,8 @@ impl<'a> View<'a> {
         self.settle(moved)
     }
 
-    /// The scroll position at which a row can be seen: the nearest one, or with the row in the middle.
+    /// The scroll position at which a row is visible: the nearest one, or with the row in the
+    /// middle.
     fn showing(&self, scroll: &Scroll, index: usize, in_the_middle: bool) -> Scroll {
         let range = self.together(index);
         let height = self.block(index).lines.len();
@@ -247,7 +249,7 @@ impl<'a> View<'a> {
         self.settle(Some(self.moved_up(of_row, self.height.saturating_sub(height))))
     }
 
-    /// What is on the screen, from the top to the bottom, and how many rows of the first are above it.
+    /// The visible blocks from top to bottom, and how many rows of the first are above the screen.
     pub(crate) fn visible(&self, scroll: &Scroll) -> (Vec<Block>, usize) {
         let mut blocks = Vec::new();
         let top = self.top(scroll).or_else(|| self.top_of_end());
@@ -263,7 +265,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// Turns a jump that can be made now into a position.
+/// Turns a jump whose target is loaded into a position.
 pub(crate) fn arrive(tui: &mut Tui, chat: &Chat) {
     let Some(scroll) = tui.remembered().map(|place| place.scroll.clone()) else { return };
     let Some(view) = View::of(tui, chat) else { return };
@@ -271,7 +273,7 @@ pub(crate) fn arrive(tui: &mut Tui, chat: &Chat) {
         view.conversation
             .timeline
             .has(msgid)
-            .then(|| view.locate(&Id::Msgid(msgid.clone()), view.len()))
+            .then(|| view.locate(&RowId::Msgid(msgid.clone()), view.len()))
     };
     let arrived = match &scroll {
         Scroll::Jump(msgid) => {
@@ -295,7 +297,7 @@ pub(crate) fn scroll(tui: &mut Tui, rows: isize, chat: &Chat) {
     tui.place().scroll = scrolled;
 }
 
-/// Shows the oldest rows.
+/// Scrolls to the oldest rows.
 pub(crate) fn scroll_to_start(tui: &mut Tui, chat: &Chat) {
     let Some(view) = View::of(tui, chat) else { return };
     let start = view.settle(Some(Top { first: 0, above: 0 }));
@@ -310,7 +312,7 @@ pub(crate) fn focus(tui: &mut Tui, up: bool, chat: &Chat) {
     let is_said = |at: &usize| view.entry(*at).is_some_and(|entry| entry.kind.is_said());
     let next = match &tui.focus {
         Focus::Message(id) => {
-            // It may have been taken from the list; then the end is as good as any place.
+            // It may have been removed from the list; then the end will do.
             let at = view.locate(id, tui.map.focused).unwrap_or(len);
             if up { (0..at).rev().find(is_said).or(Some(at)) } else { (at + 1..len).find(is_said) }
         }

@@ -1,13 +1,13 @@
-//! One person's screen: what is open, where they are in it, what they write.
+//! One person's screen: what is open, scroll positions, drafts.
 
 use crate::action::Action;
 use crate::composer::Composer;
-use crate::draw::{Hit, Map};
+use crate::conversation_view::{ConversationView, RowId, Scroll, UnreadLine};
+use crate::draw::{Hit, HitMap};
 use crate::input::Memory;
 use crate::keymap::Keymap;
 use crate::overlay::{Overlay, Question};
 use crate::painter::Painter;
-use crate::place::{Id, Place, Scroll, UnreadLine};
 use crate::settings::Settings;
 use crate::timeline;
 use chat::conversation::{Conversation, With};
@@ -19,11 +19,11 @@ use std::io::{self, Write};
 /// Where keys go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Focus {
-    /// To what is being written.
+    /// To the composer.
     #[default]
     Composer,
-    /// To a message of the timeline, which is highlighted.
-    Message(Id),
+    /// To a message, which is highlighted.
+    Message(RowId),
 }
 
 /// A sentence in the line above the composer.
@@ -35,46 +35,46 @@ pub struct Status {
     pub failed: bool,
 }
 
-/// The connection, as far as the core does not know it.
+/// The connection, beyond what the core knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Link {
-    /// It is being made, for the first time or again.
+    /// It is being opened, for the first time or again.
     #[default]
     Connecting,
-    /// It is there.
+    /// It is open.
     Connected {
         /// It is encrypted.
         tls: bool,
     },
-    /// It broke; when it is tried again, in milliseconds since 1970 UTC.
+    /// It broke; when the next attempt is made, in milliseconds since 1970 UTC.
     Waiting(i64),
 }
 
 /// One person's screen.
 #[derive(Debug)]
 pub struct Tui {
-    /// What the person has set.
+    /// The person's settings.
     pub settings: Settings,
-    /// Which key does what.
+    /// The key bindings.
     pub keymap: Keymap,
     /// The name of the open conversation; empty for the server's.
     pub open: String,
     /// Where keys go, unless there is an overlay.
     pub focus: Focus,
-    /// What lies above the timeline.
+    /// The overlay.
     pub overlay: Option<Overlay>,
     /// A sentence above the composer.
     pub status: Option<Status>,
     /// The connection.
     pub link: Link,
-    /// The window is in front, as far as the terminal tells.
+    /// The window has the focus, as far as the terminal reports.
     pub focused: bool,
-    pub(crate) places: BTreeMap<String, Place>,
+    pub(crate) places: BTreeMap<String, ConversationView>,
     pub(crate) columns: u16,
     pub(crate) rows: u16,
-    /// What stands where on the screen, as it was drawn last.
-    pub(crate) map: Map,
-    /// Where text is being selected with the mouse: from, to.
+    /// What is where on the screen, as last drawn.
+    pub(crate) map: HitMap,
+    /// The range of text being selected with the mouse.
     pub(crate) selection: Option<((u16, u16), (u16, u16))>,
     was_connected: bool,
     /// What is remembered between one key and the next.
@@ -83,7 +83,7 @@ pub struct Tui {
 }
 
 impl Tui {
-    /// A screen on which nothing is open. It has no size until [`Tui::resize`].
+    /// A screen with nothing open. It has no size until [`Tui::resize`].
     pub fn new(settings: Settings) -> Tui {
         Tui {
             settings,
@@ -97,7 +97,7 @@ impl Tui {
             places: BTreeMap::new(),
             columns: 0,
             rows: 0,
-            map: Map::default(),
+            map: HitMap::default(),
             selection: None,
             was_connected: false,
             memory: Memory::default(),
@@ -105,7 +105,7 @@ impl Tui {
         }
     }
 
-    /// The terminal has this size now; all of it is drawn next.
+    /// The terminal now has this size; everything is redrawn.
     pub fn resize(&mut self, columns: u16, rows: u16) {
         (self.columns, self.rows) =
             (columns.min(crate::limits::COLUMNS), rows.min(crate::limits::ROWS));
@@ -113,7 +113,7 @@ impl Tui {
         self.painter.forget();
     }
 
-    /// Takes the terminal. [`Tui::leave`] gives it back.
+    /// Takes over the terminal. [`Tui::leave`] restores it.
     ///
     /// # Errors
     /// Those of `out`.
@@ -122,7 +122,7 @@ impl Tui {
         out.write_all(crate::terminal::enter(self.settings.mouse).as_bytes())
     }
 
-    /// Gives the terminal back as it was.
+    /// Restores the terminal.
     ///
     /// # Errors
     /// Those of `out`.
@@ -137,32 +137,32 @@ impl Tui {
         self.overlay = Some(Overlay::Question(question));
     }
 
-    /// Says something in the line above the composer, until the next key.
+    /// Shows a sentence above the composer, until the next key.
     pub fn say(&mut self, text: &str, failed: bool) {
         self.status = Some(Status { text: text.to_owned(), failed });
     }
 
-    /// The open conversation, if there is one of this name any more.
+    /// The open conversation, if it still exists.
     pub fn conversation<'a>(&self, chat: &'a Chat) -> Option<&'a Conversation> {
         chat.conversation(&self.open)
     }
 
     /// What is remembered of the open conversation.
-    pub fn place(&mut self) -> &mut Place {
+    pub fn place(&mut self) -> &mut ConversationView {
         self.places.entry(fold(&self.open)).or_default()
     }
 
     /// The same, if there is anything to remember.
-    pub(crate) fn remembered(&self) -> Option<&Place> {
+    pub(crate) fn remembered(&self) -> Option<&ConversationView> {
         self.places.get(&fold(&self.open))
     }
 
-    /// What is being written in the open conversation.
+    /// The composer of the open conversation.
     pub fn composer(&mut self) -> &mut Composer {
         &mut self.place().composer
     }
 
-    /// The conversations in the order in which they are listed: rooms, people, the server.
+    /// The conversations in list order: rooms, people, the server.
     pub fn listed<'a>(&self, chat: &'a Chat) -> Vec<&'a Conversation> {
         let mut listed: Vec<&Conversation> = chat.conversations.values().collect();
         listed.sort_by_key(|conversation| match conversation.with {
@@ -173,8 +173,8 @@ impl Tui {
         listed
     }
 
-    /// Opens a conversation, at its unread line if it has one. In the one that is open already, whoever reads further
-    /// up stays there.
+    /// Opens a conversation, at its unread line if it has one. If it is already open, the scroll
+    /// position is kept.
     pub fn open(&mut self, name: &str, chat: &Chat) -> Vec<Action> {
         let stays = same(name, &self.open);
         if !stays {
@@ -209,7 +209,7 @@ impl Tui {
         actions
     }
 
-    /// Shows a message, and focuses it, as soon as it is here.
+    /// Shows and focuses a message once it is loaded.
     pub fn jump(&mut self, name: &str, msgid: &str, chat: &Chat) -> Vec<Action> {
         let mut actions = if same(name, &self.open) { Vec::new() } else { self.open(name, chat) };
         let is_here = chat.find_message(name, msgid).is_some();
@@ -218,11 +218,11 @@ impl Tui {
             actions.push(Action::Do(Intent::Load { target: name.to_owned(), run }));
         }
         self.place().scroll = Scroll::Jump(msgid.to_owned());
-        self.focus = Focus::Message(Id::Msgid(msgid.to_owned()));
+        self.focus = Focus::Message(RowId::Msgid(msgid.to_owned()));
         actions
     }
 
-    /// Scrolls the timeline by so many rows; negative ones go up, to what is older.
+    /// Scrolls the timeline by this many rows; negative ones go up, to older messages.
     pub fn scroll(&mut self, rows: isize, chat: &Chat) {
         timeline::scroll(self, rows, chat);
     }
@@ -233,12 +233,12 @@ impl Tui {
         self.scroll(pages.saturating_mul(page), chat);
     }
 
-    /// Shows the oldest rows that are here.
+    /// Scrolls to the oldest loaded rows.
     pub fn scroll_to_start(&mut self, chat: &Chat) {
         timeline::scroll_to_start(self, chat);
     }
 
-    /// Shows the newest rows, and follows them.
+    /// Scrolls to the newest rows, and follows new ones.
     pub fn scroll_to_end(&mut self) {
         self.place().scroll = Scroll::End;
     }
@@ -253,8 +253,8 @@ impl Tui {
         timeline::focus(self, false, chat);
     }
 
-    /// Draws what has changed since it was drawn last. Returns what follows from it having been seen: a room is read,
-    /// history is needed.
+    /// Draws what has changed since the last frame. Returns what follows from it having been seen:
+    /// a room is read, history is needed.
     ///
     /// # Errors
     /// Those of `out`.
@@ -273,7 +273,7 @@ impl Tui {
         Ok(actions)
     }
 
-    /// What stands in a cell of the screen as it was drawn last.
+    /// What is in a cell of the screen, as last drawn.
     pub fn hit(&self, x: u16, y: u16) -> Option<Hit> {
         let shown = self.painter.shown()?;
         if !shown.area().contains((x, y).into()) {
@@ -286,7 +286,7 @@ impl Tui {
         hits.find(|(area, _)| area.contains((x, y).into())).map(|(_, hit)| hit.clone())
     }
 
-    /// Text of the timeline is being selected from one cell to another; none ends it.
+    /// Sets the range of timeline text being selected; none ends the selection.
     pub fn select(&mut self, cells: Option<((u16, u16), (u16, u16))>) {
         self.selection = cells;
     }

@@ -1,4 +1,4 @@
-//! Where characters stand: their widths, and where the rows of a text break.
+//! Text layout: the widths of characters, and where rows break.
 
 use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
@@ -16,12 +16,12 @@ pub(crate) fn characters(text: &str) -> impl Iterator<Item = (usize, &str, u16)>
     bytes.into_iter().flatten().chain(rest.into_iter().flatten())
 }
 
-/// The cells that one character fills. In some scripts it is made of several letters side by side.
+/// The cells of one character. In some scripts it is made of several letters side by side.
 fn width_of(grapheme: &str) -> u16 {
     u16::try_from(grapheme.width()).unwrap_or(u16::MAX).min(CELLS)
 }
 
-/// The cells that a text fills.
+/// The cells of a text.
 pub(crate) fn width(text: &str) -> usize {
     if text.is_ascii() {
         return text.len();
@@ -29,7 +29,7 @@ pub(crate) fn width(text: &str) -> usize {
     characters(text).map(|(_, _, width)| usize::from(width)).sum()
 }
 
-/// The beginning of a text that fits so many cells, with `…` if it is not all.
+/// The beginning of a text that fits this many cells, with `…` if it is shortened.
 pub(crate) fn ellipsis(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -50,21 +50,21 @@ pub(crate) fn ellipsis(text: &str, columns: usize) -> String {
     cut
 }
 
-/// A text as wide as so many cells: cut, or with spaces before it.
+/// A text padded on the left, or cut, to this many cells.
 pub(crate) fn right(text: &str, columns: usize) -> String {
     let cut = ellipsis(text, columns);
     format!("{}{cut}", " ".repeat(columns - width(&cut)))
 }
 
-/// The same with spaces behind it.
+/// The same, padded on the right.
 pub(crate) fn left(text: &str, columns: usize) -> String {
     let cut = ellipsis(text, columns);
     let spaces = columns - width(&cut);
     format!("{cut}{}", " ".repeat(spaces))
 }
 
-/// The rows of a line of text: between words where that is possible, else between characters. The spaces at which a
-/// row breaks belong to none.
+/// The rows of a line of text: broken between words if possible, else between characters. The
+/// spaces at a break belong to no row.
 pub(crate) fn wrap(text: &str, columns: usize) -> Vec<Range<usize>> {
     let columns = columns.max(2);
     if text.is_ascii() && text.len() <= columns {
@@ -72,8 +72,8 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<Range<usize>> {
     }
     let mut rows = Vec::new();
     let (mut start, mut filled) = (0, 0);
-    // After the last space, or wide character, of this row: where the row may end, where the next begins, and the cells
-    // up to there.
+    // The last break opportunity in this row: where the row may end, where the next begins, and the
+    // cells up to there.
     let mut gap: Option<(usize, usize, usize)> = None;
     for (at, grapheme, cells) in characters(text) {
         let (cells, end) = (usize::from(cells), at + grapheme.len());

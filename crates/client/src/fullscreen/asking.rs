@@ -121,7 +121,7 @@ impl FullScreen {
 
     /// Tells a person who is here for the first time what there is to do.
     pub(super) fn greet(&mut self) {
-        if !self.kept.is_new() {
+        if !self.drafts.is_new() {
             return;
         }
         let key = |act| self.tui.keymap.key(act);
@@ -134,7 +134,7 @@ impl FullScreen {
             ),
             format!("{} shows all keys, /help a command, /quit leaves.", key(Act::Help)),
         ];
-        self.kept.greeted();
+        self.drafts.greeted();
         for line in lines {
             self.wire.chat.remark(&self.first_place(), false, now_ms(), &line);
         }

@@ -1,4 +1,5 @@
-//! The configuration: `parlor/config.toml` in `$XDG_CONFIG_HOME`. What is wrong in it is told, and the rest counts.
+//! The configuration: `parlor/config.toml` in `$XDG_CONFIG_HOME`. Errors in it are reported, and
+//! the rest applies.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -13,22 +14,22 @@ use tui::theme::{Background, Depth, Theme};
 use crate::files;
 use crate::limits::CONFIG_BYTES;
 
-/// What a person has configured.
+/// A person's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// How to tell a person who is not looking; none to leave them alone.
+    /// How to notify a person who is not looking; none to stay silent.
     pub notify: Option<Notification>,
-    /// The mouse is the screen's.
+    /// The screen uses the mouse.
     pub mouse: bool,
-    /// The members of a room are shown.
+    /// Show the members of a room.
     pub members: bool,
-    /// Addresses can be clicked.
+    /// Make links clickable.
     pub links: bool,
-    /// How many colours there are; none to find out.
+    /// The number of colours; none to detect it.
     pub colours: Option<Depth>,
-    /// What is behind them; none to find out.
+    /// The background; none to detect it.
     pub background: Option<Background>,
-    /// Keys by the names of what they do.
+    /// Keys by the names of their actions.
     pub keys: BTreeMap<String, Vec<String>>,
 }
 
@@ -46,7 +47,7 @@ impl Default for Config {
     }
 }
 
-/// The file as it is written.
+/// The contents of the file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -87,7 +88,7 @@ const BACKGROUNDS: [(&str, Option<Background>); 3] =
     [("auto", None), ("dark", Some(Background::Dark)), ("light", Some(Background::Light))];
 
 impl Config {
-    /// The configuration of this person, and what is wrong with it.
+    /// This person's configuration, and the errors in it.
     pub fn of_this_person() -> (Config, Vec<String>) {
         let Some(path) = path() else { return (Config::default(), Vec::new()) };
         let mut text = String::new();
@@ -139,7 +140,7 @@ impl Config {
         (config, wrong)
     }
 
-    /// What the screen has to know of it.
+    /// The settings for the screen.
     pub fn settings(&self) -> Settings {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let variable = |name| std::env::var(name).unwrap_or_default();
@@ -159,7 +160,7 @@ impl Config {
         }
     }
 
-    /// Changes a setting as it is typed: `mouse off`. Without words, tells them all.
+    /// Changes a setting as typed: `mouse off`. Without words, shows all of them.
     ///
     /// # Errors
     /// The sentence that says what would be right.
@@ -211,7 +212,7 @@ impl Config {
     }
 }
 
-/// The settings, in the order in which they are told.
+/// The settings, in display order.
 const SETTINGS: [&str; 6] = ["notify", "colours", "background", "mouse", "members", "links"];
 
 fn one_of<T: Copy>(name: &str, value: &str, known: &[(&str, T)]) -> Result<T, String> {
@@ -230,13 +231,14 @@ fn on_or_off(name: &str, value: &str) -> Result<bool, String> {
     }
 }
 
-/// How many colours a terminal has, by what it says of itself.
+/// The number of colours of a terminal, as it announces itself.
 fn depth_of(term: &str, colorterm: &str) -> Depth {
     let has_many = matches!(colorterm, "truecolor" | "24bit") || term.contains("256color");
     if has_many { Depth::Indexed } else { Depth::Ansi }
 }
 
-/// What is behind the text, where the terminal says so: the number of a colour, of which the first and the ninth are dark.
+/// The background, if the terminal announces it: the number of a colour, of which the first and the
+/// ninth are dark.
 fn background_of(colorfgbg: &str) -> Background {
     match colorfgbg.rsplit(';').next().and_then(|number| number.parse::<u8>().ok()) {
         Some(7 | 9..=15) => Background::Light,
@@ -244,7 +246,8 @@ fn background_of(colorfgbg: &str) -> Background {
     }
 }
 
-/// The file: in `$XDG_CONFIG_HOME`, or else `.config` in `$HOME`; as XDG has it, a relative path counts as none.
+/// The file: in `$XDG_CONFIG_HOME`, or else `.config` in `$HOME`; according to the XDG
+/// specification a relative path counts as none.
 fn path() -> Option<PathBuf> {
     let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let config = folder("XDG_CONFIG_HOME").or_else(|| Some(folder("HOME")?.join(".config")));

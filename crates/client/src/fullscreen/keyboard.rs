@@ -1,5 +1,5 @@
-//! The keyboard's thread: waits for keys and signals, and tells the loop of them. While an external editor has the
-//! terminal it leaves the keys alone.
+//! The keyboard's thread: waits for keys and signals, and reports them to the loop. While an
+//! external editor has the terminal it ignores the keys.
 
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::net::UnixStream;
@@ -16,7 +16,7 @@ use super::Happening;
 use crate::link::{Event, Leaving};
 use crate::tty::{Signals, Tty, has_keys, wake};
 
-/// The thread's other end.
+/// The handle of the thread.
 #[derive(Debug)]
 pub(super) struct Keyboard {
     /// Whether the keys are ours.
@@ -25,7 +25,7 @@ pub(super) struct Keyboard {
 }
 
 impl Keyboard {
-    /// Starts the thread, which leaves the keys alone until [`Keyboard::take`].
+    /// Starts the thread, which ignores keys until [`Keyboard::take`].
     pub(super) fn start(events: SyncSender<Event>) -> io::Result<Keyboard> {
         let (signals, waker) = Signals::take()?;
         let ours = Arc::new(Mutex::new(false));
@@ -35,14 +35,14 @@ impl Keyboard {
         Ok(Keyboard { ours, waker })
     }
 
-    /// Takes the terminal, and its keys.
+    /// Takes over the terminal and its keys.
     pub(super) fn take(&self, tty: &Tty) -> io::Result<()> {
         tty.take()?;
         self.set_ours(true);
         Ok(())
     }
 
-    /// Gives the terminal and its keys back.
+    /// Restores the terminal and releases its keys.
     pub(super) fn give_back(&self, tty: &Tty) {
         self.set_ours(false);
         tty.give_back();
@@ -75,7 +75,7 @@ impl Reader {
         let _ = self.events.send(Event::Screen(Happening::Gone(error.to_string())));
     }
 
-    /// Waits until there is something, and tells of it; false if nobody listens any more.
+    /// Waits for something, and reports it; false if nobody listens any more.
     fn turn(&mut self) -> io::Result<bool> {
         let ours = self.are_ours();
         let by = self.decoder.patience().map(|patience| Instant::now() + patience);
@@ -115,7 +115,7 @@ impl Reader {
         *self.ours.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Reads the keys that are there, if they are still ours.
+    /// Reads the available keys, if they are still ours.
     fn read(&mut self, presses: &mut Vec<termina::Event>) -> io::Result<()> {
         let ours = self.ours.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if !*ours || !has_keys()? {

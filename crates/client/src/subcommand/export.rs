@@ -15,7 +15,7 @@ pub(super) fn run(caller: &mut Caller, target: &str, format: Format) -> Result<O
     if format == Format::Html {
         write!(out, "{}", head(target))?;
     }
-    // From the beginning, a page at a time: the whole need not fit into memory.
+    // From the beginning, a page at a time: it may not all fit into memory.
     let printer = Printer::new(false);
     let mut progress = Progress::new();
     let (mut next, mut written, mut last) = (Run::Since(0), 0_u64, None);
@@ -47,7 +47,7 @@ pub(super) fn run(caller: &mut Caller, target: &str, format: Format) -> Result<O
     Ok(Outcome::Done)
 }
 
-/// What follows a message, up to where something may be missing.
+/// What follows a message, up to a gap.
 fn page_after(caller: &Caller, target: &str, last: Option<&str>) -> Vec<Entry> {
     use chat::timeline::Row;
     let Some(conversation) = caller.chat().conversation(target) else { return Vec::new() };
@@ -94,7 +94,7 @@ fn row(printer: &Printer, target: &str, entry: &Entry) -> String {
     format!("<tr id=\"{id}\"><td><time>{time}</time><td><b>{from}</b><td class=\"text\">{text}")
 }
 
-/// A text in which nothing is HTML.
+/// Escapes a text for HTML.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! `chatclient history`: the messages of a conversation, as many as are wanted.
+//! `chatclient history`: the newest messages of a conversation.
 
 use chat::entry::Entry;
 use chat::timeline::Run;
@@ -16,7 +16,7 @@ pub(super) fn run(
     json: bool,
 ) -> Result<Outcome, Failure> {
     if let Some(msgid) = before {
-        // Its place has to be known before what comes before it can be.
+        // The message's position must be known before what precedes it can be.
         caller.load(target, Run::Around(msgid.to_owned()))?;
         if caller.chat().find_message(target, msgid).is_none() {
             return Err(Failure::Refused(format!("there is no message {msgid} in {target}")));
@@ -40,7 +40,7 @@ pub(super) fn run(
     Ok(Outcome::Done)
 }
 
-/// The messages that are here, older than `before` if that is given.
+/// The known messages, only those before `before` if given.
 fn messages<'a>(caller: &'a Caller, target: &str, before: Option<&str>) -> Vec<&'a Entry> {
     let Some(conversation) = caller.chat().conversation(target) else { return Vec::new() };
     let entries = conversation.timeline.entries();
@@ -48,7 +48,7 @@ fn messages<'a>(caller: &'a Caller, target: &str, before: Option<&str>) -> Vec<&
     older.filter(|entry| entry.kind.is_said()).collect()
 }
 
-/// The msgid of the oldest that is here.
+/// The msgid of the oldest known message.
 fn first(caller: &Caller, target: &str, before: Option<&str>) -> Option<String> {
     let entries = caller.chat().conversation(target)?.timeline.entries();
     let mut older =

@@ -17,7 +17,7 @@ pub(super) fn who(caller: &mut Caller, room: Option<&str>, json: bool) -> Result
         || caller.chat().conversations.values().filter(|c| c.with == With::Room && c.joined);
     let found = match room {
         Some(room) => rooms().find(|conversation| proto::name::same(&conversation.name, room)),
-        // The first that one was put into; a server has one lobby at most.
+        // The largest room, usually the lobby.
         None => rooms().max_by_key(|conversation| conversation.members.len()),
     };
     let Some(conversation) = found else {
@@ -56,7 +56,7 @@ pub(super) fn rooms(caller: &mut Caller, json: bool) -> Result<Outcome, Failure>
     Ok(Outcome::Done)
 }
 
-/// How much is unread, and where.
+/// The unread counts.
 pub(super) fn status(caller: &mut Caller, json: bool) -> Result<Outcome, Failure> {
     let mut out = std::io::stdout();
     for conversation in caller.chat().conversations.values() {

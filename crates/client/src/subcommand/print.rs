@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use crate::show::{formatted, harmless};
 
-/// A message or event as JSON. The fields are stable: there may be more of them later.
+/// A message or event as JSON. The fields are stable: more may be added.
 #[derive(Serialize)]
 struct Json<'a> {
-    /// As `server-time` writes it.
+    /// In the format of `server-time`.
     time: String,
     target: &'a str,
     #[serde(flatten)]
@@ -31,7 +31,7 @@ impl Printer {
         Printer { json, zone: TimeZone::system(), out: io::stdout() }
     }
 
-    /// Prints a message that was said; events are for people who look at the screen.
+    /// Prints a message; events are for people who look at the screen.
     pub(super) fn message(&mut self, target: &str, entry: &Entry) -> io::Result<()> {
         if !entry.kind.is_said() {
             return Ok(());
@@ -40,7 +40,7 @@ impl Printer {
         writeln!(self.out, "{line}")
     }
 
-    /// `2026-11-22 14:02:05 #lobby <ann> hello`: one line, whatever the message has.
+    /// `2026-11-22 14:02:05 #lobby <ann> hello`: one line, whatever the message contains.
     pub(super) fn text(&self, target: &str, entry: &Entry) -> String {
         let (target, from) = (harmless(target), harmless(&entry.from));
         let time = self.time(entry.time_ms);

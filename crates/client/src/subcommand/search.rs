@@ -1,4 +1,4 @@
-//! `chatclient search`: what the server finds.
+//! `chatclient search`: prints the results of a search.
 
 use chat::{Change, Intent};
 

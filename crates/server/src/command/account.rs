@@ -138,8 +138,7 @@ pub fn before<'m>(
             return Ok(SharedPart::AsSent);
         }
         _ => {
-            let text =
-                "ACCOUNT knows PASSWORD, SESSIONS, END, TOKEN, 2FA, STRICT, PMS, EXPORT and DELETE";
+            let text = "The subcommands of ACCOUNT are PASSWORD, SESSIONS, END, TOKEN, 2FA, STRICT, PMS, EXPORT and DELETE";
             return Err(refused("UNKNOWN_SUBCOMMAND", &subcommand, text));
         }
     }
@@ -238,8 +237,7 @@ pub(super) fn must_be_proven(context: &Context<'_>) -> Result<(), Refusal> {
     match context.session().credential {
         Credential::Password | Credential::Certificate => Ok(()),
         Credential::AppPassword(_) | Credential::None => {
-            let text =
-                "You have logged in by an app password; for this, log in by the account's own";
+            let text = "You have logged in by an app password; for this, log in by the account's own password";
             Err(Refusal::Invalid { code: "PASSWORD_REQUIRED", context: Vec::new(), text })
         }
     }
@@ -342,7 +340,7 @@ fn strict(context: &mut ApplyContext<'_>, account: &Account, given: &str) -> Res
     or_not_stored(context);
     let text = match strict {
         true => {
-            "From now on an app password, SCRAM or a certificate logs in, and your password by itself does not"
+            "From now on you log in by an app password, SCRAM or a certificate; your password alone no longer works"
         }
         false => "From now on your password logs in by any way",
     };

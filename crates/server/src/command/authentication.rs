@@ -13,7 +13,7 @@ use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
 use crate::command::session_end;
 use crate::command::welcome;
 use crate::command::{account, accounts, authenticate, oper};
-use crate::effects::{Derive, Effect, Ending, LogRecord, Task};
+use crate::effects::{Derive, Effect, LogRecord, SessionEnd, Task};
 use crate::limits::{NEW_PASSWORD_BYTES, PASSWORD_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::Author;
@@ -474,7 +474,11 @@ pub fn refused(context: &mut Context<'_>, name: &str, method: LoginMethod, refus
                 _ => "Login failed",
             };
             let session = context.requester.session;
-            context.out.end_session(Ending { session, told: Some(why.into()), reason: why.into() });
+            context.out.end_session(SessionEnd {
+                session,
+                told: Some(why.into()),
+                reason: why.into(),
+            });
         }
     }
 }

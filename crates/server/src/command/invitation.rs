@@ -130,7 +130,7 @@ fn read(context: &Context<'_>, options: &[&str]) -> Result<Invitation, Refusal> 
             }
             Some(("rooms", names)) => invitation.rooms = rooms(context, names)?,
             _ if is_option(option) => {
-                let text = "INVITATION ADD knows uses=, expires= and rooms=; a note that begins like one needs another word first";
+                let text = "The options of INVITATION ADD are uses=, expires= and rooms=; a note that begins like one needs another word first";
                 return Err(refused("UNKNOWN_OPTION", option, text));
             }
             _ => note.push(*option),
@@ -182,7 +182,7 @@ pub fn added(context: &mut ApplyContext<'_>, code: &str, invitation: &Invitation
     invitation::add(context.state, context.out, code, invitation);
     stored(context);
     audit(context, "INVITATION ADD", code, &invitation.note);
-    let text = format!("Who registers with {code} is let in; hand it on where only they read it");
+    let text = format!("Whoever registers with {code} is admitted; pass it on privately");
     context.note("INVITATION", "ADDED", &[code], &text);
 }
 
@@ -231,6 +231,6 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     invitation::remove(context.state, context.out, code);
     stored(context);
     audit(context, "INVITATION DEL", code, &one.note);
-    context.note("INVITATION", "DELETED", &[code], "This invitation lets nobody in any more");
+    context.note("INVITATION", "DELETED", &[code], "This invitation is no longer valid");
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! <https://modern.ircdocs.horse/#kill-message>
 
 use super::refusal::Refusal;
-use crate::effects::{Effect, Ending};
+use crate::effects::{Effect, SessionEnd};
 use crate::limits::KICK_BYTES;
 use crate::state::apply_context::ApplyContext;
 use crate::text::shorten;
@@ -38,7 +38,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     }
     let told: Box<str> = format!("Closing Link: {server} ({quit})").into();
     for session in sessions {
-        let ending = Ending { session, told: Some(told.clone()), reason: quit.as_str().into() };
+        let ending = SessionEnd { session, told: Some(told.clone()), reason: quit.as_str().into() };
         context.out.end_session(ending);
     }
     Ok(())

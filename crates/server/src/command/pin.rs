@@ -22,7 +22,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     let room = &context.state.rooms[&id];
     let (name, by_role) = (room.name.clone(), context.acts_by_role(room));
     if !context.state.recent_messages.is_in(id, about) && !pins::has(context.state, id, about) {
-        let text = "This is none of the latest messages of this room";
+        let text = "This is not one of the latest messages of this room";
         let context = vec![name.to_string(), msgid.to_owned()];
         return Err(Refusal::Invalid { code: "UNKNOWN_MSGID", context, text });
     }

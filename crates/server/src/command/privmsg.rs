@@ -275,7 +275,7 @@ fn must_be_taken(context: &ApplyContext<'_>, id: UserId, name: &str) -> Result<(
     if taken {
         return Ok(());
     }
-    let text = "They do not take private messages from you";
+    let text = "They do not accept private messages from you";
     Err(Refusal::Invalid { code: "PM_REFUSED", context: vec![name.to_owned()], text })
 }
 

@@ -4,7 +4,7 @@
 
 use super::refusal::Refusal;
 use crate::command::context::Context;
-use crate::effects::Ending;
+use crate::effects::SessionEnd;
 use crate::limits::KICK_BYTES;
 use crate::text::shorten;
 use proto::Message;
@@ -22,5 +22,9 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 /// Ends the session of the requester.
 pub fn leave(context: &mut Context<'_>, reason: &str) {
     let session = context.requester.session;
-    context.out.end_session(Ending { session, told: Some(reason.into()), reason: reason.into() });
+    context.out.end_session(SessionEnd {
+        session,
+        told: Some(reason.into()),
+        reason: reason.into(),
+    });
 }

@@ -63,7 +63,8 @@ fn said(
         (event > history::since(state, room, context.me())).then_some((room, author))
     });
     let Some((room, author)) = read else {
-        let text = "This is none of the latest messages in your rooms; report its author by name";
+        let text =
+            "This is not one of the latest messages in your rooms; report its author by name";
         return Err(Refusal::Invalid {
             code: "UNKNOWN_MSGID",
             context: vec![given.to_owned()],

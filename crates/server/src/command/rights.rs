@@ -3,7 +3,8 @@
 use super::refusal::Refusal;
 use crate::config::Role;
 use crate::effects::News;
-use crate::state::apply_context::{Reads, Responder, write_line};
+use crate::state::apply_context::{Reads, Responder};
+use crate::state::news::write_line;
 use crate::state::room::{Rank, Room};
 use crate::state::user::UserId;
 use crate::state::{founder, permission};

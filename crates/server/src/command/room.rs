@@ -8,7 +8,7 @@ use crate::limits::{
     KEEP_MOST, METADATA_KEYS, METADATA_VALUE_BYTES, REASON_BYTES, SLOW_SECONDS_MOST,
 };
 use crate::state::apply_context::ApplyContext;
-use crate::state::rules::{self, parse_slow, parse_switch};
+use crate::state::room_rules::{self, parse_slow, parse_switch};
 use crate::state::{founder, history, membership, metadata, records};
 use crate::text::shorten;
 use proto::{Capabilities, Capability, Line, Message};
@@ -27,7 +27,7 @@ enum Setting {
     History,
     KeepDays,
     KeepMessages,
-    Slow,
+    SlowMode,
     RegisteredOnly,
     Invite,
     Announce,
@@ -40,7 +40,11 @@ const SETTINGS: [(&str, Setting, &str); 9] = [
     ("history", Setting::History, "all, since-join, none, or default"),
     ("keep-days", Setting::KeepDays, "a number of days, or default"),
     ("keep-messages", Setting::KeepMessages, "a number of messages, or default"),
-    ("slow", Setting::Slow, "seconds between two messages of one person, up to 6 hours, or off"),
+    (
+        "slow",
+        Setting::SlowMode,
+        "seconds between two messages of one person, up to 6 hours, or off",
+    ),
     ("registered-only", Setting::RegisteredOnly, "on or off"),
     ("invite", Setting::Invite, "operators or members"),
     ("announce", Setting::Announce, "on or off"),
@@ -126,8 +130,8 @@ fn value(context: &ApplyContext<'_>, id: RoomId, setting: Setting) -> String {
         },
         Setting::KeepDays => key(KEEP_DAYS).unwrap_or_else(default),
         Setting::KeepMessages => key(KEEP_MESSAGES).unwrap_or_else(default),
-        Setting::Slow if room.rules.slow == 0 => switch(false),
-        Setting::Slow => room.rules.slow.to_string(),
+        Setting::SlowMode if room.rules.slow == 0 => switch(false),
+        Setting::SlowMode => room.rules.slow.to_string(),
         Setting::RegisteredOnly => switch(room.is('R')),
         Setting::Invite if room.rules.members_invite => "members".to_owned(),
         Setting::Invite => "operators".to_owned(),
@@ -187,10 +191,10 @@ fn change(
             let value = kept(given, most, setting)?;
             set_key(context, id, KEEP_MESSAGES, value.as_deref())?;
         }
-        Setting::Slow => {
+        Setting::SlowMode => {
             let seconds = parse_slow(given).ok_or_else(bad)?;
             debug_assert!(seconds <= SLOW_SECONDS_MOST, "the parser keeps the bound");
-            set_rule(context, id, rules::SLOW, seconds, seconds == 0);
+            set_setting(context, id, room_rules::SLOW, seconds, seconds == 0);
         }
         Setting::RegisteredOnly => {
             let on = parse_switch(given).ok_or_else(bad)?;
@@ -202,11 +206,11 @@ fn change(
                 "operators" => false,
                 _ => return Err(bad()),
             };
-            set_rule(context, id, rules::INVITE, members, !members);
+            set_setting(context, id, room_rules::INVITE, members, !members);
         }
         Setting::Announce => {
             let on = parse_switch(given).ok_or_else(bad)?;
-            set_rule(context, id, rules::ANNOUNCE, on, !on);
+            set_setting(context, id, room_rules::ANNOUNCE, on, !on);
         }
     }
     tell(context, id, setting);
@@ -229,7 +233,7 @@ fn kept(given: &str, most: u32, setting: Setting) -> Result<Option<String>, Refu
     Ok(Some(number.to_string()))
 }
 
-fn set_rule<T: Serialize>(
+fn set_setting<T: Serialize>(
     context: &mut ApplyContext<'_>,
     id: RoomId,
     key: &str,
@@ -288,7 +292,7 @@ fn transfer(context: &mut ApplyContext<'_>, id: RoomId, to: &str) -> Result<(), 
     let room = &context.state.rooms[&id];
     let (name, before) = (room.name.clone(), room.founder);
     if Some(id) == context.state.lobby {
-        let text = "The lobby is the server's";
+        let text = "The lobby belongs to the server";
         return Err(Refusal::Invalid {
             code: "LOBBY_STAYS",
             context: vec![name.to_string()],

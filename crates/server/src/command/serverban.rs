@@ -6,7 +6,7 @@ use super::entry::SharedPart;
 use super::refusal::Refusal;
 use super::rights::{lasting, rest_of};
 use crate::command::context::Context;
-use crate::effects::{Condition, Effect, Ending, FollowUp};
+use crate::effects::{Condition, Effect, FollowUp, SessionEnd};
 use crate::limits::{KICK_BYTES, SERVER_BAN_BYTES, SERVER_BANS};
 use crate::session_id::SessionId;
 use crate::state::apply_context::{ApplyContext, Reads, Responder};
@@ -179,7 +179,7 @@ pub fn end_from_network(context: &mut Context<'_>, id: u32, given: &str) {
     for session in hit {
         context.of(session).notice(&why);
         let (told, reason) = (Some(told.clone()), BANNED.into());
-        context.out.end_session(Ending { session, told, reason });
+        context.out.end_session(SessionEnd { session, told, reason });
     }
 }
 
@@ -252,7 +252,7 @@ pub(super) fn end(
     for (user, session) in sessions {
         context.to(user, session).notice(why);
         let (told, reason) = (Some(told.clone()), quit.into());
-        context.out.end_session(Ending { session, told, reason });
+        context.out.end_session(SessionEnd { session, told, reason });
     }
 }
 

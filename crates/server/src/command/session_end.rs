@@ -3,7 +3,7 @@
 use super::entry::Request;
 use super::{follow_up, presence};
 use crate::command::context::Context;
-use crate::effects::{Condition, Effect, Ending, FollowUp};
+use crate::effects::{Condition, Effect, FollowUp, SessionEnd};
 use crate::session::{delivery, watch};
 use crate::session_id::SessionId;
 use crate::state::apply_context::ApplyContext;
@@ -96,7 +96,7 @@ pub fn end_session(context: &mut Context<'_>, reason: &str) {
 
 /// Ends the sessions that the finished command has ended, possibly the requester's.
 pub fn carry_out(context: &mut Context<'_>) {
-    for Ending { session, told, reason } in context.out.take_endings() {
+    for SessionEnd { session, told, reason } in context.out.take_endings() {
         if context.node.sessions.contains_key(&session) {
             match told {
                 Some(told) => context.of(session).close(&told),
@@ -111,7 +111,7 @@ pub fn carry_out(context: &mut Context<'_>) {
 pub fn end_pending_logins(context: &mut Context<'_>, account: AccountId, why: &str) {
     for session in context.node.sessions.entering_as(account) {
         let (told, reason) = (Some(why.into()), why.into());
-        context.out.end_session(Ending { session, told, reason });
+        context.out.end_session(SessionEnd { session, told, reason });
     }
 }
 

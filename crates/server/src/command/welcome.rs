@@ -13,7 +13,7 @@ use super::{
 };
 use crate::command::context::Context;
 use crate::config::{self, Config};
-use crate::effects::{Condition, Effect, Ending, LogRecord};
+use crate::effects::{Condition, Effect, LogRecord, SessionEnd};
 use crate::limits::{self, NAME_BYTES, ROOM_BYTES};
 use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::{Author, GUEST_USERNAME};
@@ -173,7 +173,7 @@ pub fn code_replaced(context: &mut Context<'_>, account: AccountId) {
         if session != me && context.node.sessions[&session].by_code {
             let why = "A new password was set on another connection; log in with it";
             let (told, reason) = (Some(why.into()), why.into());
-            context.out.end_session(Ending { session, told, reason });
+            context.out.end_session(SessionEnd { session, told, reason });
         }
     }
     let Some(known) = context.node.sessions.get_mut(&me).filter(|known| known.by_code) else {
@@ -225,13 +225,13 @@ pub fn refused(context: &mut Context<'_>, nick: &str, refusal: &Refusal) {
         };
         context.out.push(Effect::Count(Count::Refused(counted)));
         let (session, why) = (context.requester.session, why.as_str());
-        let ending = Ending { session, told: Some(why.into()), reason: why.into() };
+        let ending = SessionEnd { session, told: Some(why.into()), reason: why.into() };
         return context.out.end_session(ending);
     }
     // It has logged in without a user: it can only start over.
     if matches!(refusal, Refusal::LogUnavailable) {
         let (session, why) = (context.requester.session, LOG_UNAVAILABLE);
-        let ending = Ending { session, told: Some(why.into()), reason: why.into() };
+        let ending = SessionEnd { session, told: Some(why.into()), reason: why.into() };
         return context.out.end_session(ending);
     }
     // Somebody has taken the name, or registered one like it, since `NICK`.

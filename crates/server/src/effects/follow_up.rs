@@ -7,7 +7,7 @@ use store::{AccountId, Conversation, RoomId, Subject};
 
 /// A session ends: its node, if that is here, closes it.
 #[derive(Debug)]
-pub struct Ending {
+pub struct SessionEnd {
     /// Which one.
     pub session: SessionId,
     /// What it is told; none if it has been told already.

@@ -7,19 +7,19 @@ use store::Outcome;
 #[derive(Debug)]
 pub struct Released {
     /// One per batch.
-    pub settled: Vec<Settled>,
+    pub settled: Vec<SettledBatch>,
 }
 
 /// A batch whose writes have been stored or have failed.
 #[derive(Debug)]
-pub struct Settled {
+pub struct SettledBatch {
     /// Its effects.
     pub effects: Effects,
     /// The outcomes of its writes; none if they could not be stored.
     pub outcomes: Option<Vec<Outcome>>,
 }
 
-impl Settled {
+impl SettledBatch {
     /// Whether an effect with this condition happens.
     pub fn happens(&self, when: Condition) -> bool {
         match (when, &self.outcomes) {

@@ -17,7 +17,7 @@ pub fn begin(state: &State, out: &mut Effects, session: SessionId) {
 #[cfg(test)]
 mod tests {
     use crate::config::Config;
-    use crate::effects::released::Settled;
+    use crate::effects::released::SettledBatch;
     use crate::effects::{Effect, Effects};
     use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
     use crate::session_id::SessionId;
@@ -41,7 +41,7 @@ mod tests {
 
     /// What is reported for these outcomes.
     fn told(effects: Effects, outcomes: Option<Vec<Outcome>>) -> Vec<(SessionId, bool)> {
-        let settled = Settled { effects, outcomes };
+        let settled = SettledBatch { effects, outcomes };
         let happening =
             settled.effects.list.iter().filter(|effect| settled.happens(effect.condition));
         let told = |effect: &crate::effects::ConditionalEffect| match effect.effect {

@@ -1,6 +1,6 @@
 //! What sessions receive, as shards would send it: for tests that compare it.
 
-use crate::effects::released::Settled;
+use crate::effects::released::SettledBatch;
 use crate::effects::{ConditionalEffect, Effect, Effects, News, Rooms};
 use crate::render::{Renderer, Tagging};
 use crate::session_id::SessionId;
@@ -47,7 +47,7 @@ impl TestShards {
     /// Commits the writes, and delivers what was released.
     pub(crate) fn carry_out(&mut self, renderer: &Renderer, effects: Effects) {
         let outcomes = self.store.commit(&mut effects.writes.iter()).expect("it is in memory");
-        let settled = Settled { effects, outcomes: Some(outcomes) };
+        let settled = SettledBatch { effects, outcomes: Some(outcomes) };
         for effect in &settled.effects.list {
             if settled.happens(effect.condition) {
                 self.happens(renderer, &settled, effect);
@@ -55,7 +55,7 @@ impl TestShards {
         }
     }
 
-    fn happens(&mut self, renderer: &Renderer, settled: &Settled, effect: &ConditionalEffect) {
+    fn happens(&mut self, renderer: &Renderer, settled: &SettledBatch, effect: &ConditionalEffect) {
         let effects = &settled.effects;
         let text = |range: &std::ops::Range<u32>| {
             effects.text[range.start as usize..range.end as usize].to_vec()

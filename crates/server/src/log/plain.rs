@@ -15,12 +15,12 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 /// Formats a line: its level and its fields.
-pub(super) struct Plain {
+pub(super) struct PlainFormatter {
     /// Whether it begins with the time.
     pub(super) dated: bool,
 }
 
-impl<S, N> FormatEvent<S, N> for Plain
+impl<S, N> FormatEvent<S, N> for PlainFormatter
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -51,19 +51,19 @@ impl<'writer> FormatFields<'writer> for Fields {
         mut writer: Writer<'writer>,
         fields: R,
     ) -> fmt::Result {
-        let mut found = Found::default();
+        let mut found = FieldTexts::default();
         fields.record(&mut found);
         write!(writer, "{}{}", found.sentence, found.fields)
     }
 }
 
 #[derive(Default)]
-struct Found {
+struct FieldTexts {
     sentence: String,
     fields: String,
 }
 
-impl Visit for Found {
+impl Visit for FieldTexts {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "message" => {
@@ -110,10 +110,10 @@ mod tests {
 
     /// What a subscriber with this format writes.
     fn written(log: impl FnOnce()) -> String {
-        written_as(Plain { dated: false }, log)
+        written_as(PlainFormatter { dated: false }, log)
     }
 
-    fn written_as(format: Plain, log: impl FnOnce()) -> String {
+    fn written_as(format: PlainFormatter, log: impl FnOnce()) -> String {
         #[derive(Clone, Default)]
         struct Shared(Arc<Mutex<Vec<u8>>>);
         impl std::io::Write for Shared {
@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn a_dated_line_begins_with_the_time_and_a_space() {
-        let (before, line) = (wall(), written_as(Plain { dated: true }, || tracing::info!("x")));
+        let (before, line) =
+            (wall(), written_as(PlainFormatter { dated: true }, || tracing::info!("x")));
         let (time, rest) = line.split_once(' ').unwrap();
         let time = proto::time::parse_server_time(time).unwrap();
         assert!((before..before + 60_000).contains(&time), "{line}");

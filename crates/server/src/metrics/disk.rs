@@ -25,7 +25,7 @@ pub struct Space {
 
 /// The state of the data folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct DiskState {
     /// Free bytes on its disk; none if unknown, or if nothing is stored on disk.
     pub free: Option<u64>,
     /// The reserve is in use: ordinary writes are refused.
@@ -71,8 +71,8 @@ impl Disk {
     }
 
     /// What was last recorded.
-    pub fn seen(&self) -> Seen {
-        Seen {
+    pub fn seen(&self) -> DiskState {
+        DiskState {
             free: Some(self.free.load(Ordering::Relaxed)).filter(|bytes| *bytes != u64::MAX),
             log_bytes: self.log_bytes.load(Ordering::Relaxed),
             log_waits: self.log_waits.load(Ordering::Relaxed),
@@ -92,18 +92,18 @@ mod tests {
     #[test]
     fn disk_metrics_appear_after_the_first_check() {
         let metrics = Metrics::new(1);
-        assert_eq!(metrics.disk().seen(), Seen::default());
+        assert_eq!(metrics.disk().seen(), DiskState::default());
         assert!(!metrics.text().contains("parlor_disk_free_bytes"));
         let log_waits = Duration::from_secs(7);
         let condition = Condition { log_bytes: 4096, log_waits, gone: true };
         metrics.disk().look(&std::env::temp_dir(), condition);
-        let Seen { free, log_bytes, log_waits, gone, .. } = metrics.disk().seen();
+        let DiskState { free, log_bytes, log_waits, gone, .. } = metrics.disk().seen();
         assert!(free.is_some_and(|bytes| bytes < 1 << 60));
         assert_eq!((log_bytes, log_waits, gone), (4096, 7, true));
         assert!(metrics.text().contains("\nparlor_log_bytes 4096\n"));
         assert!(metrics.text().contains("\nparlor_log_waits_seconds 7\n"));
         assert!(metrics.text().contains("\nparlor_disk_free_bytes "));
         metrics.disk().look(Path::new("/nowhere/at/all"), Condition::default());
-        assert_eq!(metrics.disk().seen(), Seen::default());
+        assert_eq!(metrics.disk().seen(), DiskState::default());
     }
 }

@@ -35,7 +35,7 @@ pub fn write_page(
         let cut_off = page.events.last().is_some_and(|last| last.id > after);
         match page.next {
             None if !cut_off => {
-                line(out, renderer, tag, &["EXPORT_END"], "That is all that is stored of you");
+                line(out, renderer, tag, &["EXPORT_END"], "That is everything stored about you");
                 return Ok(());
             }
             Some(next) if !cut_off => after = next,

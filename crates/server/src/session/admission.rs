@@ -3,7 +3,7 @@
 use crate::limits::{ADDRESSES_REMEMBERED, Limits, REFUSALS_LOGGED, REFUSALS_LOGGED_MILLIS};
 use crate::metrics::Refused;
 use crate::networks::{AddressKey, address_key};
-use crate::session::recent::Recent;
+use crate::session::lru_map::LruMap;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ pub struct Admission {
     /// Addresses with open connections: at most as many as there are connections.
     here: BTreeMap<AddressKey, AddressStats>,
     /// Addresses that had some.
-    gone: Recent<AddressKey, AddressStats>,
+    gone: LruMap<AddressKey, AddressStats>,
     open: usize,
     refusals: Refusals,
 }
@@ -35,7 +35,7 @@ struct Refusals {
 
 impl Default for Admission {
     fn default() -> Admission {
-        let gone = Recent::new(ADDRESSES_REMEMBERED);
+        let gone = LruMap::new(ADDRESSES_REMEMBERED);
         Admission { here: BTreeMap::new(), gone, open: 0, refusals: Refusals::default() }
     }
 }

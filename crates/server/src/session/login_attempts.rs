@@ -10,7 +10,7 @@ use crate::limits::{
     NAME_DELAY_MOST_SECONDS, NAMES_REMEMBERED,
 };
 use crate::networks::AddressKey;
-use crate::session::recent::Recent;
+use crate::session::lru_map::LruMap;
 use proto::name::fold;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -21,9 +21,9 @@ pub const NOBODYS_NAME: &str = "*";
 /// Recent attempts.
 #[derive(Debug)]
 pub struct LoginAttempts {
-    addresses: Recent<AddressKey, Address>,
+    addresses: LruMap<AddressKey, Address>,
     /// Failures of each name from networks it has not logged in from.
-    names: Recent<Box<str>, Name>,
+    names: LruMap<Box<str>, Name>,
     /// The networks from which each name has logged in, the latest last.
     known: BTreeMap<Box<str>, Vec<KnownNetwork>>,
 }
@@ -136,8 +136,8 @@ fn in_seconds(millis: i64) -> i64 {
 impl Default for LoginAttempts {
     fn default() -> LoginAttempts {
         LoginAttempts {
-            addresses: Recent::new(ADDRESSES_REMEMBERED),
-            names: Recent::new(NAMES_REMEMBERED),
+            addresses: LruMap::new(ADDRESSES_REMEMBERED),
+            names: LruMap::new(NAMES_REMEMBERED),
             known: BTreeMap::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! Fan-out: from released effects to the outboxes of this shard's connections.
 
-use crate::effects::released::{Released, Settled};
+use crate::effects::released::{Released, SettledBatch};
 use crate::effects::{self, Condition, Derive, Effect, Effects, News, Read};
 use crate::password::Job;
 use crate::reader::ReadJob;
@@ -235,7 +235,7 @@ impl Shard {
         }
     }
 
-    fn carry_out(&mut self, settled: &Settled, when: Condition, what: &Effect) {
+    fn carry_out(&mut self, settled: &SettledBatch, when: Condition, what: &Effect) {
         let effects = &settled.effects;
         match what {
             Effect::Reply { to, text } => self.reply(*to, slice(effects, text)),

@@ -8,7 +8,7 @@ use crate::hub::ClientEvent;
 use crate::limits::{
     DISK_FREE_LEAST, HEALTH_MILLIS, HEALTH_PATIENCE_MILLIS, LOG_BYTES_MOST, LOG_WAITS_SECONDS,
 };
-use crate::metrics::Seen;
+use crate::metrics::DiskState;
 use crate::session_id::SessionId;
 use crate::shard::Shard;
 use crate::shard::connection::Stage;
@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// What a request is answered: the status and the body, which is JSON.
-pub type Answer = (Status, String);
+pub type Response = (Status, String);
 
 /// One who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub enum ProbeResult {
 #[derive(Debug, PartialEq, Eq)]
 pub enum HealthCheck {
     /// To answer at once.
-    Answer(Answer),
+    Response(Response),
     /// To have something written; the answer comes later.
     Probe,
     /// Nothing; the answer comes later.
@@ -65,15 +65,15 @@ pub struct Health {
 
 impl Health {
     /// Somebody asks.
-    pub fn ask(&mut self, who: Requester, now: Instant, disk: Seen) -> HealthCheck {
+    pub fn ask(&mut self, who: Requester, now: Instant, disk: DiskState) -> HealthCheck {
         if let Some((at, found)) = self.last
             && now.saturating_duration_since(at) < Duration::from_millis(HEALTH_MILLIS)
         {
-            return HealthCheck::Answer(health(found, disk));
+            return HealthCheck::Response(health(found, disk));
         }
         match self.probe {
             Some(since) if is_late(since, now) => {
-                HealthCheck::Answer(health(ProbeResult::NoAnswer, disk))
+                HealthCheck::Response(health(ProbeResult::NoAnswer, disk))
             }
             Some(_) => {
                 self.waiting.push_back((now, who));
@@ -88,7 +88,12 @@ impl Health {
     }
 
     /// What was to be written is stored, or is not: the answer, and for whom.
-    pub fn probed(&mut self, stored: bool, now: Instant, disk: Seen) -> (Answer, Vec<Requester>) {
+    pub fn probed(
+        &mut self,
+        stored: bool,
+        now: Instant,
+        disk: DiskState,
+    ) -> (Response, Vec<Requester>) {
         let found = if stored { ProbeResult::Writable } else { ProbeResult::NotWritable };
         self.probe = None;
         self.last = Some((now, found));
@@ -97,7 +102,7 @@ impl Health {
     }
 
     /// The answer for those who have waited too long, and who they are.
-    pub fn overdue(&mut self, now: Instant, disk: Seen) -> Option<(Answer, Vec<Requester>)> {
+    pub fn overdue(&mut self, now: Instant, disk: DiskState) -> Option<(Response, Vec<Requester>)> {
         let late = self.waiting.iter().take_while(|(since, _)| is_late(*since, now)).count();
         let late = self.waiting.drain(..late).map(|(_, who)| who).collect::<Vec<_>>();
         (!late.is_empty()).then(|| (health(ProbeResult::NoAnswer, disk), late))
@@ -109,7 +114,7 @@ impl Shard {
     pub(crate) fn ask_health(&mut self, who: Requester) {
         let disk = self.parts.metrics.seen();
         match self.health.ask(who, Instant::now(), disk) {
-            HealthCheck::Answer(answer) => self.health_is(&answer, &[who]),
+            HealthCheck::Response(answer) => self.health_is(&answer, &[who]),
             HealthCheck::Probe => self.gather(who.session, ClientEvent::Probe),
             HealthCheck::Wait => {}
         }
@@ -131,13 +136,13 @@ impl Shard {
     }
 
     /// Answers those who asked, as far as they are still there.
-    fn health_is(&mut self, (status, body): &Answer, all: &[Requester]) {
+    fn health_is(&mut self, (status, body): &Response, all: &[Requester]) {
         for who in all {
             let known = self.connection(who.session);
             if known.is_some_and(|connection| connection.stage != Stage::Closing) {
-                let answer = http::Answer::new(*status, http::Kind::Json, body.as_bytes());
+                let answer = http::Response::new(*status, http::Kind::Json, body.as_bytes());
                 let (head_only, last) = (who.head_only, !who.keep);
-                let answer = http::Answer { head_only, last, ..answer };
+                let answer = http::Response { head_only, last, ..answer };
                 self.answer(who.session.slot as usize, &answer.write(), who.keep);
             }
         }
@@ -150,7 +155,7 @@ fn is_late(since: Instant, now: Instant) -> bool {
 
 /// The answer to what was found: 200 if people can talk, also if something is not quite well, or
 /// 503; and what is wrong.
-pub fn health(found: ProbeResult, disk: Seen) -> Answer {
+pub fn health(found: ProbeResult, disk: DiskState) -> Response {
     let (store, problem) = match found {
         ProbeResult::Writable => ("writable", None),
         ProbeResult::NotWritable => {
@@ -197,7 +202,7 @@ pub fn health(found: ProbeResult, disk: Seen) -> Answer {
 mod tests {
     use super::*;
 
-    const PLENTY: Seen = Seen {
+    const PLENTY: DiskState = DiskState {
         free: Some(1 << 40),
         log_bytes: 0,
         log_waits: 0,
@@ -206,8 +211,8 @@ mod tests {
         damaged: 0,
     };
 
-    fn free(bytes: u64) -> Seen {
-        Seen { free: Some(bytes), ..PLENTY }
+    fn free(bytes: u64) -> DiskState {
+        DiskState { free: Some(bytes), ..PLENTY }
     }
 
     fn requester(slot: u32) -> Requester {
@@ -230,7 +235,7 @@ mod tests {
                 ),
             ),
             (
-                (ProbeResult::Writable, Seen::default()),
+                (ProbeResult::Writable, DiskState::default()),
                 (Status::Ok, r#"{"status":"ok","store":"writable"}"#),
             ),
             (
@@ -252,21 +257,21 @@ mod tests {
                 ),
             ),
             (
-                (ProbeResult::NoAnswer, Seen::default()),
+                (ProbeResult::NoAnswer, DiskState::default()),
                 (
                     Status::Unavailable,
                     r#"{"status":"failing","store":"no_answer","problems":["the store did not respond in time"]}"#,
                 ),
             ),
             (
-                (ProbeResult::Writable, Seen { scarce: true, ..Seen::default() }),
+                (ProbeResult::Writable, DiskState { scarce: true, ..DiskState::default() }),
                 (
                     Status::Unavailable,
                     r#"{"status":"failing","store":"writable","problems":["free disk space is below the reserve, so only operators can store anything"]}"#,
                 ),
             ),
             (
-                (ProbeResult::NotWritable, Seen { gone: true, ..Seen::default() }),
+                (ProbeResult::NotWritable, DiskState { gone: true, ..DiskState::default() }),
                 (
                     Status::Unavailable,
                     r#"{"status":"failing","store":"not_writable","problems":["nothing can be stored; see the server's log","a file of the database was moved or deleted; see the server's log"]}"#,
@@ -275,23 +280,29 @@ mod tests {
             (
                 (
                     ProbeResult::Writable,
-                    Seen {
+                    DiskState {
                         log_bytes: LOG_BYTES_MOST,
                         log_waits: LOG_WAITS_SECONDS - 1,
-                        ..Seen::default()
+                        ..DiskState::default()
                     },
                 ),
                 (Status::Ok, r#"{"status":"ok","store":"writable"}"#),
             ),
             (
-                (ProbeResult::Writable, Seen { log_bytes: LOG_BYTES_MOST + 1, ..Seen::default() }),
+                (
+                    ProbeResult::Writable,
+                    DiskState { log_bytes: LOG_BYTES_MOST + 1, ..DiskState::default() },
+                ),
                 (
                     Status::Ok,
                     r#"{"status":"degraded","store":"writable","problems":["the write-ahead log is large: perhaps another program is reading the database"]}"#,
                 ),
             ),
             (
-                (ProbeResult::Writable, Seen { log_waits: LOG_WAITS_SECONDS, ..Seen::default() }),
+                (
+                    ProbeResult::Writable,
+                    DiskState { log_waits: LOG_WAITS_SECONDS, ..DiskState::default() },
+                ),
                 (
                     Status::Ok,
                     r#"{"status":"degraded","store":"writable","problems":["the write-ahead log is not being checkpointed; see the server's log"]}"#,
@@ -312,15 +323,15 @@ mod tests {
         let told = state.probed(true, after(begin, 10), PLENTY);
         assert_eq!(told, (well.clone(), vec![requester(1), requester(2)]));
         let soon = after(begin, 10 + HEALTH_MILLIS - 1);
-        assert_eq!(state.ask(requester(3), soon, PLENTY), HealthCheck::Answer(well));
+        assert_eq!(state.ask(requester(3), soon, PLENTY), HealthCheck::Response(well));
         // What the disk has left is as new as it can be.
         let full = health(ProbeResult::Writable, free(1));
-        assert_eq!(state.ask(requester(3), soon, free(1)), HealthCheck::Answer(full));
+        assert_eq!(state.ask(requester(3), soon, free(1)), HealthCheck::Response(full));
         let later = after(begin, 10 + HEALTH_MILLIS);
         assert_eq!(state.ask(requester(4), later, PLENTY), HealthCheck::Probe);
         let bad = health(ProbeResult::NotWritable, PLENTY);
         assert_eq!(state.probed(false, later, PLENTY), (bad.clone(), vec![requester(4)]));
-        assert_eq!(state.ask(requester(5), later, PLENTY), HealthCheck::Answer(bad));
+        assert_eq!(state.ask(requester(5), later, PLENTY), HealthCheck::Response(bad));
     }
 
     #[test]
@@ -335,10 +346,10 @@ mod tests {
         assert_eq!(state.overdue(over, PLENTY), Some((late.clone(), vec![requester(1)])));
         assert_eq!(state.overdue(over, PLENTY), None);
         // It is known by now; nobody has to wait for it again.
-        assert_eq!(state.ask(requester(3), over, PLENTY), HealthCheck::Answer(late));
+        assert_eq!(state.ask(requester(3), over, PLENTY), HealthCheck::Response(late));
         // It answers after all.
         let well = health(ProbeResult::Writable, PLENTY);
         assert_eq!(state.probed(true, over, PLENTY), (well.clone(), vec![requester(2)]));
-        assert_eq!(state.ask(requester(4), over, PLENTY), HealthCheck::Answer(well));
+        assert_eq!(state.ask(requester(4), over, PLENTY), HealthCheck::Response(well));
     }
 }

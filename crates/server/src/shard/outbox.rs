@@ -22,7 +22,7 @@ pub struct Outbox {
     /// Can be written now.
     ready: Pieces,
     /// What follows answers that have not arrived yet.
-    held: Option<Box<Held>>,
+    held: Option<Box<HeldBack>>,
 }
 
 /// Bytes in order.
@@ -43,7 +43,7 @@ enum Piece {
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct HeldBack {
     placeholders: VecDeque<Placeholder>,
     next: u64,
     bytes: usize,

@@ -5,37 +5,39 @@ use crate::metrics::{Count, Refused};
 use crate::shard::Shard;
 use crate::shard::health::Requester;
 use crate::transport::http::{
-    Answer, Host, Incoming, Kind, METHODS, Page, Request, Status, Wants, page, sockets,
+    Host, Incoming, Kind, METHODS, Page, Request, RequestTarget, Response, Status, page, sockets,
 };
 
 impl Shard {
     /// Responds to a request.
     pub(crate) fn serve(&mut self, slot: usize, request: &Request) {
-        let response = match &request.wants {
-            Wants::Page(_) if !self.is_private(slot, request) => self.join_page(slot, request),
-            Wants::Page(file) => {
+        let response = match &request.target {
+            RequestTarget::Page(_) if !self.is_private(slot, request) => {
+                self.join_page(slot, request)
+            }
+            RequestTarget::Page(file) => {
                 // The page may go on at another node when this one is gone.
                 let sockets = sockets(&self.parts.config.http.origins);
-                request.answer(Answer { sockets, ..file.answer() })
+                request.answer(Response { sockets, ..file.answer() })
             }
-            Wants::File(file) => request.answer(file.answer()),
-            Wants::Join => self.join_page(slot, request),
-            Wants::Methods => {
-                let answer = Answer::text(Status::NoContent, "");
-                request.answer(Answer { extra: METHODS.into(), ..answer })
+            RequestTarget::File(file) => request.answer(file.answer()),
+            RequestTarget::Join => self.join_page(slot, request),
+            RequestTarget::Methods => {
+                let answer = Response::text(Status::NoContent, "");
+                request.answer(Response { extra: METHODS.into(), ..answer })
             }
-            Wants::Health => {
+            RequestTarget::Health => {
                 let (session, head_only) = (self.session(slot), request.head_only);
                 let who = Requester { session, head_only, keep: request.keep };
                 return self.ask_health(who);
             }
-            Wants::Metrics => self.show_metrics(slot, request),
-            Wants::Refused(response) => {
+            RequestTarget::Metrics => self.show_metrics(slot, request),
+            RequestTarget::Refused(response) => {
                 self.parts.metrics.count(Count::Refused(Refused::BadRequest));
                 response.clone()
             }
             // The transport has opened it, and nothing is left to do.
-            Wants::WebSocket { .. } => return,
+            RequestTarget::WebSocket { .. } => return,
         };
         self.answer(slot, &response, request.keep);
     }
@@ -62,7 +64,7 @@ impl Shard {
             encrypted: encrypted || request.forwarded.as_ref().is_some_and(|by| by.encrypted),
             fingerprint: own,
         });
-        request.answer(Answer::new(Status::Ok, Kind::Html, page.as_bytes()))
+        request.answer(Response::new(Status::Ok, Kind::Html, page.as_bytes()))
     }
 
     /// The metrics, for those who may read them.
@@ -83,10 +85,10 @@ impl Shard {
              file.\n"
         } else {
             let text = self.parts.metrics.text();
-            return request.answer(Answer::new(Status::Ok, Kind::Metrics, text.as_bytes()));
+            return request.answer(Response::new(Status::Ok, Kind::Metrics, text.as_bytes()));
         };
         self.parts.metrics.count(Count::Refused(Refused::Forbidden));
-        request.answer(Answer::text(Status::Forbidden, refusal))
+        request.answer(Response::text(Status::Forbidden, refusal))
     }
 
     /// Sends a response; `keep`: another request may follow.

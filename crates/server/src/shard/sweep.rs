@@ -1,7 +1,7 @@
 //! Deadlines: at intervals, each shard checks all its connections.
 
 use crate::limits::{HANDSHAKE_SECONDS, HTTP_IDLE_SECONDS, LINGER_MILLIS, SWEEP_MILLIS};
-use crate::metrics::{Census, Count, Handshake, Kind, Refused};
+use crate::metrics::{ConnectionTotals, Count, Handshake, Kind, Refused};
 use crate::shard::Shard;
 use crate::shard::connection::Stage;
 use crate::transport::http::Incoming;
@@ -13,7 +13,7 @@ impl Shard {
     pub(crate) fn sweep(&mut self, now: Instant) {
         let limits = self.parts.config.limits.clone();
         let ping = Duration::from_secs(u64::from(limits.ping_seconds));
-        let mut census = Census::default();
+        let mut census = ConnectionTotals::default();
         for slot in 0..self.connections.capacity() {
             let Some(connection) = self.connections.get_mut(slot) else { continue };
             let kind = connection.transport.kind();

@@ -2,13 +2,14 @@
 //! to a session, so any node can apply the command.
 
 use crate::effects::write_error;
-use crate::effects::{Condition, ConditionalEffect, Effect, Effects, FollowUp, News, Rooms};
+use crate::effects::{Condition, ConditionalEffect, Effect, Effects, FollowUp, Rooms};
 use crate::limits::{BYTES_PER_WORK, LINE_BYTES, PARAMETER_BYTES, READ_WORK, TELL_WORK, TURN_WORK};
 use crate::metrics::{Count, Refused};
 use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::pending::ANY_GUEST;
 use crate::state::refusal::Refusal;
+use crate::state::requester::{NotStored, Requester};
 use crate::state::room::{MaskSubject, Member, Rank, Room};
 use crate::state::undo::Undo;
 use crate::state::user::{User, UserId};
@@ -16,66 +17,9 @@ use crate::state::{dormant, membership};
 use crate::text::shorten;
 use crate::work::Work;
 use proto::{Capabilities, Capability, Line};
-use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 use std::sync::Arc;
 use store::{Conversation, Event, EventId, EventKind, RoomId, Write};
-
-/// Who sent a command, as far as that may matter when it is applied.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Requester {
-    /// The session.
-    pub session: SessionId,
-    /// Its user, once it has registered.
-    pub user: Option<UserId>,
-    /// The nick given so far, before that.
-    pub nick: Option<Arc<str>>,
-    /// The negotiated capabilities.
-    pub capabilities: Capabilities,
-    /// It connected through the admin socket, and has an admin's rights without being a user.
-    pub console: bool,
-    /// It is a connection from this machine.
-    pub local: bool,
-    /// The command's label, if any: then the session's own copies of news are replies.
-    pub label: Option<Arc<str>>,
-    /// What its node found out beforehand.
-    pub allowance: Allowance,
-}
-
-impl Requester {
-    /// A user without a session, or nobody.
-    pub fn of(user: Option<UserId>) -> Requester {
-        Requester {
-            session: SessionId::NOBODY,
-            user,
-            nick: None,
-            capabilities: Capabilities::default(),
-            console: false,
-            local: false,
-            label: None,
-            allowance: Allowance::default(),
-        }
-    }
-}
-
-/// What the requester's node allows: it alone knows their budgets and its disk. Found out before a
-/// command is applied, so that the result is the same everywhere.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-pub struct Allowance {
-    /// Why nothing more of theirs may be stored, if so.
-    pub not_stored: Option<NotStored>,
-    /// Receivers to whom they have sent more than their share, with the seconds to wait.
-    pub over_share: Vec<(UserId, u64)>,
-}
-
-/// Why nothing more of a requester's may be stored.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub enum NotStored {
-    /// The disk's reserve is in use.
-    Reserve,
-    /// They have stored too much in an hour; the seconds to wait.
-    Budget(u64),
-}
 
 /// The current command: the state as far as it may use it, its effects, and the requester.
 pub struct Responder<'a, S> {
@@ -436,119 +380,6 @@ impl<S: Reads> Responder<'_, S> {
         }
     }
 
-    /// News of a stored event; `target` is the room's name, or the receiver.
-    pub fn news_of(&mut self, event: &Event, target: &str) -> u32 {
-        let news = News {
-            id: event.id,
-            time: event.time,
-            account: (!event.guest).then(|| event.nick.clone()),
-            bot: event.bot,
-            tags: event.tags.clone(),
-            needs: crate::render::needs(event.kind),
-            ..News::default()
-        };
-        let renderer = &self.state.renderer;
-        let mut lines = None;
-        let news = self.out.news(news, |out| lines = renderer.body(out, event, target));
-        self.out.news[news as usize].lines = lines;
-        if event.kind == EventKind::Join {
-            self.out.extend(news, |out| renderer.body_for(out, event, target, true));
-        }
-        news
-    }
-
-    /// News about something not stored: `:source verb params [:text]`, by the user `of`.
-    pub fn passing(&mut self, of: UserId, verb: &str, params: &[&str], text: Option<&str>) -> u32 {
-        let user = &self.state.users[&of];
-        let source = self.state.renderer.source(user.author());
-        let (account, bot) = (user.account().cloned(), user.bot);
-        let news = News { time: self.state.now, account, bot, ..News::default() };
-        self.out.news(news, |out| write_line(out, &source, verb, params, text))
-    }
-
-    /// The same, only for sessions with a capability.
-    pub fn passing_for(
-        &mut self,
-        needs: Capability,
-        of: UserId,
-        (verb, params): (&str, &[&str]),
-        text: Option<&str>,
-    ) -> u32 {
-        let news = self.passing(of, verb, params, text);
-        self.out.news[news as usize].needs = Capabilities::only(needs);
-        news
-    }
-
-    /// News, not stored, that a user joins a room or becomes visible in it.
-    pub fn passing_join(&mut self, of: UserId, room: RoomId) -> u32 {
-        let name = self.state.rooms[&room].name.clone();
-        let news = self.passing(of, "JOIN", &[&name], None);
-        let source = self.state.source(of);
-        let user = &self.state.users[&of];
-        let account = user.account().map_or("*", |account| &**account);
-        self.out.extend(news, |out| {
-            write_line(out, &source, "JOIN", &[&name, account], Some(&user.realname));
-        });
-        news
-    }
-
-    /// Tells a room, the requester included: with a label, the requester's own copy is the reply.
-    pub fn tell_room(&mut self, room: RoomId, news: u32) {
-        let rooms = Rooms::One(room);
-        let me_in =
-            self.requester.user.is_some_and(|me| self.state.rooms[&room].member(me).is_some());
-        if self.requester.label.is_some() && me_in {
-            self.out.push(Effect::Tell { rooms, except: vec![self.requester.session], news });
-            self.reply_news(news);
-        } else {
-            self.out.push(Effect::Tell { rooms, except: Vec::new(), news });
-        }
-    }
-
-    /// Tells a room that the requester comes or goes; only the requester, if the room does not know of
-    /// them.
-    pub fn tell_way(&mut self, room: RoomId, news: u32) {
-        let me = self.me();
-        if self.state.rooms[&room].members[&me].hidden {
-            self.tell_user(me, news);
-        } else {
-            self.tell_room(room, news);
-        }
-    }
-
-    /// The requester's own copy of news, among the replies.
-    pub fn reply_news(&mut self, news: u32) {
-        let tagging =
-            crate::render::Tagging { capabilities: self.capabilities(), tag: Default::default() };
-        let mut line = Vec::new();
-        let news = &self.out.news[news as usize];
-        if !news.is_for(tagging.capabilities) {
-            return;
-        }
-        self.state.renderer.news(&mut line, news, &self.out.text, tagging);
-        self.out.reply(self.requester.session, |out| out.extend_from_slice(&line));
-    }
-
-    /// Tells all sessions of a user.
-    pub fn tell_user(&mut self, user: UserId, news: u32) {
-        for to in self.state.users[&user].sessions.clone() {
-            if to == self.requester.session && self.requester.label.is_some() {
-                self.reply_news(news);
-            } else {
-                self.out.push(Effect::TellOne { to, news, kept: false });
-            }
-        }
-    }
-
-    /// Tells all sessions of a user a notice of the server.
-    pub fn tell_notice(&mut self, user: UserId, text: &str) {
-        let (server, nick) = (&self.state.renderer.server, &self.state.users[&user].nick);
-        let news = News { time: self.state.now, ..News::default() };
-        let news =
-            self.out.news(news, |out| write_line(out, server, "NOTICE", &[nick], Some(text)));
-        self.tell_user(user, news);
-    }
-
     /// If what the command at hand has written cannot be stored, its requester is told so, unless the
     /// command has seen to it.
     pub fn tell_if_not_stored(&mut self, verb: &'static str) {
@@ -588,21 +419,5 @@ impl<S: Reads> Responder<'_, S> {
         }
         self.out.follow_up(FollowUp::ChargeShare { of, bytes });
         Ok(())
-    }
-}
-
-/// Writes a line of its parts.
-pub fn write_line(
-    out: &mut Vec<u8>,
-    source: &str,
-    verb: &str,
-    params: &[&str],
-    text: Option<&str>,
-) {
-    let line = Line::to(out).source(source).verb(verb);
-    let line = params.iter().fold(line, |line, param| line.param(param));
-    match text {
-        Some(text) => line.text(text).end(),
-        None => line.end(),
     }
 }

@@ -6,7 +6,7 @@ use crate::effects::Effects;
 use crate::state::State;
 use crate::state::undo::Undo;
 use crate::state::user::UserId;
-use crate::state::{ban_terms, former_names, founder, rules, server_bans, silence};
+use crate::state::{ban_terms, former_names, founder, room_rules, server_bans, silence};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -151,7 +151,7 @@ pub fn index(state: &mut State) {
 /// A record has changed: updates what is derived from it.
 fn changed(state: &mut State, kind: RecordKind, owner: u32, key: &str) {
     match kind {
-        RecordKind::RoomSetting => rules::changed(state, owner, key),
+        RecordKind::RoomSetting => room_rules::changed(state, owner, key),
         RecordKind::RoomBan => ban_terms::changed(state, owner, key),
         RecordKind::Founder => founder::changed(state, owner),
         RecordKind::Role => founder::role_changed(state, owner, key),

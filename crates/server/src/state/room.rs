@@ -3,7 +3,7 @@
 use crate::state::ban_terms::{self, BanTerms};
 use crate::state::founder::Role;
 use crate::state::metadata::Keys;
-use crate::state::rules::{Rules, Slow};
+use crate::state::room_rules::{RoomRules, SlowMode};
 use crate::state::user::UserId;
 use proto::mask::matches_counted;
 use serde::{Deserialize, Serialize};
@@ -41,9 +41,9 @@ pub struct Room {
     pub roles: BTreeMap<UserId, Role>,
     /// Settings that are neither modes nor metadata.
     #[serde(skip)]
-    pub rules: Rules,
+    pub rules: RoomRules,
     /// When who has last spoken, while it is slow.
-    pub slow: Slow,
+    pub slow: SlowMode,
     /// The reasons and ends of bans and quiets, by the keys of their records.
     #[serde(skip)]
     pub terms: BTreeMap<Box<str>, BanTerms>,
@@ -219,8 +219,8 @@ impl Room {
             metadata: Keys::new(),
             founder: None,
             roles: BTreeMap::new(),
-            rules: Rules::default(),
-            slow: Slow::default(),
+            rules: RoomRules::default(),
+            slow: SlowMode::default(),
             terms: BTreeMap::new(),
         }
     }

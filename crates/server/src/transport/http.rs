@@ -5,31 +5,31 @@
 //! connection is closed after the answer, so that nobody can smuggle a request past a proxy.
 
 pub mod incoming;
-pub mod answer;
+pub mod response;
 pub mod files;
 pub mod forwarded;
 pub mod handshake;
 pub mod host;
 pub mod page;
 
-pub use answer::{Answer, Kind, Status, sockets};
-pub use files::Wanted;
+pub use files::Representation;
 pub use forwarded::Forwarded;
 pub use host::Host;
 pub use incoming::Incoming;
 pub use page::{Page, page};
+pub use response::{Kind, Response, Status, sockets};
 
 use crate::browser::Browser;
 use crate::limits::{HTTP_BODY_BYTES, HTTP_HEADERS};
 use crate::networks::Networks;
-use handshake::Own;
+use handshake::PageOrigin;
 use httparse::{EMPTY_HEADER, Error, Header};
 use memchr::memchr_iter;
 use std::net::IpAddr;
 
 /// What decides how a request is treated.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules<'a> {
+pub struct RequestContext<'a> {
     /// The address it comes from: the socket's peer, or the client named in a PROXY header.
     pub peer: IpAddr,
     /// The trusted proxies.
@@ -44,7 +44,7 @@ pub struct Rules<'a> {
 #[derive(Debug, PartialEq)]
 pub struct Request {
     /// The resource.
-    pub wants: Wants,
+    pub target: RequestTarget,
     /// Only the response's head is wanted, not its body (`HEAD`).
     pub head_only: bool,
     /// Another request may follow on the same connection.
@@ -59,11 +59,11 @@ pub struct Request {
 
 /// What a request asks for.
 #[derive(Debug, PartialEq)]
-pub enum Wants {
+pub enum RequestTarget {
     /// The page at `/`, which is the web client.
-    Page(Wanted),
+    Page(Representation),
     /// Another file of the web client.
-    File(Wanted),
+    File(Representation),
     /// `/join`, which says how to join.
     Join,
     /// The methods that there are (`OPTIONS`).
@@ -87,8 +87,8 @@ pub enum Wants {
 
 impl Request {
     /// The complete response.
-    pub fn answer(&self, answer: Answer<'_>) -> Vec<u8> {
-        Answer { head_only: self.head_only, last: !self.keep, ..answer }.write()
+    pub fn answer(&self, answer: Response<'_>) -> Vec<u8> {
+        Response { head_only: self.head_only, last: !self.keep, ..answer }.write()
     }
 
     /// Whether it comes from this machine or from one of `networks`. Never if it came through a
@@ -103,9 +103,9 @@ impl Request {
         }
     }
 
-    fn refused(answer: &Answer<'_>) -> Request {
+    fn refused(answer: &Response<'_>) -> Request {
         Request {
-            wants: Wants::Refused(answer.write()),
+            target: RequestTarget::Refused(answer.write()),
             head_only: answer.head_only,
             keep: !answer.last,
             host: None,
@@ -149,7 +149,7 @@ impl<'f> Fields<'f> {
 }
 
 /// Understands a head; with the bytes of the body that follows. `keep`: another request may follow.
-fn understand(head: &[u8], rules: &Rules<'_>, keep: bool) -> (Request, usize) {
+fn understand(head: &[u8], context: &RequestContext<'_>, keep: bool) -> (Request, usize) {
     let mut headers = [EMPTY_HEADER; HTTP_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
     match parsed.parse(head) {
@@ -171,17 +171,17 @@ fn understand(head: &[u8], rules: &Rules<'_>, keep: bool) -> (Request, usize) {
     let body = match body(fields) {
         Ok(body) => body,
         Err(answer) => {
-            return (Request::refused(&Answer { head_only: method == "HEAD", ..answer }), 0);
+            return (Request::refused(&Response { head_only: method == "HEAD", ..answer }), 0);
         }
     };
     // A line end of LF alone is one to some, and none to others.
     let odd = memchr_iter(b'\n', head).any(|at| at == 0 || head[at - 1] != b'\r');
     let keep = keep && minor == 1 && !odd && !body.is_awaited;
     let keep = keep && !fields.has("Connection", "close");
-    let request = setup(First { method, target, minor }, fields, rules);
+    let request = setup(First { method, target, minor }, fields, context);
     let mut request = request.unwrap_or_else(|answer| {
         let last = answer.last || !keep;
-        Request::refused(&Answer { head_only: method == "HEAD", last, ..answer })
+        Request::refused(&Response { head_only: method == "HEAD", last, ..answer })
     });
     request.keep &= keep;
     (request, body.bytes)
@@ -199,13 +199,13 @@ struct First<'r> {
 fn setup(
     first: First<'_>,
     fields: Fields<'_>,
-    rules: &Rules<'_>,
-) -> Result<Request, Answer<'static>> {
+    context: &RequestContext<'_>,
+) -> Result<Request, Response<'static>> {
     let First { method, target, minor } = first;
     if !matches!(method, "GET" | "HEAD" | "OPTIONS") {
         let text = "This server supports GET, HEAD and OPTIONS only.\n";
-        let refusal = Answer::text(Status::MethodNotAllowed, text);
-        return Err(Answer { extra: METHODS.into(), ..refusal });
+        let refusal = Response::text(Status::MethodNotAllowed, text);
+        return Err(Response { extra: METHODS.into(), ..refusal });
     }
     let (authority, path) = match (method, target) {
         ("OPTIONS", "*") => (None, "/"),
@@ -215,40 +215,40 @@ fn setup(
         (1, _) | (0, 0) => authority.or_else(|| fields.all("Host").next()).and_then(Host::parse),
         _ => return Err(bad("An HTTP/1.1 request must have exactly one Host header.\n")),
     };
-    let forwarded = forwarded::read(fields, rules)?;
-    let wants = match path.split('?').next().unwrap_or_default() {
+    let forwarded = forwarded::read(fields, context)?;
+    let target = match path.split('?').next().unwrap_or_default() {
         _ if handshake::is_wanted(fields) => {
-            let encrypted = rules.encrypted || forwarded.is_some_and(|by| by.encrypted);
-            let own = Own { host: host.as_ref(), encrypted };
-            handshake::answer(first, fields, rules, own)?
+            let encrypted = context.encrypted || forwarded.is_some_and(|by| by.encrypted);
+            let own = PageOrigin { host: host.as_ref(), encrypted };
+            handshake::answer(first, fields, context, own)?
         }
-        _ if method == "OPTIONS" => Wants::Methods,
-        "/" => Wants::Page(Wanted::new(&files::INDEX, fields)),
-        "/join" => Wants::Join,
-        "/healthz" => Wants::Health,
-        "/metrics" => Wants::Metrics,
+        _ if method == "OPTIONS" => RequestTarget::Methods,
+        "/" => RequestTarget::Page(Representation::new(&files::INDEX, fields)),
+        "/join" => RequestTarget::Join,
+        "/healthz" => RequestTarget::Health,
+        "/metrics" => RequestTarget::Metrics,
         path => match files::find(path) {
-            Some(file) => Wants::File(Wanted::new(file, fields)),
+            Some(file) => RequestTarget::File(Representation::new(file, fields)),
             None => {
                 let text = "Not found. See /join for how to join this server.\n";
-                return Err(Answer::text(Status::NotFound, text));
+                return Err(Response::text(Status::NotFound, text));
             }
         },
     };
     let head_only = method == "HEAD";
     let relayed = forwarded::is_relayed(fields);
-    Ok(Request { wants, head_only, keep: true, host, relayed, forwarded })
+    Ok(Request { target, head_only, keep: true, host, relayed, forwarded })
 }
 
 /// The header that names the methods.
 pub const METHODS: &str = "Allow: GET, HEAD, OPTIONS\r\n";
 
 /// A refusal after which the connection is closed.
-fn last(status: Status, text: &'static str) -> Answer<'static> {
-    Answer { last: true, ..Answer::text(status, text) }
+fn last(status: Status, text: &'static str) -> Response<'static> {
+    Response { last: true, ..Response::text(status, text) }
 }
 
-fn bad(text: &'static str) -> Answer<'static> {
+fn bad(text: &'static str) -> Response<'static> {
     last(Status::BadRequest, text)
 }
 
@@ -260,7 +260,7 @@ struct Body {
 }
 
 /// The body of a request, which is read to its end and thrown away.
-fn body(fields: Fields<'_>) -> Result<Body, Answer<'static>> {
+fn body(fields: Fields<'_>) -> Result<Body, Response<'static>> {
     if !fields.has_none("Transfer-Encoding") {
         let text = "This server accepts a body only with its Content-Length.\n";
         return Err(last(Status::LengthRequired, text));
@@ -283,7 +283,7 @@ fn body(fields: Fields<'_>) -> Result<Body, Answer<'static>> {
 }
 
 /// The host and port, if the target has them, and the path.
-fn split_target(target: &str) -> Result<(Option<&str>, &str), Answer<'static>> {
+fn split_target(target: &str) -> Result<(Option<&str>, &str), Response<'static>> {
     if target.starts_with('/') {
         return Ok((None, target));
     }

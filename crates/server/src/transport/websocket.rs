@@ -24,7 +24,7 @@ pub struct WebSocket {
     /// A close frame was sent, after which nothing may be sent.
     closing: bool,
     /// Why no more input is processed.
-    ended: Option<Ended>,
+    ended: Option<CloseReason>,
     /// The start of an incomplete frame.
     unread: Vec<u8>,
     /// The start of a message whose final frame has not arrived.
@@ -40,7 +40,7 @@ struct Message {
 
 /// Why a WebSocket has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum CloseReason {
     /// The peer closed it.
     Closed,
     /// The peer violated the protocol.
@@ -70,7 +70,7 @@ impl WebSocket {
         bytes: &[u8],
         lines: &mut Vec<u8>,
         answers: &mut Vec<u8>,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), CloseReason> {
         if let Some(ended) = self.ended {
             return Err(ended);
         }
@@ -91,7 +91,7 @@ impl WebSocket {
                 Err(ended) => break ended,
             }
         };
-        if let Ended::Broken { code, reason } = ended {
+        if let CloseReason::Broken { code, reason } = ended {
             self.close(code, reason, answers);
         }
         self.begun = None;
@@ -135,7 +135,7 @@ impl WebSocket {
         bytes: &[u8],
         lines: &mut Vec<u8>,
         answers: &mut Vec<u8>,
-    ) -> Result<Option<usize>, Ended> {
+    ) -> Result<Option<usize>, CloseReason> {
         let mut cursor = Cursor::new(bytes);
         let header = FrameHeader::parse(&mut cursor).map_err(|_| protocol("unknown opcode"))?;
         let Some((header, length)) = header else { return Ok(None) };
@@ -159,7 +159,12 @@ impl WebSocket {
     }
 
     /// Whether a frame with this header is allowed now; returns its mask.
-    fn check(&self, header: &FrameHeader, length: u64, bytes: usize) -> Result<[u8; 4], Ended> {
+    fn check(
+        &self,
+        header: &FrameHeader,
+        length: u64,
+        bytes: usize,
+    ) -> Result<[u8; 4], CloseReason> {
         if header.rsv1 || header.rsv2 || header.rsv3 {
             return Err(protocol("no extension was agreed on"));
         }
@@ -186,7 +191,7 @@ impl WebSocket {
         let is_data = matches!(header.opcode, OpCode::Data(_));
         if is_data && length > (WEBSOCKET_MESSAGE_BYTES - before) as u64 {
             let reason = "a message longer than the longest line";
-            return Err(Ended::Broken { code: CloseCode::Size, reason });
+            return Err(CloseReason::Broken { code: CloseCode::Size, reason });
         }
         Ok(mask)
     }
@@ -198,7 +203,7 @@ impl WebSocket {
         payload: &[u8],
         mask: [u8; 4],
         lines: &mut Vec<u8>,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), CloseReason> {
         let append = |to: &mut Vec<u8>| {
             let start = to.len();
             to.extend_from_slice(payload);
@@ -216,7 +221,10 @@ impl WebSocket {
         append(lines);
         if text && std::str::from_utf8(&lines[start..]).is_err() {
             lines.truncate(start);
-            return Err(Ended::Broken { code: CloseCode::Invalid, reason: "text is not UTF-8" });
+            return Err(CloseReason::Broken {
+                code: CloseCode::Invalid,
+                reason: "text is not UTF-8",
+            });
         }
         if self.closing {
             lines.truncate(start); // Nobody is there any more to hear it.
@@ -231,7 +239,7 @@ impl WebSocket {
         kind: Control,
         payload: &[u8],
         answers: &mut Vec<u8>,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), CloseReason> {
         match kind {
             Control::Ping if !self.closing => {
                 write_frame(OpCode::Control(Control::Pong), payload, answers);
@@ -239,7 +247,7 @@ impl WebSocket {
             Control::Close => {
                 let code = check_close(payload)?;
                 self.close_with(&[code], answers);
-                return Err(Ended::Closed);
+                return Err(CloseReason::Closed);
             }
             _ => {}
         }
@@ -281,7 +289,7 @@ fn end_line(lines: &mut Vec<u8>, start: usize) {
 }
 
 /// Checks the payload of a close frame; returns its code, if any, to be echoed.
-fn check_close(payload: &[u8]) -> Result<&[u8], Ended> {
+fn check_close(payload: &[u8]) -> Result<&[u8], CloseReason> {
     let Some((code, reason)) = payload.split_first_chunk::<2>() else {
         return if payload.is_empty() { Ok(payload) } else { Err(protocol("half a close code")) };
     };
@@ -289,13 +297,13 @@ fn check_close(payload: &[u8]) -> Result<&[u8], Ended> {
         return Err(protocol("a close code that cannot be sent"));
     }
     if std::str::from_utf8(reason).is_err() {
-        return Err(Ended::Broken { code: CloseCode::Invalid, reason: "text is not UTF-8" });
+        return Err(CloseReason::Broken { code: CloseCode::Invalid, reason: "text is not UTF-8" });
     }
     Ok(code)
 }
 
-fn protocol(reason: &'static str) -> Ended {
-    Ended::Broken { code: CloseCode::Protocol, reason }
+fn protocol(reason: &'static str) -> CloseReason {
+    CloseReason::Broken { code: CloseCode::Protocol, reason }
 }
 
 /// Removes the mask (or applies it), eight bytes at a time.

@@ -31,7 +31,7 @@ fn answer(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The result of these bytes: lines, answers, and how it ended.
-fn receive(socket: &mut WebSocket, bytes: &[u8]) -> (Vec<u8>, Vec<u8>, Result<(), Ended>) {
+fn receive(socket: &mut WebSocket, bytes: &[u8]) -> (Vec<u8>, Vec<u8>, Result<(), CloseReason>) {
     let (mut lines, mut answers) = (Vec::new(), Vec::new());
     let result = socket.receive(bytes, &mut lines, &mut answers);
     (lines, answers, result)
@@ -47,7 +47,9 @@ fn lines_of(bytes: &[u8]) -> String {
 fn refused(bytes: &[u8]) -> u16 {
     let mut socket = WebSocket::new(false);
     let (lines, answers, result) = receive(&mut socket, bytes);
-    let Err(Ended::Broken { code, reason }) = result else { panic!("{result:?} for {bytes:?}") };
+    let Err(CloseReason::Broken { code, reason }) = result else {
+        panic!("{result:?} for {bytes:?}")
+    };
     assert_eq!(lines, b"");
     let payload = [&u16::from(code).to_be_bytes(), reason.as_bytes()].concat();
     assert_eq!(answers, answer(CLOSE, &payload), "it is told");
@@ -174,7 +176,7 @@ fn a_close_is_answered_with_its_code_and_ends_the_connection() {
         let mut socket = WebSocket::new(false);
         let bytes = [text("QUIT"), frame(CLOSE, true, payload), text("PING a")].concat();
         let (lines, answers, result) = receive(&mut socket, &bytes);
-        assert_eq!((&lines[..], result), (&b"QUIT\n"[..], Err(Ended::Closed)));
+        assert_eq!((&lines[..], result), (&b"QUIT\n"[..], Err(CloseReason::Closed)));
         assert_eq!(answers, answer(CLOSE, &payload[..payload.len().min(2)]));
         let mut out = Vec::new();
         socket.wrap(b"ERROR :Bye\r\n", &mut out);
@@ -202,7 +204,7 @@ fn after_the_servers_close_only_the_peers_close_matters() {
     let bytes = [text("PING a"), frame(PING, true, b"x")].concat();
     assert_eq!(receive(&mut socket, &bytes), (vec![], vec![], Ok(())));
     let theirs = frame(CLOSE, true, b"\x03\xe9");
-    assert_eq!(receive(&mut socket, &theirs), (vec![], vec![], Err(Ended::Closed)));
+    assert_eq!(receive(&mut socket, &theirs), (vec![], vec![], Err(CloseReason::Closed)));
 }
 
 #[test]

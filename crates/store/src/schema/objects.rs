@@ -4,7 +4,7 @@
 use super::steps::STEPS;
 use super::version;
 use crate::backup::EXTRAS;
-use crate::sum::Summer;
+use crate::sum::Checksummer;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use std::collections::BTreeSet;
@@ -25,7 +25,7 @@ pub(crate) fn tables(connection: &Connection) -> rusqlite::Result<i64> {
             all.push(0);
         }
     }
-    Ok(Summer::default().sum("sqlite_schema", [ValueRef::Blob(&all)]).into())
+    Ok(Checksummer::default().sum("sqlite_schema", [ValueRef::Blob(&all)]).into())
 }
 
 /// What a database of another program is reported as.

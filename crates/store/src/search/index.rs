@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 
-use super::gather::Gather;
 use super::messages::Messages;
+use super::postings::Postings;
 use super::segment;
-use super::shared::{self, Removed, Shared};
+use super::shared::{self, RemovedMessage, Shared};
 use super::volumes::{self, Volume, volume_of};
 use crate::{Damage, Failure, about, open, private};
 
@@ -49,7 +49,7 @@ pub struct WordIndex {
     /// None while it cannot be written.
     connection: Option<Connection>,
     /// Messages removed from the store and perhaps not yet from the index.
-    removed: VecDeque<Removed>,
+    removed: VecDeque<RemovedMessage>,
     /// The newest event seen.
     seen: i64,
     /// Its log may contain a removed word.
@@ -57,13 +57,13 @@ pub struct WordIndex {
     retry: Instant,
     /// The time of the oldest commit that is not indexed.
     since: Option<Instant>,
-    building: Option<Building>,
+    building: Option<Rebuild>,
     /// Reused by each step.
-    gather: Gather,
+    postings: Postings,
 }
 
 /// An index being built.
-struct Building {
+struct Rebuild {
     done: u64,
     of: u64,
     told: Instant,
@@ -104,7 +104,7 @@ impl WordIndex {
             retry: Instant::now(),
             since: None,
             building: None,
-            gather: Gather::default(),
+            postings: Postings::default(),
         };
         match index.open_existing() {
             Ok(connection) => index.connection = connection,
@@ -256,7 +256,7 @@ impl WordIndex {
             ids(&self.events)?.map_or(0, |(first, newest)| (newest - first + 1).unsigned_abs());
         if of > 0 {
             tracing::info!(events = of, "Building the search index");
-            self.building = Some(Building { done: 0, of, told: Instant::now() });
+            self.building = Some(Rebuild { done: 0, of, told: Instant::now() });
         }
         Ok(connection)
     }
@@ -287,8 +287,8 @@ impl WordIndex {
                 let messages = Messages::read(&events, &self.damage, &range, (STEP, STEP_BYTES))?;
                 // The rest takes time, in which the store's log must not wait for this reader.
                 events.finish()?;
-                self.gather.clear();
-                add(&index, volume, newest, &messages, (&mut self.gather, &mut done))?;
+                self.postings.clear();
+                add(&index, volume, newest, &messages, (&mut self.postings, &mut done))?;
             } else {
                 done.caught_up = true;
                 let volumes = volumes::all(&index)?;
@@ -304,7 +304,7 @@ impl WordIndex {
 
     /// Takes out removed messages. A volume that missed a removal starts over.
     fn take_out(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut removed: BTreeMap<i64, Vec<Removed>> = BTreeMap::new();
+        let mut removed: BTreeMap<i64, Vec<RemovedMessage>> = BTreeMap::new();
         for one in self.removed.drain(..) {
             removed.entry(volume_of(one.id)).or_default().push(one);
         }
@@ -387,19 +387,19 @@ fn add(
     mut volume: Volume,
     newest: i64,
     messages: &Messages,
-    (gather, done): (&mut Gather, &mut StepResult),
+    (postings, done): (&mut Postings, &mut StepResult),
 ) -> rusqlite::Result<()> {
     let first = volume.done + 1;
     for (id, conversation, author, text) in messages.messages() {
-        gather.add((id - first) as u32, conversation, author, text);
+        postings.add((id - first) as u32, conversation, author, text);
         done.added += 1;
     }
     (done.looked, done.more) = (messages.looked, true);
     done.caught_up = volume_of(newest) > volume.number || messages.last >= newest;
     let all = messages.last + 1 >= volume.end().min(newest + 1);
     volume.done = if all && volume.end() <= newest { volume.end() - 1 } else { messages.last };
-    if !gather.is_empty() {
-        segment::add(index, (volume.number, first, volume.done), gather)?;
+    if !postings.is_empty() {
+        segment::add(index, (volume.number, first, volume.done), postings)?;
         segment::merge(index, volume.number)?;
     }
     volumes::put(index, &volume)?;

@@ -29,11 +29,11 @@ pub(super) struct Writer {
     page: Vec<u8>,
     last: Vec<u8>,
     /// The first and last words of each finished page, and of the current one.
-    words: Vec<Ends>,
+    words: Vec<KeyRange>,
 }
 
 /// The first and the last word of a page; none if it is empty.
-type Ends = Option<(Box<[u8]>, Box<[u8]>)>;
+type KeyRange = Option<(Box<[u8]>, Box<[u8]>)>;
 
 impl Writer {
     pub(super) fn new() -> Self {
@@ -107,7 +107,7 @@ impl Writer {
 pub(super) fn without(
     page: &[u8],
     gone: &dyn Fn(u32) -> bool,
-    ends: &mut Vec<Ends>,
+    ends: &mut Vec<KeyRange>,
 ) -> Result<Option<Vec<u8>>, Damaged> {
     let (mut words, mut ids, mut writer) = (Words::of(page)?, Vec::new(), Writer::new());
     let (mut changed, mut no_second) = (false, |_: &[u8]| Err(Damaged));
@@ -222,7 +222,7 @@ pub(super) struct Fences {
 
 impl Fences {
     /// The shortest possible ones. When words leave their pages, every fence stays valid.
-    pub(super) fn between(words: &[Ends]) -> Self {
+    pub(super) fn between(words: &[KeyRange]) -> Self {
         let mut firsts: Vec<&[u8]> = vec![ABOVE; words.len()];
         let mut next = ABOVE;
         for (at, ends) in words.iter().enumerate().rev() {

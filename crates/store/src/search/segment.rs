@@ -6,8 +6,8 @@
 
 use rusqlite::{Connection, Row, Rows, ffi, params};
 
-use super::gather::Gather;
 use super::page::{self, Damaged, Fences, Words, Writer};
+use super::postings::Postings;
 
 /// The number of segments of similar size that are merged, and the ratio between sizes.
 const FANOUT: usize = 8;
@@ -107,10 +107,10 @@ fn write(
 pub(super) fn add(
     connection: &Connection,
     (volume, first, last): (i64, i64, i64),
-    gather: &Gather,
+    postings: &Postings,
 ) -> rusqlite::Result<()> {
     let new = Segment { number: 0, volume, first, last, page: 0, leaves: 0, fences: 0 };
-    write(connection, new, |put| gather.each(put))
+    write(connection, new, |put| postings.each(put))
 }
 
 /// Removes a segment.

@@ -23,20 +23,23 @@ const BACKLOG: usize = 8192;
 
 /// A message whose text has left the store.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Removed {
+pub(crate) struct RemovedMessage {
     pub(crate) id: i64,
     /// Its ordinal number among the removals of its volume.
     pub(crate) nth: i64,
 }
 
-impl Removed {
+impl RemovedMessage {
     pub(crate) fn new(id: i64) -> Self {
         Self { id, nth: 0 }
     }
 }
 
 /// Counts removals, within the transaction that makes them.
-pub(crate) fn count(connection: &Connection, removed: &mut [Removed]) -> rusqlite::Result<()> {
+pub(crate) fn count(
+    connection: &Connection,
+    removed: &mut [RemovedMessage],
+) -> rusqlite::Result<()> {
     let mut at = 0;
     while at < removed.len() {
         let volume = volume_of(removed[at].id);
@@ -75,7 +78,7 @@ pub(crate) struct Shared {
     pub(crate) damaged: AtomicBool,
     /// Raised when the index is rebuilt.
     pub(crate) generation: AtomicU64,
-    removed: Mutex<VecDeque<Removed>>,
+    removed: Mutex<VecDeque<RemovedMessage>>,
     asleep: AtomicBool,
     indexer: Mutex<Option<Thread>>,
 }
@@ -112,7 +115,7 @@ impl Shared {
     }
 
     /// For the writer: a commit.
-    pub(crate) fn committed(&self, newest: i64, removed: Vec<Removed>) {
+    pub(crate) fn committed(&self, newest: i64, removed: Vec<RemovedMessage>) {
         if !self.is_attached() {
             return;
         }
@@ -163,7 +166,7 @@ impl Shared {
     }
 
     /// For the indexer: removals since the last call, in order.
-    pub(crate) fn take_removed(&self) -> VecDeque<Removed> {
+    pub(crate) fn take_removed(&self) -> VecDeque<RemovedMessage> {
         std::mem::take(&mut *lock(&self.removed))
     }
 

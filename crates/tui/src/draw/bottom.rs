@@ -1,11 +1,11 @@
-//! The bottom: a line that says what is going on, and what is being written.
+//! The bottom: the status line and the composer.
 
 use super::Hit;
-use super::middle::Seen;
+use super::middle::DrawOutcome;
 use crate::canvas::Canvas;
 use crate::composer::Composer;
-use crate::keymap::Has;
-use crate::place::Id;
+use crate::conversation_view::RowId;
+use crate::keymap::MessageTraits;
 use crate::rich::bare;
 use crate::theme::Role;
 use crate::timeline::View;
@@ -16,10 +16,10 @@ use chat::entry::{Delivery, Entry};
 use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 
-/// What stands before the text that is being written.
+/// Precedes the text in the composer.
 const PROMPT: &str = "> ";
 
-/// How many rows the text that is being written takes.
+/// How many rows the composer's text takes.
 pub(super) fn rows(tui: &Tui, columns: u16) -> u16 {
     let Some(place) = tui.remembered() else { return 1 };
     let (rows, _) = layout(&place.composer, text_columns(columns));
@@ -31,7 +31,7 @@ fn text_columns(columns: u16) -> usize {
     usize::from(columns).saturating_sub(PROMPT.len() + 1).max(2)
 }
 
-/// The rows of a text that is being written, and the cursor's row and column.
+/// The rows of the composer's text, and the cursor's row and column.
 pub(super) fn layout(composer: &Composer, columns: usize) -> (Vec<String>, (usize, usize)) {
     let (text, cursor) = (composer.text(), composer.cursor().min(composer.text().len()));
     let mut rows = Vec::new();
@@ -64,7 +64,7 @@ pub(super) fn draw_composer(tui: &mut Tui, canvas: &mut Canvas, area: Rect) {
     let composer = tui.remembered().map_or(&empty, |place| &place.composer);
     let (rows, (row, column)) = layout(composer, text_columns(area.width));
     let height = usize::from(area.height);
-    // The cursor's row is in sight.
+    // Keeps the cursor's row visible.
     let skip = (row + 1).saturating_sub(height).max(rows.len().saturating_sub(height).min(row));
     canvas.put(area.x, area.y, area.right(), PROMPT, theme.style(Role::Strong));
     for (at, text) in rows.iter().skip(skip).take(height).enumerate() {
@@ -86,17 +86,17 @@ pub(super) fn draw_composer(tui: &mut Tui, canvas: &mut Canvas, area: Rect) {
     tui.map.hits.push((area, Hit::Composer));
 }
 
-/// A text as it is shown while it is written: characters that fill no cell keep their place.
+/// A text as shown in the composer: characters of no width get a visible form.
 pub(super) fn visible(text: &str) -> String {
     characters(text).filter(|(_, _, width)| *width > 0).map(|(_, grapheme, _)| grapheme).collect()
 }
 
-/// The line above the composer: what there is to say, else what can be done, else who is typing.
+/// The line above the composer: a status, else what can be done, else who is typing.
 pub(super) fn draw_status(
     tui: &mut Tui,
     chat: &Chat,
     now_ms: i64,
-    seen: &Seen,
+    seen: &DrawOutcome,
     canvas: &mut Canvas,
     area: Rect,
 ) {
@@ -155,8 +155,8 @@ fn sentence(tui: &Tui, chat: &Chat, now_ms: i64) -> (String, Style) {
     (text, quiet)
 }
 
-/// What can be done with the focused message, and when it was said.
-fn menu(tui: &Tui, chat: &Chat, id: &Id) -> String {
+/// The actions for the focused message, and its time.
+fn menu(tui: &Tui, chat: &Chat, id: &RowId) -> String {
     let Some(view) = View::of(tui, chat) else { return String::new() };
     let index = view.locate(id, tui.map.focused);
     let Some(entry) = index.and_then(|index| view.entry(index)) else { return String::new() };
@@ -165,9 +165,9 @@ fn menu(tui: &Tui, chat: &Chat, id: &Id) -> String {
     format!("{when} · {keys}")
 }
 
-/// What there is to do with a message.
-fn has(entry: &Entry) -> Has {
-    Has {
+/// What decides which actions a message has.
+fn has(entry: &Entry) -> MessageTraits {
+    MessageTraits {
         failed: matches!(entry.delivery, Some(Delivery::Failed { .. })),
         msgid: entry.msgid.is_some() && entry.redacted_by.is_none(),
         mine: entry.mine,

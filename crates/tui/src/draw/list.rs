@@ -1,4 +1,4 @@
-//! A box above the rest of the screen, with a line to type into and a list to choose from.
+//! A box over the rest of the screen, with an input line and a list.
 
 use crate::canvas::{Canvas, Span};
 use crate::composer::Composer;
@@ -7,7 +7,7 @@ use crate::theme::{Role, Theme};
 use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 
-/// Draws an empty box, and returns what is inside.
+/// Draws an empty box, and returns its inside.
 pub(super) fn frame(
     canvas: &mut Canvas,
     theme: Theme,
@@ -41,7 +41,7 @@ pub(super) fn frame(
     Rect::new(x + 2, y + 1, columns - 4, rows - 2)
 }
 
-/// A row at the top of an area, into which is typed; the cursor is there. Returns what is below.
+/// An input row at the top of an area, with the cursor in it. Returns what is below.
 pub(super) fn input(
     canvas: &mut Canvas,
     theme: Theme,
@@ -62,7 +62,7 @@ pub(super) fn input(
     } else {
         composer
     };
-    // The row in which the cursor is: a line of input has no room for more.
+    // Only the cursor's row: the input has room for no more.
     let (rows, (row, column)) = layout(composer, columns);
     if let Some(text) = rows.get(row) {
         canvas.put(x, area.y, area.right(), &visible(text), Style::new());
@@ -72,7 +72,7 @@ pub(super) fn input(
     Rect::new(area.x, area.y + 1, area.width, area.height - 1)
 }
 
-/// A sign for each character.
+/// Replaces each character by a sign.
 fn secret(composer: &Composer) -> Composer {
     let signs = |text: &str| "•".repeat(text.chars().count());
     let (before, after) = composer.text().split_at(composer.cursor());
@@ -81,7 +81,8 @@ fn secret(composer: &Composer) -> Composer {
     hidden
 }
 
-/// The rows of a list of so many items, with the chosen one in sight. Returns where each item that is shown stands.
+/// The rows of a list of this many items, with the selected one visible. Returns where each visible
+/// item is.
 pub(super) fn rows(
     canvas: &mut Canvas,
     theme: Theme,

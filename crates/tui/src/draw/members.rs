@@ -1,4 +1,4 @@
-//! The right side: who is in the room, the highest ranks first.
+//! The right side: who is in the room, highest ranks first.
 
 use super::Hit;
 use crate::canvas::Canvas;
@@ -44,7 +44,7 @@ pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas, area: Rect) 
     tui.map.hits.extend(hits);
 }
 
-/// As many members as there is room for, by rank and then by name.
+/// As many members as fit, by rank and then by name.
 fn by_rank<'a>(
     chat: &Chat,
     members: impl Iterator<Item = &'a Member>,

@@ -1,10 +1,10 @@
-//! The middle: the timeline. What of it has been seen decides what is read and which history is needed.
+//! The middle: the timeline. What was visible decides what is read and which history is needed.
 
 use super::Hit;
 use crate::action::Action;
 use crate::canvas::Canvas;
+use crate::conversation_view::{Scroll, UnreadLine};
 use crate::limits::ASKED;
-use crate::place::{Scroll, UnreadLine};
 use crate::theme::Role;
 use crate::timeline::{Block, Line, View};
 use crate::tui::Tui;
@@ -14,17 +14,17 @@ use chat::timeline::{Row, Run};
 use chat::{Chat, Intent};
 use ratatui_core::layout::Rect;
 
-/// What has been seen of the timeline.
+/// The outcome of drawing the timeline.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct DrawOutcome {
     pub(super) actions: Vec<Action>,
-    /// So many rows of the timeline are below the screen.
+    /// This many rows of the timeline are below the screen.
     pub(super) below: usize,
 }
 
-pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas, area: Rect) -> Seen {
+pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas, area: Rect) -> DrawOutcome {
     mark_new(tui, chat);
-    let mut seen = Seen::default();
+    let mut seen = DrawOutcome::default();
     if area.is_empty() {
         return seen;
     }
@@ -36,7 +36,7 @@ pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas, area: Rect) 
     }
     let (blocks, above) = view.visible(&scroll);
     let rows: usize = blocks.iter().map(|block| block.lines.len()).sum::<usize>() - above;
-    // A short timeline stands at the bottom, where the newest is.
+    // A short timeline is at the bottom, next to the newest messages.
     let mut y = area.bottom() - u16::try_from(rows.min(usize::from(area.height))).unwrap_or(0);
     let mut skip = above;
     let mut hits = Vec::new();
@@ -100,7 +100,7 @@ fn draw_empty(view: &View<'_>, canvas: &mut Canvas, area: Rect) {
     canvas.put(x, area.y + area.height / 2, area.right(), text, view.style(Role::Quiet));
 }
 
-/// The pages of history that are needed: above the first row, if it is near, and in gaps that are on the screen.
+/// The pages of history that are needed: above the first row, if it is near, and in visible gaps.
 fn wanted(view: &View<'_>, blocks: &[Block]) -> Vec<Run> {
     let timeline = &view.conversation.timeline;
     if !view.has_history || view.conversation.with == With::Server {
@@ -116,13 +116,13 @@ fn wanted(view: &View<'_>, blocks: &[Block]) -> Vec<Run> {
     wanted
 }
 
-/// Whether what comes to the end of the timeline is seen at once.
+/// Whether new messages at the end become visible at once.
 fn follows(tui: &Tui) -> bool {
     let at_end = tui.remembered().is_none_or(|place| place.scroll == Scroll::End);
     at_end && tui.focused && tui.overlay.is_none()
 }
 
-/// What is new while nobody looks gets a line of its own.
+/// Messages that arrive while nobody looks get an unread line.
 fn mark_new(tui: &mut Tui, chat: &Chat) {
     if follows(tui) {
         return;
@@ -138,7 +138,7 @@ fn mark_new(tui: &mut Tui, chat: &Chat) {
     }
 }
 
-/// The end has been on the screen: what is there has been read, if somebody was looking.
+/// The end was visible: the conversation is read, if somebody was looking.
 fn read(tui: &mut Tui, chat: &Chat) -> Option<Action> {
     let conversation = tui.conversation(chat)?;
     let timeline = &conversation.timeline;

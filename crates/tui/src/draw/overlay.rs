@@ -1,4 +1,4 @@
-//! What lies above the timeline.
+//! Draws the overlay.
 
 use super::Hit;
 use super::list::{frame, input, rows};
@@ -31,13 +31,13 @@ pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas) {
             Vec::new()
         }
     };
-    // What is below the overlay is not to be clicked.
+    // Nothing below the overlay can be clicked.
     tui.map.hits.clear();
     tui.map.hits.extend(hits.into_iter().map(|(rect, number)| (rect, Hit::Item(number))));
     tui.overlay = Some(overlay);
 }
 
-/// The size of a box that should not cover everything.
+/// The size of a box that does not cover everything.
 fn medium(canvas: &Canvas, items: usize) -> (u16, u16) {
     let screen = canvas.area();
     let rows = u16::try_from(items + 4).unwrap_or(u16::MAX).max(8);
@@ -70,7 +70,7 @@ fn draw_help(tui: &Tui, canvas: &mut Canvas, scrolled: &mut usize) {
             }
         }
     }
-    // It is scrolled no further than to its end.
+    // It scrolls no further than its end.
     *scrolled = (*scrolled).min(lines.len().saturating_sub(usize::from(area.height)));
     for (y, spans) in (area.top()..area.bottom()).zip(lines.iter().skip(*scrolled)) {
         canvas.put_spans(area.x, y, area.right(), spans);
@@ -93,7 +93,7 @@ fn draw_palette(tui: &Tui, canvas: &mut Canvas, palette: &Palette) -> Vec<(Rect,
     })
 }
 
-/// The text of a hit, with the letters that were typed in a style.
+/// The text of a hit, with the typed letters highlighted.
 fn marked(hit: &crate::palette::Hit, style: Style) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     for (number, letter) in hit.text.chars().enumerate() {
@@ -135,7 +135,7 @@ fn draw_search(tui: &Tui, chat: &Chat, canvas: &mut Canvas, list: &List) -> Vec<
     })
 }
 
-/// The words of a search that are to be marked, in lower case.
+/// The words of a search to highlight, in lower case.
 fn searched(words: &str) -> Vec<String> {
     let filters = ["from:", "in:", "before:", "after:", "has:", "-"];
     let is_word = |word: &&str| !filters.iter().any(|filter| word.starts_with(filter));
@@ -146,7 +146,7 @@ fn searched(words: &str) -> Vec<String> {
         .collect()
 }
 
-/// One result: where, when, who, and what was said.
+/// One result: where, when, who, and the text.
 fn hit(tui: &Tui, area: Rect, place: &str, entry: &Entry, words: &[String]) -> Vec<Span> {
     let theme = tui.settings.theme;
     let quiet = theme.style(Role::Quiet);
@@ -214,7 +214,7 @@ fn draw_question(tui: &Tui, canvas: &mut Canvas, question: &Question) {
     let height = u16::try_from(height).unwrap_or(u16::MAX);
     let area = frame(canvas, theme, &bare(&question.title), columns, height);
     let mut y = area.y;
-    // The question itself is always to be seen.
+    // The question itself is always visible.
     for line in text.iter().take(usize::from(area.height).saturating_sub(1)) {
         canvas.put(area.x, y, area.right(), line, Style::new());
         y += 1;

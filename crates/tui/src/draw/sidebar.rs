@@ -1,4 +1,4 @@
-//! The left side: rooms and people, with how much is unread.
+//! The left side: rooms and people, with unread counts.
 
 use super::Hit;
 use super::top::server_name;
@@ -19,7 +19,7 @@ pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas, area: Rect) 
     let listed = tui.listed(chat);
     let height = usize::from(area.height);
     let open = listed.iter().position(|conversation| same(&conversation.name, &tui.open));
-    // The open one is in sight, with one more below it.
+    // The open one is visible, with one more below it.
     let skip =
         (open.unwrap_or(0) + 2).saturating_sub(height).min(listed.len().saturating_sub(height));
     let mut hits = Vec::new();
@@ -79,7 +79,7 @@ fn draw_row(
     canvas.put_cut(row.x + 2, row.y, end, &name, style);
 }
 
-/// How much is unread: messages, and after `@` those that mention this person.
+/// The unread count: messages, and after `@` those that mention this person.
 fn count(conversation: &Conversation) -> String {
     let short = |count: u64| if count > 999 { "999+".to_owned() } else { count.to_string() };
     let more = if conversation.unread_more && conversation.unread <= 999 { "+" } else { "" };

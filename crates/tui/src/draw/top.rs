@@ -1,4 +1,4 @@
-//! The line at the top: where one is, what it is about, what is unread elsewhere, the connection.
+//! The top line: the open conversation, its topic, what is unread elsewhere, the connection.
 
 use crate::canvas::{Canvas, Span};
 use crate::rich::bare;
@@ -20,7 +20,7 @@ pub(super) fn draw(tui: &Tui, chat: &Chat, now_ms: i64, canvas: &mut Canvas, are
     let right = right_side(tui, chat, now_ms, area.width < 80);
     let cells: usize = right.iter().map(|span| width(&span.text)).sum();
     let cells = u16::try_from(cells).unwrap_or(u16::MAX);
-    // Where one is comes first; what does not fit beside it is left out.
+    // The conversation comes first; what does not fit beside it is left out.
     let from = end.saturating_sub(cells + 1);
     let mut until = end;
     if from >= 14 {
@@ -42,7 +42,7 @@ pub(super) fn draw(tui: &Tui, chat: &Chat, now_ms: i64, canvas: &mut Canvas, are
     }
 }
 
-/// What the server's own conversation is called.
+/// The title of the server's own conversation.
 pub(super) fn server_name(chat: &Chat) -> String {
     match chat.server.name.as_str() {
         "" => "server".to_owned(),
@@ -50,7 +50,7 @@ pub(super) fn server_name(chat: &Chat) -> String {
     }
 }
 
-/// On a narrow terminal it is said in fewer words, and what is as it should be is not said.
+/// On a narrow terminal it is shorter, and leaves out what is in order.
 fn right_side(tui: &Tui, chat: &Chat, now_ms: i64, is_narrow: bool) -> Vec<Span> {
     let theme = tui.settings.theme;
     let mut spans: Vec<Span> = Vec::new();

@@ -2,7 +2,7 @@
 
 use crate::action::Action;
 use crate::complete::Completion;
-use crate::input::Asking;
+use crate::input::OpenQuestion;
 use crate::keymap::Act;
 use crate::overlay::{Answer, List, Overlay, Question};
 use crate::palette::Palette;
@@ -49,7 +49,7 @@ impl Tui {
         }
     }
 
-    /// Lets the others know that this person is typing, or has stopped. A command is nobody's business.
+    /// Tells the others that this person is typing, or has stopped; not for commands.
     pub(super) fn told_typing(&mut self, active: bool) -> Vec<Action> {
         if self.open.is_empty() || self.composer().text().starts_with('/') {
             return Vec::new();
@@ -104,7 +104,7 @@ impl Tui {
         actions
     }
 
-    /// Does what a command leads to.
+    /// Carries out a command's order.
     pub(super) fn obey(&mut self, order: Order, chat: &Chat) -> Vec<Action> {
         match order {
             Order::Do(Intent::Say(mut saying)) => {
@@ -146,7 +146,7 @@ impl Tui {
                 Vec::new()
             }
             Order::ChangePassword => {
-                self.ask_secret("Your password until now:", Asking::OldPassword);
+                self.ask_secret("Your current password:", OpenQuestion::OldPassword);
                 Vec::new()
             }
             Order::Set(text) => vec![Action::Set(text)],
@@ -158,8 +158,8 @@ impl Tui {
         }
     }
 
-    /// Asks for a password that the screen itself wants to know.
-    pub(super) fn ask_secret(&mut self, prompt: &str, asking: Asking) {
+    /// Asks for a password that the screen itself needs.
+    pub(super) fn ask_secret(&mut self, prompt: &str, asking: OpenQuestion) {
         let question = Question {
             title: "Change your password".to_owned(),
             text: String::new(),
@@ -171,7 +171,7 @@ impl Tui {
         self.memory.asking = asking;
     }
 
-    /// The external editor has ended with this text.
+    /// The external editor has returned this text.
     pub fn edited(&mut self, text: &str) {
         self.composer().set(text.strip_suffix('\n').unwrap_or(text));
     }

@@ -1,10 +1,10 @@
-//! Keys that work everywhere: to other rooms, through the timeline, to the overlays.
+//! Keys that work everywhere: they switch rooms, scroll the timeline, open overlays.
 
 use crate::action::Action;
+use crate::conversation_view::{RowId, Scroll};
 use crate::keymap::Act;
 use crate::overlay::{List, Overlay};
 use crate::palette::Palette;
-use crate::place::{Id, Scroll};
 use crate::slash::Order;
 use crate::tui::{Focus, Tui};
 use chat::Chat;
@@ -47,7 +47,7 @@ impl Tui {
         Vec::new()
     }
 
-    /// Opens a conversation, which a person has chosen.
+    /// Opens a conversation chosen by the person.
     pub(super) fn go_to(&mut self, name: &str, chat: &Chat) -> Vec<Action> {
         if !same(name, &self.open) {
             self.memory.before = self.open.clone();
@@ -58,7 +58,8 @@ impl Tui {
         self.open(known.as_deref().unwrap_or(name), chat)
     }
 
-    /// From a message to the composer; from what was jumped to back to where one was; else to the newest messages.
+    /// From a message to the composer; after a jump, back to where it began; else to the newest
+    /// messages.
     fn back(&mut self, chat: &Chat) -> Vec<Action> {
         if let Some((name, scroll)) = self.memory.return_to.take() {
             let actions = match same(&name, &self.open) {
@@ -79,14 +80,14 @@ impl Tui {
         Vec::new()
     }
 
-    /// Whoever has come to the newest messages by themselves is there, and not only visiting.
+    /// A person who has scrolled to the newest messages is no longer visiting.
     pub(super) fn end_visit_at_end(&mut self) {
         if self.place().scroll == Scroll::End {
             self.memory.return_to = None;
         }
     }
 
-    /// Goes to a message, and remembers where one was, for Esc.
+    /// Jumps to a message, and remembers where from, for Esc.
     pub(super) fn visit(&mut self, target: &str, msgid: &str, chat: &Chat) -> Vec<Action> {
         let here = self.here();
         let actions = self.jump(target, msgid, chat);
@@ -94,7 +95,7 @@ impl Tui {
         actions
     }
 
-    /// The next conversation with something unread: mentions first, then people, then rooms.
+    /// The next unread conversation: mentions first, then people, then rooms.
     fn next_unread(&mut self, chat: &Chat) -> Vec<Action> {
         let rank = |conversation: &Conversation| match conversation.with {
             _ if conversation.mentions > 0 => 0,
@@ -106,7 +107,7 @@ impl Tui {
         let here = listed.iter().position(|room| same(&room.name, &self.open)).unwrap_or(0);
         let after = listed.iter().cycle().skip(here + 1).take(listed.len().saturating_sub(1));
         let unread = after.filter(|room| room.unread > 0 && room.notify != Notify::None);
-        // Of equals the first is taken, which is the next one in the list.
+        // Of equals the first wins, which is the next one in the list.
         let next = unread.min_by_key(|room| rank(room)).map(|room| room.name.clone());
         match next {
             Some(name) => self.go_to(&name, chat),
@@ -126,22 +127,22 @@ impl Tui {
         name.map_or(Vec::new(), |name| self.go_to(&name, chat))
     }
 
-    /// Offers reactions to the newest message that somebody said.
+    /// Offers reactions to the newest message of another person.
     fn react_to_newest(&mut self, chat: &Chat) -> Vec<Action> {
         let entries = self.conversation(chat).map(|conversation| conversation.timeline.entries());
         let newest = entries.and_then(|entries| {
             entries.rev().find(|entry| entry.kind.is_said() && entry.msgid.is_some())
         });
         match newest.and_then(|entry| entry.msgid.clone()) {
-            Some(msgid) => self.offer_reactions(&Id::Msgid(msgid)),
+            Some(msgid) => self.offer_reactions(&RowId::Msgid(msgid)),
             None => self.say("There is no message to react to.", true),
         }
         Vec::new()
     }
 
     /// Offers reactions to a message.
-    pub(super) fn offer_reactions(&mut self, id: &Id) {
-        let Id::Msgid(msgid) = id else {
+    pub(super) fn offer_reactions(&mut self, id: &RowId) {
+        let RowId::Msgid(msgid) = id else {
             self.say("Nobody can react to this: the server has no id for it.", true);
             return;
         };

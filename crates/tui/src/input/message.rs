@@ -1,10 +1,10 @@
-//! Keys on a message that is focused.
+//! Keys on a focused message.
 
 use crate::action::Action;
-use crate::input::Asking;
+use crate::conversation_view::RowId;
+use crate::input::OpenQuestion;
 use crate::keymap::Act;
 use crate::overlay::{Answer, Question};
-use crate::place::Id;
 use crate::tui::{Focus, Tui};
 use chat::entry::Entry;
 use chat::{Chat, Intent};
@@ -12,7 +12,7 @@ use chat::{Chat, Intent};
 impl Tui {
     pub(super) fn act_on_message(
         &mut self,
-        id: &Id,
+        id: &RowId,
         act: Act,
         chat: &Chat,
         now_ms: i64,
@@ -32,7 +32,7 @@ impl Tui {
             }
             _ => {}
         }
-        // It may not be here yet, or not any more.
+        // It may not be loaded yet, or not any more.
         let Some(entry) = self.entry(id, chat) else { return self.go(act, chat, now_ms) };
         match act {
             Act::Reply => self.reply(&entry),
@@ -78,18 +78,18 @@ impl Tui {
         Vec::new()
     }
 
-    /// The message, or the event, that an id means.
-    pub(super) fn entry(&self, id: &Id, chat: &Chat) -> Option<Entry> {
+    /// The message or event with this id.
+    pub(super) fn entry(&self, id: &RowId, chat: &Chat) -> Option<Entry> {
         match id {
-            Id::Msgid(msgid) => chat.find_message(&self.open, msgid).cloned(),
-            Id::Outgoing(number) => {
+            RowId::Msgid(msgid) => chat.find_message(&self.open, msgid).cloned(),
+            RowId::Outgoing(number) => {
                 let mut waiting = chat.waiting(&self.open);
                 waiting.find(|outgoing| outgoing.number == *number).map(|o| o.entry(&chat.me))
             }
-            Id::Gap => None,
-            Id::Local(..) => {
+            RowId::Gap => None,
+            RowId::Local(..) => {
                 let mut entries = self.conversation(chat)?.timeline.entries();
-                entries.rfind(|entry| Id::of(entry) == *id).cloned()
+                entries.rfind(|entry| RowId::of(entry) == *id).cloned()
             }
         }
     }
@@ -117,7 +117,7 @@ impl Tui {
             answer: Answer::YesNo,
             input: Default::default(),
         });
-        self.memory.asking = Asking::TakeBack { target: self.open.clone(), msgid };
+        self.memory.asking = OpenQuestion::TakeBack { target: self.open.clone(), msgid };
         Vec::new()
     }
 

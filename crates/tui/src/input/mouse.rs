@@ -7,7 +7,7 @@ use crate::tui::{Focus, Tui};
 use chat::Chat;
 use termina::event::{MouseButton, MouseEvent, MouseEventKind};
 
-/// Rows by which one notch of the wheel scrolls.
+/// Rows to scroll per notch of the wheel.
 const NOTCH: isize = 3;
 
 impl Tui {

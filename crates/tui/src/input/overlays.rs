@@ -1,8 +1,8 @@
-//! Keys in what lies above the timeline: help, palette, search, rooms, reactions, questions.
+//! Keys in overlays: help, palette, search, rooms, reactions, questions.
 
 use crate::action::Action;
 use crate::composer::Composer;
-use crate::input::Asking;
+use crate::input::OpenQuestion;
 use crate::keymap::Act;
 use crate::overlay::{Answer, List, Overlay, Question};
 use crate::palette::{Kind, Palette};
@@ -10,11 +10,11 @@ use crate::tui::{Focus, Tui};
 use chat::{Chat, Intent};
 use proto::name::same;
 
-/// By how many entries a page goes.
+/// How many entries a page has.
 const PAGE: isize = 10;
 
 impl Tui {
-    /// A key while an overlay is there; it was taken off for that.
+    /// Handles a key in an overlay, which was taken out for that.
     pub(super) fn act_in_overlay(
         &mut self,
         overlay: Overlay,
@@ -42,7 +42,7 @@ impl Tui {
             self.overlay_edited(chat);
             return Vec::new();
         }
-        // What works everywhere else works here, too, and ends this.
+        // What works everywhere works here, too, and closes the overlay.
         self.overlay = None;
         self.go(act, chat, now_ms)
     }
@@ -74,24 +74,27 @@ impl Tui {
     fn answered(&mut self, mut question: Question) -> Vec<Action> {
         let text = question.input.take();
         match std::mem::take(&mut self.memory.asking) {
-            Asking::Owner => vec![Action::Answer(Some(text))],
-            Asking::TakeBack { target, msgid } if is_yes(&text) => {
+            OpenQuestion::Owner => vec![Action::Answer(Some(text))],
+            OpenQuestion::TakeBack { target, msgid } if is_yes(&text) => {
                 self.focus = Focus::Composer;
                 vec![Action::Do(Intent::Redact { target, msgid, reason: String::new() })]
             }
-            Asking::TakeBack { .. } => Vec::new(),
-            Asking::OldPassword => {
-                self.ask_secret("The new password:", Asking::NewPassword { old: text });
+            OpenQuestion::TakeBack { .. } => Vec::new(),
+            OpenQuestion::OldPassword => {
+                self.ask_secret("Your new password:", OpenQuestion::NewPassword { old: text });
                 Vec::new()
             }
-            Asking::NewPassword { old } => {
-                self.ask_secret("The new password again:", Asking::Repeat { old, new: text });
+            OpenQuestion::NewPassword { old } => {
+                self.ask_secret(
+                    "Repeat the new password:",
+                    OpenQuestion::Repeat { old, new: text },
+                );
                 Vec::new()
             }
-            Asking::Repeat { old, new } if new == text => {
+            OpenQuestion::Repeat { old, new } if new == text => {
                 vec![Action::ChangePassword { old, new }]
             }
-            Asking::Repeat { .. } => {
+            OpenQuestion::Repeat { .. } => {
                 self.say("The passwords do not match; nothing was changed.", true);
                 Vec::new()
             }
@@ -100,7 +103,7 @@ impl Tui {
 
     fn not_answered(&mut self) -> Vec<Action> {
         match std::mem::take(&mut self.memory.asking) {
-            Asking::Owner => vec![Action::Answer(None)],
+            OpenQuestion::Owner => vec![Action::Answer(None)],
             _ => Vec::new(),
         }
     }
@@ -117,7 +120,7 @@ impl Tui {
         match &mut self.overlay {
             Some(Overlay::Help(_)) => self.overlay = None,
             Some(Overlay::Question(question)) if question.answer == Answer::YesNo => {
-                // One letter is the whole answer.
+                // A single letter is the whole answer.
                 question.input.set(text);
                 if let Some(Overlay::Question(question)) = self.overlay.take() {
                     return self.answered(question);
@@ -152,7 +155,7 @@ impl Tui {
         }
     }
 
-    /// How many entries the overlay's list has.
+    /// The number of entries in the overlay's list.
     fn entries(&self, chat: &Chat) -> usize {
         match &self.overlay {
             Some(Overlay::Palette(palette)) => palette.hits.len(),
@@ -163,7 +166,8 @@ impl Tui {
         }
     }
 
-    /// Moves the choice by so many entries. At the end of a search the next page of results is asked for.
+    /// Moves the selection by this many entries. At the end of a search the next page of results is
+    /// requested.
     pub(super) fn move_choice(&mut self, by: isize, chat: &Chat) -> Vec<Action> {
         let last = self.entries(chat).saturating_sub(1);
         let selected = match &mut self.overlay {
@@ -208,7 +212,7 @@ impl Tui {
                 chosen.map_or(Vec::new(), |name| self.go_to(&name, chat))
             }
             Some(Overlay::Reactions(list)) => {
-                // A word that is no emoji's name may be a reaction, too.
+                // A word that is no emoji's name can be a reaction, too.
                 let word = Some(list.input.text().trim()).filter(|word| !word.is_empty());
                 let chosen = list.reactions().get(list.selected).map(|(emoji, _)| *emoji);
                 chosen.or(word).map_or(Vec::new(), |text| self.react(text.to_owned(), chat))
@@ -220,7 +224,7 @@ impl Tui {
     fn choose_hit(&mut self, palette: &Palette, chat: &Chat) -> Vec<Action> {
         let Some(hit) = palette.hits.get(palette.selected) else { return Vec::new() };
         match hit.kind {
-            Kind::Place => self.go_to(&hit.text, chat),
+            Kind::Conversation => self.go_to(&hit.text, chat),
             Kind::Command(more) => {
                 self.focus = Focus::Composer;
                 if more {
@@ -241,7 +245,7 @@ impl Tui {
         }
     }
 
-    /// Enter in a search: looks for what is typed, and then goes to what was found.
+    /// Enter in a search: searches for what is typed, and then goes to the selected result.
     fn choose_found(&mut self, mut list: List, chat: &Chat) -> Vec<Action> {
         let words = list.input.text().trim().to_owned();
         let found = chat.search.found.get(list.selected).filter(|_| chat.search.words == words);
@@ -259,7 +263,7 @@ impl Tui {
         vec![Action::Do(Intent::Search { words, before_ms: None })]
     }
 
-    /// Reacts, or takes the same reaction back.
+    /// Reacts, or removes the same reaction.
     fn react(&mut self, text: String, chat: &Chat) -> Vec<Action> {
         let Some((target, msgid)) = self.memory.reacting.take() else { return Vec::new() };
         let text = crate::complete::emoji_named(&text).map_or(text, str::to_owned);

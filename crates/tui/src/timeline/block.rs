@@ -1,9 +1,9 @@
-//! One row of a timeline, or several that are shown as one, as rows of the screen.
+//! Lays out one row of a timeline, or several that are shown as one, as screen rows.
 
 use super::{Piece, View};
 use crate::canvas::Span;
+use crate::conversation_view::RowId;
 use crate::limits::{FOCUSED_ROWS, MESSAGE_ROWS, QUOTED};
-use crate::place::Id;
 use crate::rich::bare;
 use crate::safe;
 use crate::theme::Role;
@@ -13,16 +13,16 @@ use jiff::{Timestamp, Zoned};
 use ratatui_core::style::{Modifier, Style};
 use std::ops::Range;
 
-/// Messages of one author are grouped as long as no more time than this passes between two of them.
+/// Messages of one author are grouped if no more than this lies between two of them.
 const GROUP_MS: i64 = 5 * 60_000;
 
-/// A row of the screen.
+/// A screen row.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Line {
     pub(crate) spans: Vec<Span>,
     /// The rest of the row is a line in this style.
     pub(crate) rule: Option<Style>,
-    /// It belongs to the message, not to what separates it from the one before.
+    /// It belongs to the message, not to the separator before it.
     pub(crate) is_body: bool,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Block {
     /// The rows of the timeline.
     pub(crate) rows: Range<usize>,
     /// The message, if it is one.
-    pub(crate) id: Option<Id>,
+    pub(crate) id: Option<RowId>,
     pub(crate) is_gap: bool,
     pub(crate) lines: Vec<Line>,
 }
@@ -61,7 +61,7 @@ impl Gutter {
     }
 }
 
-/// What stands to the left of the first line of a text.
+/// What is to the left of a text's first line.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Head {
     pub(super) time: String,
@@ -72,7 +72,7 @@ pub(super) struct Head {
 }
 
 impl View<'_> {
-    /// What is shown of a row and those that are shown as one with it.
+    /// The block that a row is shown in.
     pub(crate) fn block(&self, index: usize) -> Block {
         let rows = self.together(index);
         let mut lines = self.separators(rows.start);
@@ -83,7 +83,7 @@ impl View<'_> {
                 lines.push(self.gap());
             }
             Some(Piece::Entry(entry)) if entry.kind.is_said() => {
-                block.id = Some(Id::of(entry));
+                block.id = Some(RowId::of(entry));
                 let is_first = !lines.is_empty() || !self.is_grouped(block.rows.start, entry);
                 self.message(block.rows.start, entry, is_first, &mut lines);
             }
@@ -107,11 +107,11 @@ impl View<'_> {
     }
 
     pub(crate) fn at(&self, time_ms: i64) -> Zoned {
-        // Times outside of jiff's years (-9999 to 9999) do not come from a clock.
+        // Times outside jiff's years (-9999 to 9999) do not come from a clock.
         Timestamp::from_millisecond(time_ms).unwrap_or_default().to_zoned(self.zone.clone())
     }
 
-    /// What stands before a row: where the timeline begins, a new day, where the new messages begin.
+    /// The separators before a row: the timeline's beginning, a new day, the unread line.
     fn separators(&self, index: usize) -> Vec<Line> {
         let mut lines = Vec::new();
         if index == 0 {
@@ -161,7 +161,7 @@ impl View<'_> {
         rule(text, self.style(Role::Quiet).add_modifier(Modifier::ITALIC))
     }
 
-    /// Whether a message goes on with the one before it, so that its author need not be named again.
+    /// Whether a message continues the previous one, so that its author is not repeated.
     fn is_grouped(&self, index: usize, entry: &Entry) -> bool {
         let Some(before) = index.checked_sub(1).and_then(|before| self.entry(before)) else {
             return false;
@@ -197,7 +197,7 @@ impl View<'_> {
         }
     }
 
-    /// The columns to the left of a text: of its first line, or of one after it.
+    /// The columns to the left of a text, for its first line or a later one.
     pub(super) fn left_of(&self, first: Option<&Head>, head: &Head) -> Vec<Span> {
         let gutter = self.gutter();
         let quiet = self.style(Role::Quiet);
@@ -243,7 +243,7 @@ impl View<'_> {
         Head { time: if same_minute { String::new() } else { time }, nick, mark, mark_below }
     }
 
-    /// The message that is answered, on one line.
+    /// The message replied to, on one line.
     fn quote(&self, index: usize, entry: &Entry, columns: usize) -> Option<Vec<Span>> {
         let msgid = entry.reply_to.as_ref()?;
         let style = self.style(Role::Quiet);
@@ -268,13 +268,13 @@ impl View<'_> {
     }
 
     fn text(&self, entry: &Entry, columns: usize, body: &mut Vec<Vec<Span>>) {
-        let is_focused = self.focus.as_ref() == Some(&Id::of(entry));
+        let is_focused = self.focus.as_ref() == Some(&RowId::of(entry));
         let most = if is_focused { FOCUSED_ROWS } else { MESSAGE_ROWS };
         let base = match entry.kind {
             Kind::Notice => self.style(Role::Quiet),
             _ => Style::new(),
         };
-        // No more is read than can be shown: each cell has a few bytes.
+        // Reads no more than can be shown: each cell has a few bytes.
         let text = safe::cut(&entry.text, most * columns * 8);
         let shown = text.split('\n').take(most).map(str::len).sum::<usize>()
             + text.split('\n').take(most).count().saturating_sub(1);
@@ -305,7 +305,7 @@ impl View<'_> {
         }
     }
 
-    /// What stands below a message: why it failed, that it is pinned, reactions.
+    /// What is below a message: why it failed, that it is pinned, reactions.
     fn footer(&self, entry: &Entry, columns: usize, body: &mut Vec<Vec<Span>>) {
         if let Some(Delivery::Failed { reason }) = &entry.delivery {
             let text = format!("Not sent: {}", bare(reason));
@@ -345,7 +345,7 @@ impl View<'_> {
     }
 }
 
-/// A line with a text in it.
+/// A rule with a text in it.
 fn rule(text: &str, style: Style) -> Line {
     let spans = vec![Span::new(format!("── {text} "), style)];
     Line { spans, rule: Some(style), is_body: false }

@@ -1,4 +1,4 @@
-//! What happened in a conversation, and what the server says, as rows of the screen.
+//! Events and server messages as screen rows.
 
 use super::View;
 use super::block::{Head, Line};
@@ -10,11 +10,11 @@ use chat::entry::{Entry, Kind};
 use ratatui_core::style::Style;
 use std::ops::Range;
 
-/// So many names are told when people come and go; of more, only their number.
+/// How many names are shown when people come and go; of more, only their number.
 const NAMED: usize = 4;
 
 impl View<'_> {
-    /// The lines of something that is no message.
+    /// The lines of an entry that is no message.
     pub(super) fn event(&self, rows: &Range<usize>, entry: &Entry, lines: &mut Vec<Line>) {
         let quiet = self.style(Role::Quiet);
         let from = bare(&entry.from);

@@ -73,9 +73,9 @@ fn the_palette() {
     let mut palette = Palette { selected: 1, ..Palette::default() };
     palette.input.set("de");
     palette.hits = vec![
-        hit("#dev", "1 new", Kind::Place, &[1, 2]),
+        hit("#dev", "1 new", Kind::Conversation, &[1, 2]),
         hit("/deop", "Take the rank", Kind::Command(true), &[1, 2]),
-        hit("dave", "in #lobby", Kind::Place, &[0, 3]),
+        hit("dave", "in #lobby", Kind::Conversation, &[0, 3]),
     ];
     scene.tui.overlay = Some(Overlay::Palette(palette));
     assert_snapshot!("the_palette", scene.picture());

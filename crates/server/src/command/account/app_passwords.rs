@@ -5,7 +5,7 @@ use crate::command::authentication;
 use crate::command::context::Context;
 use crate::command::entry::SharedPart;
 use crate::command::refusal::Refusal;
-use crate::effects::{Ending, FollowUp, Task};
+use crate::effects::{FollowUp, SessionEnd, Task};
 use crate::limits::{APP_PASSWORD_CHARS, APP_PASSWORD_NAME_BYTES, APP_PASSWORDS};
 use crate::secret::Secret;
 use crate::session::login::Change;
@@ -51,7 +51,7 @@ fn add(
     context.must_be_private()?;
     let bad = |c: char| c.is_whitespace() || c.is_control() || c == ':';
     if name.len() > APP_PASSWORD_NAME_BYTES || name.contains(bad) {
-        let text = "An app password is called by one word of at most 32 bytes, without colons";
+        let text = "The name of an app password is one word of at most 32 bytes, without colons";
         return Err(refused("BAD_NAME", name, text));
     }
     let lasts = lasts.map(duration).transpose()?;
@@ -132,7 +132,7 @@ fn list(context: &mut Context<'_>, account: &Account) {
             None => "Not used yet".into(),
         };
         if let Some(until) = &until {
-            text.push_str(&format!("; good until {until}"));
+            text.push_str(&format!("; valid until {until}"));
         }
         let or_none = |time: &Option<String>| time.clone().unwrap_or_else(|| "*".into());
         let (created, browser) = (time(one.created), one.browser.as_deref().unwrap_or("*"));
@@ -176,6 +176,6 @@ pub fn end_sessions(context: &mut Context<'_>, app: &str) {
     };
     for session in all.into_iter().filter(|id| *id != me).filter(by_app).collect::<Vec<_>>() {
         let why: Box<str> = "Its app password was revoked".into();
-        context.out.end_session(Ending { session, told: Some(why.clone()), reason: why });
+        context.out.end_session(SessionEnd { session, told: Some(why.clone()), reason: why });
     }
 }

@@ -4,7 +4,7 @@ use super::refused;
 use crate::command::refusal::Refusal;
 use crate::command::session_end;
 use crate::effects::write_error;
-use crate::effects::{Condition, Effect, Ending, FollowUp};
+use crate::effects::{Condition, Effect, FollowUp, SessionEnd};
 use crate::state::apply_context::ApplyContext;
 use crate::state::{dormant, former_names};
 use proto::Line;
@@ -31,14 +31,16 @@ pub(super) fn run(
     let Condition::Stored(write) = out.condition() else { return Ok(()) };
     out.reply(session, |out| {
         let line = Line::to(out).source(&server).verb("NOTE").param("ACCOUNT").param("DELETED");
-        line.param(&account.name).text("Your account is deleted; nobody can have its name").end();
+        line.param(&account.name)
+            .text("Your account is deleted; nobody can register its name")
+            .end();
         write_error(out, DELETED);
     });
     out.push_when(
         Condition::Failed(write),
         Effect::NotStored { to: session, verb: "ACCOUNT", tag: None },
     );
-    out.end_session(Ending { session, told: None, reason: DELETED.into() });
+    out.end_session(SessionEnd { session, told: None, reason: DELETED.into() });
     Ok(())
 }
 
@@ -55,7 +57,7 @@ pub(in crate::command) fn remove(
     for session in sessions.iter().copied().filter(|session| *session != requester) {
         session_end::leave(&mut context.to(id, session), why, None);
         let (told, reason) = (Some(why.into()), why.into());
-        context.out.end_session(Ending { session, told, reason });
+        context.out.end_session(SessionEnd { session, told, reason });
     }
     context.out.follow_up(FollowUp::EndPendingLogins { account: id, why: DELETED });
     if sessions.contains(&requester) {

@@ -33,7 +33,7 @@ pub(super) fn run(
         "OFF" => turn_off(context, account, &code()?),
         "CODES" => new_codes(context, account, &code()?),
         _ => {
-            let text = "ACCOUNT 2FA knows ON, CONFIRM, OFF and CODES";
+            let text = "The subcommands of ACCOUNT 2FA are ON, CONFIRM, OFF and CODES";
             Err(refused("UNKNOWN_SUBCOMMAND", &subcommand, text))
         }
     }

@@ -3,7 +3,7 @@
 use super::{refused, time};
 use crate::command::context::Context;
 use crate::command::refusal::Refusal;
-use crate::effects::Ending;
+use crate::effects::SessionEnd;
 use crate::session::{Client, Credential, Session};
 use crate::session_id::SessionId;
 use crate::state::apply_context::ApplyContext;
@@ -77,7 +77,11 @@ pub(super) fn end(context: &mut ApplyContext<'_>, which: &str) -> Result<(), Ref
     let text = format!("Sessions ended: {}", ended.len());
     context.note("ACCOUNT", "ENDED", &[&ended.len().to_string()], &text);
     for session in ended {
-        context.out.end_session(Ending { session, told: Some(ENDED.into()), reason: ENDED.into() });
+        context.out.end_session(SessionEnd {
+            session,
+            told: Some(ENDED.into()),
+            reason: ENDED.into(),
+        });
     }
     Ok(())
 }

@@ -21,7 +21,9 @@ pub(super) fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Resu
     match rank.as_str() {
         "operator" => may_be_operator(context, id, account.id)?,
         "founder" => may_be_founder(context, id, account.id, &account.name)?,
-        _ => return Err(refused("BAD_VALUE", &rank, "One is appointed operator or founder")),
+        _ => {
+            return Err(refused("BAD_VALUE", &rank, "An account is appointed operator or founder"));
+        }
     }
     let before = context.state.rooms[&id].founder;
     if let Some(before) = before.filter(|_| rank == "founder") {
@@ -71,7 +73,7 @@ fn may_be_founder(
 ) -> Result<(), Refusal> {
     let room = &context.state.rooms[&room];
     if Some(room.id) == context.state.lobby {
-        return Err(refused("LOBBY_STAYS", &room.name, "The lobby is the server's"));
+        return Err(refused("LOBBY_STAYS", &room.name, "The lobby belongs to the server"));
     }
     if room.founder != Some(account) && !founder::may_have_another(context.state, account) {
         return Err(refused("LIMIT_REACHED", name, "They have founded as many rooms as they can"));

@@ -35,7 +35,7 @@ pub(super) fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Resu
         true => String::new(),
         false => format!("; the name {old} still leads to this account"),
     };
-    let told = format!("{old} is called {new} now{former}");
+    let told = format!("{old} is now called {new}{former}");
     context.note(VERB, "RENAMED", &[&old, new], &told);
     if context.state.users.contains_key(&id) {
         let text = format!(

@@ -5,7 +5,7 @@ use super::nonsense;
 use super::random::Random;
 use crate::clock::Clock;
 use crate::config::{Config, History};
-use crate::effects::released::Settled;
+use crate::effects::released::SettledBatch;
 use crate::effects::{Effect, Effects, ReadKind, Task};
 use crate::hub::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
 use crate::journal::Journal;
@@ -182,7 +182,7 @@ impl World {
     }
 
     /// What was stored is kept until somebody who was told it has answered.
-    fn keep(&mut self, settled: &Settled) {
+    fn keep(&mut self, settled: &SettledBatch) {
         let outcomes = settled.outcomes.iter().flatten();
         let writes = settled.effects.writes.iter().zip(outcomes);
         for (write, _) in writes.filter(|(_, outcome)| **outcome == store::Outcome::Stored) {

@@ -1,7 +1,7 @@
 //! The web client's files, as `build.rs` has prepared them.
 
 use super::Fields;
-use super::answer::{Answer, Kind, Status};
+use super::response::{Kind, Response, Status};
 use std::borrow::Cow;
 
 /// A file, by its path.
@@ -41,7 +41,7 @@ pub(super) const JOIN: &str = include_str!(concat!(env!("OUT_DIR"), "/join.html"
 
 /// A file in the form in which a request wants it.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted {
+pub struct Representation {
     file: &'static File,
     coding: Option<(Coding, &'static [u8])>,
     part: Part,
@@ -65,20 +65,20 @@ pub(super) fn find(path: &str) -> Option<&'static File> {
     FILES.iter().find(|file| file.path == path)
 }
 
-impl PartialEq for Wanted {
-    fn eq(&self, other: &Wanted) -> bool {
-        let coding = |wanted: &Wanted| wanted.coding.map(|(coding, _)| coding);
+impl PartialEq for Representation {
+    fn eq(&self, other: &Representation) -> bool {
+        let coding = |one: &Representation| one.coding.map(|(coding, _)| coding);
         (self.file.path, coding(self), self.part) == (other.file.path, coding(other), other.part)
     }
 }
 
-impl Wanted {
-    pub(super) fn new(file: &'static File, fields: Fields<'_>) -> Wanted {
+impl Representation {
+    pub(super) fn new(file: &'static File, fields: Fields<'_>) -> Representation {
         let accepted = |coding: Coding| {
             fields.list("Accept-Encoding").any(|element| accepts(element, coding.name()))
         };
         let coding = file.compressed.iter().copied().find(|(coding, _)| accepted(*coding));
-        let mut wanted = Wanted { file, coding, part: Part::Whole };
+        let mut wanted = Representation { file, coding, part: Part::Whole };
         let tag = wanted.tag();
         let is_known = |one: &str| one == "*" || one.trim_start_matches("W/") == tag;
         let may_be_part = || fields.all("If-Range").all(|one| one == tag);
@@ -103,7 +103,7 @@ impl Wanted {
     }
 
     /// The response.
-    pub fn answer(&self) -> Answer<'static> {
+    pub fn answer(&self) -> Response<'static> {
         let (body, tag) = (self.body(), self.tag());
         let mut extra = format!("Accept-Ranges: bytes\r\nETag: {tag}\r\nVary: Accept-Encoding\r\n");
         if let Some((coding, _)) = self.coding {
@@ -120,13 +120,13 @@ impl Wanted {
             Part::OutOfRange => {
                 let text = "This range begins behind the end of the file.\n";
                 let extra = format!("Content-Range: bytes */{}\r\n", body.len());
-                let refusal = Answer::text(Status::RangeNotSatisfiable, text);
-                return Answer { extra: Cow::Owned(extra), ..refusal };
+                let refusal = Response::text(Status::RangeNotSatisfiable, text);
+                return Response { extra: Cow::Owned(extra), ..refusal };
             }
         };
         let is_forever = self.file.path != INDEX.path;
         let cache = if is_forever { "public, max-age=31536000, immutable" } else { "no-cache" };
-        Answer { cache, extra: Cow::Owned(extra), ..Answer::new(status, self.file.kind, body) }
+        Response { cache, extra: Cow::Owned(extra), ..Response::new(status, self.file.kind, body) }
     }
 }
 

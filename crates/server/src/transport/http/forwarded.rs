@@ -1,7 +1,7 @@
 //! The headers in which reverse proxies name the client (`X-Forwarded-For`) and say whether it uses
 //! TLS (`X-Forwarded-Proto`). Only trusted proxies are believed: anybody can write these headers.
 
-use super::{Answer, Fields, Rules, bad};
+use super::{Fields, RequestContext, Response, bad};
 use std::net::{IpAddr, SocketAddr};
 
 /// The client of a request, according to a trusted proxy.
@@ -33,12 +33,12 @@ pub(super) fn is_relayed(fields: Fields<'_>) -> bool {
 /// have been written by anybody.
 pub(super) fn read(
     fields: Fields<'_>,
-    rules: &Rules<'_>,
-) -> Result<Option<Forwarded>, Answer<'static>> {
+    context: &RequestContext<'_>,
+) -> Result<Option<Forwarded>, Response<'static>> {
     let addresses = || fields.list("X-Forwarded-For");
     let mut protocols = fields.list("X-Forwarded-Proto").peekable();
     let silent = addresses().next().is_none() && protocols.peek().is_none();
-    if silent || !rules.proxies.contain(rules.peer) {
+    if silent || !context.proxies.contain(context.peer) {
         return Ok(None);
     }
     let mut address = None;
@@ -49,7 +49,7 @@ pub(super) fn read(
             ));
         };
         address = Some(one);
-        if !rules.proxies.contain(one) {
+        if !context.proxies.contain(one) {
             break;
         }
     }

@@ -3,8 +3,8 @@
 //! It is accepted at any path: reverse proxies keep the path of the web page (gamja asks for
 //! `/socket`, KiwiIRC for what its config says), and other IRC servers ignore it.
 
-use super::answer::{Answer, Status};
-use super::{Fields, First, Host, Rules, Wants, bad};
+use super::response::{Response, Status};
+use super::{Fields, First, Host, RequestContext, RequestTarget, bad};
 use crate::browser::Browser;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -26,9 +26,9 @@ pub(super) fn is_wanted(fields: Fields<'_>) -> bool {
 pub(super) fn answer(
     first: First<'_>,
     fields: Fields<'_>,
-    rules: &Rules<'_>,
-    own: Own<'_>,
-) -> Result<Wants, Answer<'static>> {
+    context: &RequestContext<'_>,
+    own: PageOrigin<'_>,
+) -> Result<RequestTarget, Response<'static>> {
     if first.method != "GET" || first.minor == 0 {
         return Err(bad("A WebSocket needs GET and HTTP/1.1; is the proxy configured for that?\n"));
     }
@@ -40,28 +40,31 @@ pub(super) fn answer(
     if (versions.next(), versions.next()) != (Some(VERSION), None) {
         let text = "This server speaks version 13 of the WebSocket protocol.\n";
         let extra = "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
-        return Err(Answer { extra: extra.into(), ..Answer::text(Status::UpgradeRequired, text) });
+        return Err(Response {
+            extra: extra.into(),
+            ..Response::text(Status::UpgradeRequired, text)
+        });
     }
     let mut keys = fields.all("Sec-WebSocket-Key");
     let (Some(key), None) = (keys.next(), keys.next()) else {
         return Err(bad("A WebSocket needs one Sec-WebSocket-Key.\n"));
     };
     if STANDARD.decode(key).is_ok_and(|key| key.len() == KEY_BYTES) {
-        check_origin(fields, rules, own)?;
+        check_origin(fields, context, own)?;
         let subprotocol = choose(fields);
         let binary = subprotocol.is_some_and(|(_, binary)| binary);
         let response = accept(key, subprotocol.map(|(name, _)| name));
         let agent = fields.all("User-Agent").next().unwrap_or_default();
         let is_page = !fields.has_none("Origin");
         let browser = is_page.then(|| Browser::from_user_agent(agent));
-        return Ok(Wants::WebSocket { binary, browser, response });
+        return Ok(RequestTarget::WebSocket { binary, browser, response });
     }
     Err(bad("The Sec-WebSocket-Key must be 16 bytes in base64.\n"))
 }
 
 /// How the page of this server is reached.
 #[derive(Clone, Copy)]
-pub(super) struct Own<'o> {
+pub(super) struct PageOrigin<'o> {
     /// By this name.
     pub(super) host: Option<&'o Host>,
     /// Encrypted.
@@ -72,13 +75,13 @@ pub(super) struct Own<'o> {
 /// unless they are this server's own or configured.
 fn check_origin(
     fields: Fields<'_>,
-    rules: &Rules<'_>,
-    own: Own<'_>,
-) -> Result<(), Answer<'static>> {
+    context: &RequestContext<'_>,
+    own: PageOrigin<'_>,
+) -> Result<(), Response<'static>> {
     let is_configured = |origin: &str| {
         let is =
             |one: &String| one == "*" || one.trim_end_matches('/').eq_ignore_ascii_case(origin);
-        rules.origins.iter().any(is)
+        context.origins.iter().any(is)
     };
     if fields.all("Origin").all(|origin| own.is(origin) || is_configured(origin)) {
         return Ok(());
@@ -86,10 +89,10 @@ fn check_origin(
     let text = "Pages from this origin may not connect to this server. If they should, name it in \
                 [http] origins of the config file; if it is this server's own, let the proxy pass \
                 on the Host header.\n";
-    Err(Answer::text(Status::Forbidden, text))
+    Err(Response::text(Status::Forbidden, text))
 }
 
-impl Own<'_> {
+impl PageOrigin<'_> {
     fn is(self, origin: &str) -> bool {
         let Some((scheme, host)) = origin.split_once("://") else { return false };
         let default = match scheme {

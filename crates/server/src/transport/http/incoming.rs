@@ -1,6 +1,6 @@
 //! The requests of one connection, one after the other.
 
-use super::{Request, Rules, Wants, too_large, understand};
+use super::{Request, RequestContext, RequestTarget, too_large, understand};
 use crate::limits::{HTTP_HEAD_BYTES, HTTP_PIPELINE_BYTES, HTTP_REQUESTS};
 use memchr::memchr_iter;
 
@@ -33,7 +33,7 @@ enum Stage {
 impl Incoming {
     /// Processes input, up to the next whole request. What comes after it is kept until it has its
     /// response; then [`Incoming::has_more`] tells.
-    pub fn receive(&mut self, bytes: &[u8], rules: &Rules<'_>) -> Option<Request> {
+    pub fn receive(&mut self, bytes: &[u8], context: &RequestContext<'_>) -> Option<Request> {
         let known = if self.stage == Stage::HasMore { 0 } else { self.bytes.len() };
         if !matches!(self.stage, Stage::Reading | Stage::HasMore) {
             return None;
@@ -42,20 +42,20 @@ impl Incoming {
         self.stage = Stage::Reading;
         let request = match self.awaited.take() {
             Some(awaited) => self.take_body(awaited),
-            None => self.take_head(known, rules),
+            None => self.take_head(known, context),
         };
         let mut request = request?;
         // Nobody who waits for responses sends so much ahead.
         request.keep &= self.bytes.len() <= HTTP_PIPELINE_BYTES;
         self.stage = Stage::AwaitingResponse;
-        if !request.keep && !matches!(request.wants, Wants::WebSocket { .. }) {
+        if !request.keep && !matches!(request.target, RequestTarget::WebSocket { .. }) {
             self.bytes = Vec::new();
         }
         Some(request)
     }
 
     /// Takes a head whose last line came after the first `known` bytes.
-    fn take_head(&mut self, known: usize, rules: &Rules<'_>) -> Option<Request> {
+    fn take_head(&mut self, known: usize, context: &RequestContext<'_>) -> Option<Request> {
         // Some clients send an empty line between requests.
         let empty = self.bytes.iter().take_while(|byte| b"\r\n".contains(byte)).count();
         if empty > 0 {
@@ -70,7 +70,8 @@ impl Incoming {
             return None;
         };
         self.requests += 1;
-        let (request, body) = understand(&self.bytes[..end], rules, self.requests < HTTP_REQUESTS);
+        let (request, body) =
+            understand(&self.bytes[..end], context, self.requests < HTTP_REQUESTS);
         self.drop_first(end);
         self.take_body(Box::new((request, body)))
     }

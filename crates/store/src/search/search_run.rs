@@ -14,8 +14,8 @@ use std::time::Instant;
 
 use rusqlite::{Connection, Transaction};
 
+use super::index_query::IndexQuery;
 use super::page::Fences;
-use super::question::Question;
 use super::segment::{self, Segment};
 use super::shared::Shared;
 use super::volumes::{self, VOLUME, volume_of};
@@ -104,7 +104,7 @@ impl Snapshot<'_> {
     fn look_up(
         &self,
         segment: &Segment,
-        question: &mut Question,
+        question: &mut IndexQuery,
         scope: bool,
     ) -> rusqlite::Result<Vec<u32>> {
         let known = self.fences.borrow().get(&segment.number).cloned();
@@ -123,7 +123,7 @@ impl Snapshot<'_> {
 }
 
 /// A search in progress.
-struct Ask<'a> {
+struct SearchRun<'a> {
     search: &'a Search,
     may_read: &'a dyn Fn(&Event) -> bool,
     rows: Rows<'a>,
@@ -135,10 +135,10 @@ struct Ask<'a> {
 }
 
 /// Where a search stopped early, and whether because its time was up.
-type Ended = Option<(i64, bool)>;
+type StoppedAt = Option<(i64, bool)>;
 
 /// Carries out a search on one snapshot of the store.
-pub(crate) fn ask(
+pub(crate) fn run_search(
     rows: Rows<'_>,
     index: Option<&Snapshot<'_>>,
     search: &Search,
@@ -147,9 +147,9 @@ pub(crate) fn ask(
 ) -> rusqlite::Result<Found> {
     let from = if search.oldest_first { End::Oldest } else { End::Newest };
     let range = range(rows, search)?;
-    let mut ask = Ask { search, may_read, rows, index, from, until, found: Vec::new() };
-    let ended = if search.limit == 0 { None } else { ask.run(&range)? };
-    let mut found = Found { events: ask.found, reached: None };
+    let mut run = SearchRun { search, may_read, rows, index, from, until, found: Vec::new() };
+    let ended = if search.limit == 0 { None } else { run.run(&range)? };
+    let mut found = Found { events: run.found, reached: None };
     if let Some((last, late)) = ended {
         let time = rows.next(last, i64::MAX)?.map_or(0, |(_, time)| time);
         found.reached = Some(Reached { id: last.cast_unsigned(), time, late });
@@ -183,8 +183,8 @@ struct Part {
     volume: Option<i64>,
 }
 
-impl Ask<'_> {
-    fn run(&mut self, range: &Range<i64>) -> rusqlite::Result<Ended> {
+impl SearchRun<'_> {
+    fn run(&mut self, range: &Range<i64>) -> rusqlite::Result<StoppedAt> {
         let mut parts = self.parts(range);
         if self.from == End::Newest {
             parts.reverse();
@@ -225,7 +225,7 @@ impl Ask<'_> {
     }
 
     /// Examines every event of a range.
-    fn scan(&mut self, mut range: Range<i64>) -> rusqlite::Result<Ended> {
+    fn scan(&mut self, mut range: Range<i64>) -> rusqlite::Result<StoppedAt> {
         let search = self.search;
         while !range.is_empty() {
             let stretch = self.rows.stretch(&range, self.from, STEP, &|conversation, id| {
@@ -257,8 +257,8 @@ impl Ask<'_> {
     }
 
     /// Looks up a range in the index.
-    fn look_up(&mut self, range: Range<i64>, index: &Snapshot<'_>) -> rusqlite::Result<Ended> {
-        let mut question = Question::of(self.search);
+    fn look_up(&mut self, range: Range<i64>, index: &Snapshot<'_>) -> rusqlite::Result<StoppedAt> {
+        let mut question = IndexQuery::of(self.search);
         let mut scope = question.rooms() <= ROOMS;
         if question.is_empty() && !scope {
             return self.scan(range);
@@ -296,10 +296,10 @@ impl Ask<'_> {
         &mut self,
         segment: &Segment,
         index: &Snapshot<'_>,
-        question: &mut Question,
+        question: &mut IndexQuery,
         scope: &mut bool,
         rest: &mut Range<i64>,
-    ) -> Result<Ended, SegmentError> {
+    ) -> Result<StoppedAt, SegmentError> {
         let (mut count, mut misses) = (0, 0);
         'again: loop {
             let mut ids = index.look_up(segment, question, *scope).map_err(SegmentError::Index)?;

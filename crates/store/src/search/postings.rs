@@ -11,7 +11,7 @@ use crate::{AccountId, Conversation};
 
 /// The gathered words.
 #[derive(Default)]
-pub(super) struct Gather {
+pub(super) struct Postings {
     words: Words,
     /// The occurrences: the word's number, and the message.
     places: Vec<(u32, u32)>,
@@ -64,7 +64,7 @@ impl Words {
     }
 }
 
-impl Gather {
+impl Postings {
     /// Adds a message; their numbers are ascending.
     pub(super) fn add(
         &mut self,
@@ -149,11 +149,11 @@ mod tests {
 
     #[test]
     fn words_come_in_order_with_their_messages() {
-        let mut gather = Gather::default();
+        let mut postings = Postings::default();
         let mut expected: BTreeMap<Vec<u8>, BTreeSet<u32>> = BTreeMap::new();
         for id in 3..500_u32 {
             let text = format!("tea w{} word{} Tea abcdefgh{}", id % 7, id % 50, id);
-            gather.add(id, Conversation::room(id % 3), id % 5, &text);
+            postings.add(id, Conversation::room(id % 3), id % 5, &text);
             let marks = [format!("=r{}", id % 3), format!("=a{}", id % 5)];
             for word in text.to_lowercase().split(' ').chain(marks.iter().map(|mark| &**mark)) {
                 expected.entry(word.as_bytes().to_vec()).or_default().insert(id);
@@ -164,7 +164,7 @@ mod tests {
             found.push((word.to_vec(), ids.iter().copied().collect()));
             Ok::<_, ()>(())
         };
-        gather.each(each).unwrap();
+        postings.each(each).unwrap();
         assert_eq!(found, Vec::from_iter(expected));
     }
 }

@@ -5,7 +5,7 @@ use super::words::Term;
 use super::{Search, mark};
 
 /// What matching messages have in the index.
-pub(super) struct Question {
+pub(super) struct IndexQuery {
     /// All of these.
     parts: Vec<Part>,
     /// All the marks of one of these.
@@ -23,7 +23,7 @@ struct Part {
 /// Adds the messages with a word, or with words of a prefix.
 type Find<'f> = dyn FnMut(&[u8], bool, &mut Vec<u32>) -> rusqlite::Result<()> + 'f;
 
-impl Question {
+impl IndexQuery {
     pub(super) fn of(search: &Search) -> Self {
         let part = |word: &str, begins| Part { word: word.into(), begins, count: 0 };
         let mut parts = Vec::new();

@@ -129,7 +129,7 @@ pub fn sockets(origins: &[String]) -> String {
 
 /// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer<'a> {
+pub struct Response<'a> {
     /// The status code.
     pub status: Status,
     /// The type of the body.
@@ -148,16 +148,16 @@ pub struct Answer<'a> {
     pub last: bool,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> Response<'a> {
     /// A response without further headers, which may not be kept.
-    pub fn new(status: Status, kind: Kind, body: &'a [u8]) -> Answer<'a> {
+    pub fn new(status: Status, kind: Kind, body: &'a [u8]) -> Response<'a> {
         let (cache, extra, sockets) = ("no-store", Cow::Borrowed(""), String::new());
-        Answer { status, kind, body, cache, sockets, extra, head_only: false, last: false }
+        Response { status, kind, body, cache, sockets, extra, head_only: false, last: false }
     }
 
     /// A sentence as plain text.
-    pub fn text(status: Status, body: &'a str) -> Answer<'a> {
-        Answer::new(status, Kind::Text, body.as_bytes())
+    pub fn text(status: Status, body: &'a str) -> Response<'a> {
+        Response::new(status, Kind::Text, body.as_bytes())
     }
 
     /// The response as bytes.

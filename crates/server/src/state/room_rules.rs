@@ -18,7 +18,7 @@ pub const ANNOUNCE: &str = "announce";
 
 /// The settings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rules {
+pub struct RoomRules {
     /// Seconds that a member waits between two messages; 0: none.
     pub slow: u32,
     /// Whether an invitation by any member lets somebody into a closed room.
@@ -27,7 +27,7 @@ pub struct Rules {
     pub announce: bool,
 }
 
-impl Rules {
+impl RoomRules {
     /// Takes over what a record says, or that it is gone.
     pub fn take(&mut self, key: &str, value: Option<&str>) {
         let switch = |value: Option<&str>| value.and_then(records::parse).unwrap_or(false);
@@ -75,11 +75,11 @@ pub fn parse_switch(text: &str) -> Option<bool> {
 
 /// When whom a slow room has last let speak.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Slow {
+pub struct SlowMode {
     spoke: BTreeMap<UserId, i64>,
 }
 
-impl Slow {
+impl SlowMode {
     /// Seconds that somebody has still to wait; times are by the steady clock, in milliseconds.
     pub fn wait(&self, user: UserId, seconds: u32, now: i64) -> Option<u64> {
         let next = self.spoke.get(&user)? + i64::from(seconds) * 1000;
@@ -113,19 +113,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_say_how_the_rules_are_and_their_absence_that_they_are_as_usual() {
-        let mut rules = Rules::default();
+    fn each_record_is_a_setting_and_without_one_the_default_applies() {
+        let mut rules = RoomRules::default();
         rules.take(SLOW, Some("10"));
         rules.take(INVITE, Some("true"));
         rules.take(ANNOUNCE, Some("true"));
         rules.take("later", Some("{}"));
-        assert_eq!(rules, Rules { slow: 10, members_invite: true, announce: true });
+        assert_eq!(rules, RoomRules { slow: 10, members_invite: true, announce: true });
         for key in [SLOW, INVITE, ANNOUNCE] {
             rules.take(key, None);
         }
-        assert_eq!(rules, Rules::default());
+        assert_eq!(rules, RoomRules::default());
         rules.take(SLOW, Some("\"fast\""));
-        assert_eq!(rules, Rules::default());
+        assert_eq!(rules, RoomRules::default());
     }
 
     #[test]
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn who_has_spoken_waits_and_no_more_are_remembered_than_may_be() {
-        let mut slow = Slow::default();
+        let mut slow = SlowMode::default();
         assert_eq!(slow.wait(1, 10, 0), None);
         slow.spoke(1, 10, 0, 2);
         assert_eq!(slow.wait(1, 10, 1), Some(10));

@@ -1,5 +1,5 @@
-//! What is kept of the screen for the next time, by server: where one was, and what was written and not sent. It is a
-//! file in the state folder that only its owner may read.
+//! The open conversation and the drafts of each server, kept for the next start in a file in the
+//! state folder that only its owner may read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,45 +14,45 @@ use crate::files;
 use crate::known_hosts::KnownHosts;
 use crate::limits::{DRAFTS_MAX, KEPT_BYTES};
 
-/// What is kept of one server.
+/// What is kept for one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Of {
+struct ServerDrafts {
     /// The conversation that was open.
     open: String,
-    /// What was written, by conversation.
+    /// The drafts, by conversation.
     drafts: BTreeMap<String, String>,
 }
 
 /// The file.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct Drafts {
     server: String,
     path: Option<PathBuf>,
-    all: BTreeMap<String, Of>,
+    all: BTreeMap<String, ServerDrafts>,
     is_new: bool,
 }
 
-impl Kept {
-    /// What is kept of a server. A file that cannot be read is as good as none.
-    pub(super) fn of(server: &str) -> Kept {
+impl Drafts {
+    /// The drafts for a server. An unreadable file counts as none.
+    pub(super) fn of(server: &str) -> Drafts {
         let path = KnownHosts::of_this_person().ok();
         let path = path.map(|known| known.path().with_file_name("screen.json"));
         let all = path.as_deref().and_then(read);
         let is_new = all.is_none();
-        Kept { server: server.to_owned(), path, all: all.unwrap_or_default(), is_new }
+        Drafts { server: server.to_owned(), path, all: all.unwrap_or_default(), is_new }
     }
 
-    /// Whether the person never had a full screen before.
+    /// Whether the person has never used the full screen before.
     pub(super) fn is_new(&self) -> bool {
         self.is_new
     }
 
-    /// The person is new no longer.
+    /// The person is no longer new.
     pub(super) fn greeted(&mut self) {
         self.is_new = false;
     }
 
-    /// Takes the screen back to where it was.
+    /// Restores the screen's drafts and open conversation.
     pub(super) fn restore(&self, tui: &mut Tui) {
         let Some(of) = self.all.get(&self.server) else { return };
         tui.open.clone_from(&of.open);
@@ -65,9 +65,9 @@ impl Kept {
         let Some(path) = &self.path else { return Ok(()) };
         let owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
         let drafts = tui.drafts().take(DRAFTS_MAX).map(owned).collect();
-        // Others may have written it meanwhile, about other servers.
+        // Other clients may have written it meanwhile, for other servers.
         let mut all = read(path).unwrap_or_else(|| std::mem::take(&mut self.all));
-        all.insert(self.server.clone(), Of { open: tui.open.clone(), drafts });
+        all.insert(self.server.clone(), ServerDrafts { open: tui.open.clone(), drafts });
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
@@ -77,7 +77,7 @@ impl Kept {
     }
 }
 
-fn read(path: &Path) -> Option<BTreeMap<String, Of>> {
+fn read(path: &Path) -> Option<BTreeMap<String, ServerDrafts>> {
     let (file, true) = files::open(path).ok()?? else { return None };
     let mut text = String::new();
     file.take(KEPT_BYTES).read_to_string(&mut text).ok()?;
@@ -85,9 +85,9 @@ fn read(path: &Path) -> Option<BTreeMap<String, Of>> {
 }
 
 impl FullScreen {
-    /// Keeps where the person is, and what they have written.
+    /// Saves the open conversation and the drafts.
     pub(super) fn keep(&mut self) {
-        if let Err(error) = self.kept.keep(&self.tui) {
+        if let Err(error) = self.drafts.keep(&self.tui) {
             self.lost = Some(format!("What you were writing could not be kept: {error}."));
         }
     }

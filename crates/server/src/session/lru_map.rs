@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// A bounded map. The cost of a use does not depend on its size.
 #[derive(Debug)]
-pub struct Recent<K, V> {
+pub struct LruMap<K, V> {
     values: BTreeMap<K, (u64, V)>,
     /// The keys by last use.
     order: BTreeMap<u64, K>,
@@ -13,10 +13,10 @@ pub struct Recent<K, V> {
     most: usize,
 }
 
-impl<K: Ord + Clone, V> Recent<K, V> {
+impl<K: Ord + Clone, V> LruMap<K, V> {
     /// An empty table for at most `most` values, at least one.
-    pub fn new(most: usize) -> Recent<K, V> {
-        Recent { values: BTreeMap::new(), order: BTreeMap::new(), uses: 0, most }
+    pub fn new(most: usize) -> LruMap<K, V> {
+        LruMap { values: BTreeMap::new(), order: BTreeMap::new(), uses: 0, most }
     }
 
     /// The value of a key. Reading it does not count as a use.
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_least_recently_used_value_is_dropped_first() {
-        let mut table: Recent<u32, u32> = Recent::new(3);
+        let mut table: LruMap<u32, u32> = LruMap::new(3);
         for key in 1..=3 {
             *table.used(&key) = key * 10;
         }
