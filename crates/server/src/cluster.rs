@@ -1,10 +1,10 @@
 //! Several nodes as one server: a log orders what they publish, and every node applies all of it.
 //!
-//! [`log`] is the seam to the log. What a node publishes is a [`publication`], sealed under the
-//! cluster's key ([`seal`]). [`roster`] says which publications count, the same for everybody.
-//! [`publisher`] and [`follower`] make a node's own ones come in order and once, and lose none of all;
-//! [`participant`] joins these parts into a node. None of them does I/O; [`jetstream`] does, the log on
-//! NATS.
+//! [`log`] is the interface to the log. What a node publishes is a [`publication`], sealed under
+//! the cluster's key ([`seal`]). [`roster`] decides which publications count, the same on every
+//! node. [`publisher`] and [`follower`] ensure that a node's publications arrive in order and once,
+//! and that none of anybody's is lost; [`participant`] combines these parts into a node. None of
+//! them does I/O; [`jetstream`] does, the log on NATS.
 
 pub mod log;
 pub mod key;

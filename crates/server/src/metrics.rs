@@ -10,7 +10,7 @@ mod labels;
 mod names;
 mod process;
 
-pub use cluster::{Cluster, Figures as ClusterFigures, Snapshot, Tally as ClusterTally};
+pub use cluster::{Cluster, ClusterCounts, ClusterGauges, SnapshotOutcome};
 pub use disk::{Disk, DiskState, Space};
 pub use labels::{Handshake, Kind, Login, LoginBy, Queue, Refused, Row};
 
@@ -514,12 +514,12 @@ mod tests {
         assert!(alone.cluster().is_none() && !alone.text().contains("parlor_cluster"));
         let metrics = Metrics::in_cluster(1);
         let cluster = metrics.cluster().expect("it is in one");
-        let mut tally = ClusterTally { entries: 5, read_bytes: 700, ..ClusterTally::default() };
+        let mut tally = ClusterCounts { entries: 5, read_bytes: 700, ..ClusterCounts::default() };
         cluster.add(&mut tally);
         cluster.add(&mut tally);
-        cluster.shows(ClusterFigures { lag: 3, window: 4, nodes: 2, available: true });
+        cluster.shows(ClusterGauges { lag: 3, window: 4, nodes: 2, available: true });
         cluster.came_back(Duration::from_micros(1200));
-        cluster.snapshot(Snapshot::Fetched);
+        cluster.snapshot(SnapshotOutcome::Fetched);
         let numbers = metrics.numbers();
         for (name, expected) in [
             ("entries_total", 5.0),

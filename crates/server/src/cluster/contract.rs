@@ -326,7 +326,7 @@ contract!(
 
 /// A server that is killed and comes back: what was under way is said again, and heard once.
 #[test]
-fn a_nats_server_that_dies_and_comes_back_is_followed_again() {
+fn a_restarted_nats_server_is_followed_again() {
     let Some(mut world) = OnNats::new() else { return };
     let mut a = Node::new(&mut world, "a", 1);
     a.say(0..2000);

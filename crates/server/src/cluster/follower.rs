@@ -1,7 +1,8 @@
-//! How a node reads the log: all of it, once and in order, although not all is told, nor in order.
+//! Reads the log completely, once and in order, although it may deliver messages late, twice or
+//! never.
 //!
-//! What is told beyond the next sequence waits until what is missing has been asked for. When
-//! nothing is told for a while, there may be something all the same, and the node asks.
+//! A message beyond the next sequence is buffered until the missing ones have been fetched. After a
+//! silence the node asks, since something may have been missed.
 
 use super::log::{Extent, Message, Request};
 use crate::limits::{AHEAD, AHEAD_BYTES, FETCH_MILLIS, LONG_SILENCE_MILLIS, SILENCE_MILLIS};
@@ -10,47 +11,47 @@ use thiserror::Error;
 
 /// Why a node cannot go on reading.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub enum Lost {
-    /// What comes next has been purged.
+pub enum FollowError {
+    /// The next message has been purged.
     #[error("the log begins at {first}, and this node has applied it only up to {applied}")]
     TooLate {
         /// The first sequence that the log still has.
         first: u64,
-        /// What the node has.
+        /// The sequence the node has applied.
         applied: u64,
     },
-    /// The log has less than it had.
+    /// The log has less than before.
     #[error("the log ends at {last}, and this node has applied it up to {applied}")]
     Behind {
         /// The log's last sequence.
         last: u64,
-        /// What the node has.
+        /// The sequence the node has applied.
         applied: u64,
     },
 }
 
 /// The reading side of a node. Times are in milliseconds by any steady clock.
 pub struct Follower {
-    /// The sequence that comes next.
+    /// The next sequence.
     next: u64,
-    /// What is ahead of it, or is it.
+    /// Messages from there on.
     ahead: BTreeMap<u64, Message>,
     ahead_bytes: usize,
     /// The last sequence that the log is known to have.
     last: u64,
-    /// When it asked, while there is no answer.
+    /// When it last asked without getting an answer yet.
     asked: Option<u64>,
     /// When it last heard anything.
     heard: u64,
-    /// How often something was missing, and was asked for, after everything had been read.
+    /// How often something was missing after everything had been read.
     gaps: u64,
     connected: bool,
-    /// Everything that the log had when it was last connected has been read.
+    /// Everything that the log had at the time of connecting has been read.
     up_to_date: bool,
 }
 
 impl Follower {
-    /// A node that has applied all up to this sequence.
+    /// A follower that has applied everything up to this sequence.
     pub fn new(applied: u64, now: u64) -> Follower {
         Follower {
             next: applied + 1,
@@ -65,39 +66,39 @@ impl Follower {
         }
     }
 
-    /// What has been read.
+    /// The sequence up to which everything has been read.
     pub fn applied(&self) -> u64 {
         self.next - 1
     }
 
-    /// How much is known to be missing.
+    /// How many messages are known to be missing.
     pub fn lag(&self) -> u64 {
         self.last.saturating_sub(self.applied())
     }
 
-    /// How often something was missing that the log had not told, since this was last asked.
+    /// The number of gaps since the last call.
     pub fn take_gaps(&mut self) -> u64 {
         std::mem::take(&mut self.gaps)
     }
 
-    /// Whether the log is there.
+    /// Whether the log is connected.
     pub fn is_connected(&self) -> bool {
         self.connected
     }
 
-    /// Whether everything has been read that the log had when the connection was made.
+    /// Whether everything has been read that the log had at the time of connecting.
     pub fn is_up_to_date(&self) -> bool {
         self.connected && self.up_to_date
     }
 
-    /// The log is there. Nothing has been told yet over this connection.
+    /// The log is connected. Nothing has arrived over this connection yet.
     ///
     /// # Errors
     /// When it cannot go on with this log.
-    pub fn connected(&mut self, extent: Extent, now: u64) -> Result<(), Lost> {
+    pub fn connected(&mut self, extent: Extent, now: u64) -> Result<(), FollowError> {
         let (last, applied) = (extent.last, self.applied());
         if last < applied {
-            return Err(Lost::Behind { last, applied });
+            return Err(FollowError::Behind { last, applied });
         }
         self.check_first(extent.first)?;
         (self.connected, self.up_to_date, self.asked) = (true, false, None);
@@ -105,19 +106,19 @@ impl Follower {
         Ok(())
     }
 
-    /// The log is not there.
+    /// The log is disconnected.
     pub fn disconnected(&mut self) {
         (self.connected, self.asked) = (false, None);
     }
 
-    /// The log has told something.
+    /// The log has delivered a message.
     pub fn told(&mut self, message: Message, now: u64) {
         self.heard = now;
         self.last = self.last.max(message.sequence);
         self.keep(message);
     }
 
-    /// The log has answered.
+    /// The log has answered a request.
     ///
     /// # Errors
     /// When it cannot go on with this log.
@@ -126,21 +127,21 @@ impl Follower {
         messages: Vec<Message>,
         extent: Extent,
         now: u64,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), FollowError> {
         if self.asked.take().is_none() {
             return Ok(()); // An answer from before the connection broke.
         }
         self.heard = now;
-        // What is told may be newer than the answer, so it is no surprise if that ends before.
+        // Delivered messages may be newer than the answer, which may thus end earlier.
         self.check_first(extent.first)?;
         self.last = self.last.max(extent.last);
         messages.into_iter().for_each(|message| self.keep(message));
         Ok(())
     }
 
-    fn check_first(&self, first: u64) -> Result<(), Lost> {
+    fn check_first(&self, first: u64) -> Result<(), FollowError> {
         let applied = self.applied();
-        if first > self.next { Err(Lost::TooLate { first, applied }) } else { Ok(()) }
+        if first > self.next { Err(FollowError::TooLate { first, applied }) } else { Ok(()) }
     }
 
     fn keep(&mut self, message: Message) {
@@ -155,7 +156,7 @@ impl Follower {
         }
     }
 
-    /// What comes next, if it is there.
+    /// The next message, if it has arrived.
     pub fn take(&mut self) -> Option<Message> {
         let message = self.ahead.remove(&self.next);
         if let Some(message) = &message {
@@ -166,7 +167,8 @@ impl Follower {
         message
     }
 
-    /// What to ask of the log. `waits`: the node has said something that has not come back.
+    /// What to request from the log. `waits`: the node has published something that was not
+    /// delivered yet.
     pub fn look(&mut self, waits: bool, now: u64) -> Option<Request> {
         let silence = if waits { SILENCE_MILLIS } else { LONG_SILENCE_MILLIS };
         let gap = self.next <= self.last;
@@ -202,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_asked_for_and_all_comes_in_order_and_once() {
+    fn missing_messages_are_fetched_and_all_are_read_once_in_order() {
         let mut follower = follower(4, 4);
         assert_eq!((taken(&mut follower), follower.look(false, 1)), (vec![], None));
         for sequence in [6, 5, 5, 4, 9, 8] {
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_not_trusted_and_less_if_something_is_waited_for() {
+    fn after_a_silence_the_log_is_asked_and_sooner_if_something_is_expected() {
         let mut follower = follower(0, 0);
         follower.told(message(1), 100);
         assert_eq!(taken(&mut follower), [1]);
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_up_to_date_once_it_has_read_what_was_there_when_it_connected() {
+    fn it_is_up_to_date_after_reading_what_was_there_at_connecting() {
         let mut follower = follower(0, 2);
         assert!(!follower.is_up_to_date());
         assert!(follower.look(false, 0).is_some());
@@ -252,11 +254,11 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_has_lost_its_beginning_or_its_end_is_not_followed() {
+    fn a_log_without_its_beginning_or_end_is_not_followed() {
         let mut follower = Follower::new(10, 0);
-        let behind = Lost::Behind { last: 9, applied: 10 };
+        let behind = FollowError::Behind { last: 9, applied: 10 };
         assert_eq!(follower.connected(Extent { first: 1, last: 9 }, 0), Err(behind));
-        let late = Lost::TooLate { first: 12, applied: 10 };
+        let late = FollowError::TooLate { first: 12, applied: 10 };
         assert_eq!(follower.connected(Extent { first: 12, last: 20 }, 0), Err(late));
         follower.connected(Extent { first: 11, last: 20 }, 0).expect("it has the next one");
         assert!(follower.look(false, 0).is_some());
@@ -264,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ahead_is_bounded_and_the_next_one_always_fits() {
+    fn buffered_messages_are_bounded_and_the_next_one_always_fits() {
         let mut follower = follower(0, 0);
         for sequence in 2..AHEAD as u64 + 100 {
             follower.told(message(sequence), 0);

@@ -1,23 +1,23 @@
-//! Which cluster a node's data are of.
+//! Which cluster a node's data belong to.
 
 use super::roster::Roster;
 use serde::{Deserialize, Serialize};
 
-/// Which log it is, out of all that there ever were.
+/// Identifies a log.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Identity {
-    /// Drawn when the cluster was made.
+    /// Drawn when the cluster was created.
     pub id: Box<str>,
-    /// When the log was made, as it says itself: a log that was restored from a copy is another one.
+    /// When the log was created, as it reports itself: a log restored from a copy is another one.
     pub created: Box<str>,
 }
 
 /// What a node stores beside its live state.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Membership {
-    /// Of which cluster.
+    /// The cluster.
     pub identity: Identity,
-    /// Who takes part.
+    /// The members.
     pub roster: Roster,
 }
 
@@ -27,7 +27,7 @@ impl Membership {
         postcard::to_stdvec(self).expect("all lengths are known")
     }
 
-    /// What bytes say.
+    /// Parses bytes.
     ///
     /// # Errors
     /// When they are of another version of the program.

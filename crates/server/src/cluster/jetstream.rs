@@ -1,12 +1,11 @@
-//! The log on NATS JetStream: one stream of the cluster.
+//! The log on NATS JetStream: one stream per cluster.
 //!
-//! Of NATS' client only the connection is used: addresses, TLS, accounts, and that it connects again.
-//! Publications go out with a subject for the answer that has the attempt's number; what the stream
-//! keeps it tells to a subject of its own, and what was missed there is asked for, many messages at
-//! once.
+//! Of the NATS client library only the connection is used: addresses, TLS, accounts, reconnecting.
+//! A publication has a reply subject with the attempt's number; the stream republishes what it
+//! stores to a subject of its own, and missed messages are fetched, many at once.
 //!
-//! All of it runs on the thread that calls [`Log::next`], and only meanwhile. So whoever does not call
-//! it takes nothing, and the NATS server waits.
+//! Everything runs on the thread that calls [`Log::next`], and only during that call. If it is not
+//! called, nothing is received, and the NATS server waits.
 
 mod api;
 mod connection;
@@ -53,31 +52,31 @@ pub struct Nats {
 pub struct JetStream {
     nats: Nats,
     identity: Identity,
-    /// What the stream tells of what it keeps.
+    /// Messages that the stream republishes.
     told: Subscriber,
     /// Answers, to subjects that begin with `inbox`.
     answers: Subscriber,
     inbox: String,
-    /// What is to be sent when there is a connection.
+    /// Requests to send once connected.
     requests: VecDeque<Request>,
-    /// What has come and is not passed on.
+    /// Events not passed on yet.
     ready: VecDeque<Event>,
-    /// How far the connection is.
+    /// The stage of the connection.
     stage: Stage,
-    /// The question for messages that is not answered yet.
+    /// The unanswered request for messages.
     fetch: Option<Fetch>,
-    /// Numbers questions, so that a late answer is not taken for another one.
+    /// Numbers the requests, to recognize late answers.
     questions: u64,
     wake: Arc<Notify>,
 }
 
-/// How far a connection is.
+/// The stage of a connection.
 enum Stage {
-    /// There is none.
+    /// Disconnected.
     Broken,
-    /// The stream is asked how it is; again at this time.
+    /// Connected, and the stream was asked for its state; it is asked again at this time.
     Asking(Instant),
-    /// It is passed on that there is one.
+    /// Reported as connected.
     Connected,
 }
 
@@ -86,7 +85,7 @@ enum Stage {
 pub struct Waker(Arc<Notify>);
 
 impl Waker {
-    /// Wakes it, now or when it waits next.
+    /// Wakes it, now or when it next waits.
     pub fn wake(&self) {
         self.0.notify_one();
     }
@@ -113,7 +112,7 @@ impl Nats {
         Api { client: &self.client, name: &self.cluster }
     }
 
-    /// The stream, as it is now.
+    /// The current state of the stream.
     ///
     /// # Errors
     /// When there is none, or no answer.
@@ -121,8 +120,8 @@ impl Nats {
         self.runtime.block_on(self.api().info())
     }
 
-    /// Makes the stream, for a cluster with this id and a key that is told from others by `key`. It is
-    /// on three servers, or on one if there are no more and the config allows it.
+    /// Creates the stream, for a cluster with this id; `key` identifies its key. It is on three
+    /// servers, or on one if there are no more and the config allows it.
     ///
     /// # Errors
     /// When it is there, or JetStream refuses.
@@ -139,7 +138,7 @@ impl Nats {
         })
     }
 
-    /// Keeps the first message of the stream.
+    /// Stores the first message of the stream.
     ///
     /// # Errors
     /// When it has one, or JetStream refuses.
@@ -147,7 +146,7 @@ impl Nats {
         self.runtime.block_on(self.api().publish_first(bytes))
     }
 
-    /// Removes the stream that was just made: something after it has failed.
+    /// Removes the stream that was just created: a later step has failed.
     ///
     /// # Errors
     /// When JetStream refuses.
@@ -163,8 +162,8 @@ impl Nats {
         self.runtime.block_on(self.api().get(sequence))
     }
 
-    /// Whether the servers acknowledge only what is on their disks, as far as they show it; and those
-    /// that do not show it.
+    /// Checks that the servers acknowledge only what is on their disks; returns those that do not
+    /// reveal it.
     ///
     /// # Errors
     /// When one shows that it does not.
@@ -201,7 +200,7 @@ impl Nats {
     }
 }
 
-/// The servers as a person may read them, without user and password.
+/// The servers' URLs without user and password.
 fn without_passwords(servers: &[String]) -> String {
     let bare = |server: &String| match server.rsplit_once('@') {
         Some((_, address)) => address.to_owned(),
@@ -210,14 +209,14 @@ fn without_passwords(servers: &[String]) -> String {
     servers.iter().map(bare).collect::<Vec<_>>().join(", ")
 }
 
-/// What has come.
-enum Came {
+/// Something that has arrived.
+enum Arrival {
     Change(Change),
     Answer(async_nats::Message),
     Told(async_nats::Message),
 }
 
-/// What the stream says of a publication.
+/// The stream's answer to a publication.
 #[derive(Deserialize)]
 struct Acknowledgement {
     seq: Option<u64>,
@@ -230,7 +229,7 @@ impl JetStream {
         Waker(self.wake.clone())
     }
 
-    /// Sends what is to be sent, if there is a connection. Else it is lost, as it may be.
+    /// Sends the waiting requests if connected. Otherwise they are lost, as they may be.
     async fn send_all(&mut self) {
         let there = self.nats.client.connection_state() == State::Connected;
         for request in std::mem::take(&mut self.requests) {
@@ -271,12 +270,12 @@ impl JetStream {
             }
         };
         if let Err(error) = sent {
-            // As if it were lost on the way: it is sent again.
+            // Counts as lost on the way: it will be resent.
             tracing::warn!(%error, "Cannot send to NATS");
         }
     }
 
-    /// Asks the stream how it is: when a connection is new, and when it has given less than asked for.
+    /// Asks the stream for its state: for a new connection, and after an incomplete answer.
     async fn ask_how_it_is(&mut self) {
         if let Stage::Asking(due) = &mut self.stage {
             *due = Instant::now() + Duration::from_millis(NATS_ASK_AGAIN_MILLIS);
@@ -289,21 +288,21 @@ impl JetStream {
         }
     }
 
-    /// Waits for something to come, and takes what else there is. What the stream tells waits until it
-    /// is passed on that there is a connection.
-    async fn come(&mut self, patience: Duration) -> Vec<Came> {
+    /// Waits for something to arrive, and takes what else is there. Republished messages wait until
+    /// the connection has been reported.
+    async fn come(&mut self, patience: Duration) -> Vec<Arrival> {
         let connected = matches!(self.stage, Stage::Connected);
         let mut all = Vec::new();
         let come = poll_fn(|context| {
             while all.len() < NATS_READY {
                 if let Poll::Ready(Some(change)) = self.nats.changes.poll_recv(context) {
-                    all.push(Came::Change(change));
+                    all.push(Arrival::Change(change));
                 } else if let Poll::Ready(Some(answer)) = poll_next(&mut self.answers, context) {
-                    all.push(Came::Answer(answer));
+                    all.push(Arrival::Answer(answer));
                 } else if connected
                     && let Poll::Ready(Some(told)) = poll_next(&mut self.told, context)
                 {
-                    all.push(Came::Told(told));
+                    all.push(Arrival::Told(told));
                 } else {
                     break;
                 }
@@ -318,20 +317,20 @@ impl JetStream {
         all
     }
 
-    async fn take(&mut self, came: Came) {
+    async fn take(&mut self, came: Arrival) {
         match came {
-            Came::Change(Change::Connected) => {
+            Arrival::Change(Change::Connected) => {
                 self.stage = Stage::Asking(Instant::now());
                 self.ask_how_it_is().await;
             }
-            Came::Change(Change::Disconnected) => {
+            Arrival::Change(Change::Disconnected) => {
                 (self.stage, self.fetch) = (Stage::Broken, None);
                 self.ready.push_back(Event::Disconnected);
             }
-            Came::Told(message) => {
+            Arrival::Told(message) => {
                 self.ready.extend(stream::kept(&message).map(Event::Told));
             }
-            Came::Answer(message) => {
+            Arrival::Answer(message) => {
                 let subject = message.subject.to_string();
                 let rest = subject[self.inbox.len()..].trim_start_matches('.');
                 match rest.split_once('.') {
@@ -344,7 +343,7 @@ impl JetStream {
         }
     }
 
-    /// The stream has answered to a publication.
+    /// The stream has answered a publication.
     fn acknowledged(&mut self, ticket: &str, message: &async_nats::Message) {
         let Ok(ticket) = ticket.parse() else { return };
         let answer: Option<Acknowledgement> = serde_json::from_slice(&message.payload).ok();
@@ -355,7 +354,7 @@ impl JetStream {
         });
     }
 
-    /// The stream has returned a message, or says that this was all.
+    /// The stream has returned a message, or the end of the answer.
     async fn fetched(&mut self, number: &str, message: &async_nats::Message) {
         let Some(fetch) = self.fetch.as_mut().filter(|it| number.parse() == Ok(it.number)) else {
             return;
@@ -368,14 +367,14 @@ impl JetStream {
                 self.ready.push_back(fetch.answer(None));
             }
             Some(_) => {
-                // It has less than was asked for: how much it has at all, the stream says.
+                // It has less than requested: its state will show how much.
                 fetch.ended = true;
                 self.ask_how_it_is().await;
             }
         }
     }
 
-    /// The stream says how it is.
+    /// The stream has reported its state.
     fn is(&mut self, message: &async_nats::Message) {
         let Ok(info) = serde_json::from_slice::<StreamInfo>(&message.payload) else { return };
         if info.identity().ok().as_ref() != Some(&self.identity) {
@@ -406,7 +405,7 @@ impl Log for JetStream {
     }
 
     fn next(&mut self, patience: Duration) -> Option<Event> {
-        // The runtime is driven by this alone, so it must not be left without having waited.
+        // Only this drives the runtime, so it must wait at least once.
         if self.ready.is_empty() || !self.requests.is_empty() {
             let patience = if self.ready.is_empty() { patience } else { Duration::ZERO };
             let runtime = self.nats.runtime.clone();

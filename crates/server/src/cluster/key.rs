@@ -21,10 +21,10 @@ pub enum KeyError {
         /// The system's error.
         source: io::Error,
     },
-    /// The file has something else.
+    /// The file contains something else.
     #[error("{0} has no cluster key, which is {digits} hexadecimal digits", digits = 2 * KEY_BYTES)]
     NoKey(PathBuf),
-    /// The file cannot be written, or is there.
+    /// The file cannot be written, or exists already.
     #[error("cannot write a new key to {path}: {source}")]
     NotWritten {
         /// The file.
@@ -32,7 +32,7 @@ pub enum KeyError {
         /// The system's error.
         source: io::Error,
     },
-    /// The system gives no random numbers.
+    /// The system provides no random numbers.
     #[error("the system provides no randomness: {0}")]
     Randomness(#[from] getrandom::Error),
 }
@@ -56,7 +56,7 @@ pub fn read(path: &Path) -> Result<[u8; KEY_BYTES], KeyError> {
     if good { Ok(key) } else { Err(KeyError::NoKey(path.to_owned())) }
 }
 
-/// Writes a new key to a new file that nobody else can read.
+/// Writes a new key to a new file that only its owner can read.
 ///
 /// # Errors
 /// When the file is there, or cannot be written.
@@ -85,7 +85,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn a_new_key_is_its_owners_and_nothing_is_overwritten() {
+    fn a_new_key_is_readable_only_by_its_owner_and_overwrites_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         create(&path).expect("it is new");
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_key() {
+    fn files_with_other_contents_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         assert!(matches!(read(&path), Err(KeyError::Unreadable { .. })));

@@ -1,74 +1,74 @@
-//! The seam to a log that orders what several nodes publish.
+//! The interface to a log that orders what several nodes publish.
 //!
-//! A node says what it wants of the log by [`Request`]s, and the log tells it by [`Event`]s. Neither
-//! side waits for the other, and every answer may be late, come twice, or never: `publisher` and
-//! `follower` make something reliable of that. What a log promises is only this:
+//! A node sends [`Request`]s to the log, which sends it [`Event`]s. Neither waits for the other,
+//! and every answer may come late, twice, or never: `publisher` and `follower` make that reliable.
+//! A log guarantees only this:
 //!
-//! 1. It gives each message that it keeps a sequence, without gaps, and the same one for everybody.
-//! 2. What it has told, returned or acknowledged once stays as it is, at that sequence.
-//! 3. It forgets messages only from the beginning, when a node has asked for it.
+//! 1. It gives each message that it stores a sequence, without gaps, and the same one for
+//! everybody. 2. What it has once delivered, returned or acknowledged stays as it is, at that
+//! sequence. 3. It removes messages only from the beginning, at the request of a node.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a node wants of the log.
+/// A node's request to the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Keep this, at the end.
+    /// Store this at the end.
     Publish {
-        /// By which the answer names it. Each attempt has another one, and they rise.
+        /// Names the attempt in the answer; rises with each attempt.
         ticket: u64,
-        /// What to keep.
+        /// What to store.
         bytes: Arc<[u8]>,
     },
-    /// Return what there is from this sequence on, as far as one answer goes.
+    /// Return the messages from this sequence on, as many as fit into one answer.
     Fetch {
         /// The sequence.
         from: u64,
     },
-    /// Forget what is before this sequence.
+    /// Remove what is before this sequence.
     Purge {
         /// The sequence.
         before: u64,
     },
 }
 
-/// Something that the log keeps.
+/// A stored message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Its place in the order, from 1.
+    /// Its position, from 1.
     pub sequence: u64,
     /// What was published.
     pub bytes: Arc<[u8]>,
 }
 
-/// What the log tells a node.
+/// What the log reports to a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The connection is there, perhaps again; told before anything else that comes over it.
+    /// Connected, or connected again; precedes everything else over this connection.
     Connected(Extent),
-    /// The connection is gone. What was asked for may have been done, and is not answered.
+    /// Disconnected. Open requests may have been carried out, and are not answered.
     Disconnected,
-    /// It is there, but another log than the one that the node has followed.
+    /// Connected, but to another log than the one the node has followed.
     Other,
-    /// Something new is kept. Not all of it is told, nor in order.
+    /// A new message. Not all are delivered, nor in order.
     Told(Message),
-    /// The answer to [`Request::Fetch`]: in order, and without gaps if the log has all of it. Empty:
-    /// there is nothing yet.
+    /// The answer to [`Request::Fetch`]: in order, and without gaps if the log has all of it. Empty
+    /// if there is nothing yet.
     Fetched {
-        /// What there is.
+        /// The messages.
         messages: Vec<Message>,
-        /// The log as it was then.
+        /// What the log had at that time.
         extent: Extent,
     },
-    /// It is kept.
+    /// A publication was stored.
     Acknowledged {
         /// The attempt.
         ticket: u64,
-        /// Its place.
+        /// Its sequence.
         sequence: u64,
     },
-    /// The log could not keep it, or it is unknown whether it has.
+    /// The log could not store it, or the outcome is unknown.
     Refused {
         /// The attempt.
         ticket: u64,
@@ -78,17 +78,17 @@ pub enum Event {
 /// What a log has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
-    /// The first sequence that it still has; one above the last if it has none.
+    /// The first sequence it still has; one above the last if it has none.
     pub first: u64,
-    /// The last sequence that it has given; 0 for none.
+    /// The last sequence assigned; 0 for none.
     pub last: u64,
 }
 
 /// A log, as one node is connected to it.
 pub trait Log {
-    /// Takes a request. What comes of it, [`Log::next`] tells, if anything does.
+    /// Sends a request. Any outcome is reported by [`Log::next`].
     fn request(&mut self, request: Request);
 
-    /// Waits for the next event, at most so long; also returns when something else wakes the log.
+    /// Waits for the next event, at most this long; also returns if something else wakes it.
     fn next(&mut self, patience: Duration) -> Option<Event>;
 }

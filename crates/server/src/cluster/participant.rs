@@ -4,12 +4,12 @@
 //! It does no I/O and has no clock: events of the log and the time come in, requests to the log and
 //! what the hub is to apply go out. So the same code runs under a simulated log and a real one.
 
-use super::follower::{Follower, Lost};
+use super::follower::{FollowError, Follower};
 use super::identity::Membership;
 use super::log::{Event, Message, Request};
 use super::publication::{Publication, VERSION};
-use super::publisher::{Publisher, Saying};
-use super::roster::{Roster, Step};
+use super::publisher::{Outgoing, Publisher};
+use super::roster::{Roster, RosterEvent};
 use super::seal::Seal;
 use crate::effects::SentEntry;
 use crate::hub::Input;
@@ -17,16 +17,16 @@ use crate::hub::input::{Ordered, OrderedStep};
 use crate::limits::{
     HEARTBEAT_MILLIS, JOIN_MILLIS, LIVE_EVERY, LOG_KEPT, LOG_UNAVAILABLE_MILLIS, LOOK_MILLIS,
 };
-use crate::metrics::{ClusterFigures, ClusterTally};
+use crate::metrics::{ClusterCounts, ClusterGauges};
 use std::collections::VecDeque;
 use thiserror::Error;
 
 /// Why a node can take part no longer.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum Excluded {
+pub enum Exclusion {
     /// The log does not fit to what the node has.
     #[error("{0}; fetch a snapshot")]
-    Lost(#[from] Lost),
+    Log(#[from] FollowError),
     /// The log is another one.
     #[error(
         "the log is another one than before: somebody has made it anew, or from a copy; \
@@ -46,7 +46,7 @@ pub struct Participant {
     seal: Seal,
     membership: Membership,
     follower: Follower,
-    standing: Standing,
+    phase: Phase,
     /// Counts attempts to publish.
     tickets: u64,
     /// Counts attempts to join, from a random number on.
@@ -74,11 +74,11 @@ pub struct Participant {
     /// What was not said, and the hub does not know yet.
     taken: Vec<SentEntry>,
     /// What it has counted; whoever reads it resets it.
-    pub tally: ClusterTally,
+    pub tally: ClusterCounts,
 }
 
 /// How far a node takes part.
-enum Standing {
+enum Phase {
     /// It took part, and its hub does not know yet that all its sessions have ended.
     Ended,
     /// It reads what it does not have yet.
@@ -86,10 +86,10 @@ enum Standing {
     /// It has asked to take part.
     Joining { since: u64 },
     /// It takes part.
-    In(Part),
+    Member(MemberState),
 }
 
-struct Part {
+struct MemberState {
     node: u16,
     publisher: Publisher,
     /// How many heartbeats it has sent.
@@ -116,7 +116,7 @@ impl Participant {
             seal,
             membership,
             follower: Follower::new(applied, 0),
-            standing: Standing::Reading,
+            phase: Phase::Reading,
             tickets: 0,
             nonce,
             kept: applied,
@@ -130,7 +130,7 @@ impl Participant {
             silent: false,
             told: false,
             taken: Vec::new(),
-            tally: ClusterTally::default(),
+            tally: ClusterCounts::default(),
         }
     }
 
@@ -156,54 +156,54 @@ impl Participant {
 
     /// Its number, while it takes part.
     pub fn node(&self) -> Option<u16> {
-        match &self.standing {
-            Standing::In(part) => Some(part.node),
+        match &self.phase {
+            Phase::Member(part) => Some(part.node),
             _ => None,
         }
     }
 
     /// How it stands to the log.
-    pub fn figures(&self) -> ClusterFigures {
-        let window = match &self.standing {
-            Standing::In(part) => part.publisher.under_way(),
+    pub fn figures(&self) -> ClusterGauges {
+        let window = match &self.phase {
+            Phase::Member(part) => part.publisher.under_way(),
             _ => 0,
         };
         let nodes = self.membership.roster.all_live().count();
         let available = self.stalled < LOG_UNAVAILABLE_MILLIS && self.node().is_some();
-        ClusterFigures { lag: self.lag(), window, nodes, available }
+        ClusterGauges { lag: self.lag(), window, nodes, available }
     }
 
     /// Whether it has said something that has not come back.
     pub fn is_waiting(&self) -> bool {
-        match &self.standing {
-            Standing::In(part) => part.publisher.is_waiting(),
-            Standing::Joining { .. } => true,
-            Standing::Reading | Standing::Ended => false,
+        match &self.phase {
+            Phase::Member(part) => part.publisher.is_waiting(),
+            Phase::Joining { .. } => true,
+            Phase::Reading | Phase::Ended => false,
         }
     }
 
     /// The hub has an entry for the log.
     pub fn say(&mut self, entry: SentEntry) {
-        match &mut self.standing {
-            Standing::Ended => {} // Its session has ended.
+        match &mut self.phase {
+            Phase::Ended => {} // Its session has ended.
             _ if self.silent && entry.is_awaited() => self.taken.push(entry),
-            Standing::In(part) => part.publisher.say(Saying::Entry(entry)),
-            Standing::Reading | Standing::Joining { .. } => self.early.push_back(entry),
+            Phase::Member(part) => part.publisher.say(Outgoing::Entry(entry)),
+            Phase::Reading | Phase::Joining { .. } => self.early.push_back(entry),
         }
     }
 
     /// The hub has ended all sessions, as it was to when the node took part no longer. What it says
     /// from here on is of others.
     pub fn all_ended(&mut self) {
-        if matches!(self.standing, Standing::Ended) {
-            self.standing = Standing::Reading;
+        if matches!(self.phase, Phase::Ended) {
+            self.phase = Phase::Reading;
         }
     }
 
     /// The node stops, and says nothing after what it has said.
     pub fn leave(&mut self) {
-        if let Standing::In(part) = &mut self.standing {
-            part.publisher.say(Saying::Leave);
+        if let Phase::Member(part) = &mut self.phase {
+            part.publisher.say(Outgoing::Leave);
         }
     }
 
@@ -216,25 +216,25 @@ impl Participant {
     ///
     /// # Errors
     /// When the node can take part no longer.
-    pub fn heed(&mut self, event: Event, now: u64) -> Result<Vec<Ordered>, Excluded> {
+    pub fn heed(&mut self, event: Event, now: u64) -> Result<Vec<Ordered>, Exclusion> {
         match event {
             Event::Connected(extent) => {
                 self.follower.connected(extent, now)?;
-                if let Standing::In(part) = &mut self.standing {
+                if let Phase::Member(part) = &mut self.phase {
                     part.publisher.go_back();
                 }
             }
             Event::Disconnected => self.follower.disconnected(),
-            Event::Other => return Err(Excluded::OtherLog),
+            Event::Other => return Err(Exclusion::OtherLog),
             Event::Told(message) => self.follower.told(message, now),
             Event::Fetched { messages, extent } => self.follower.fetched(messages, extent, now)?,
             Event::Acknowledged { ticket, sequence } => {
-                if let Standing::In(part) = &mut self.standing {
+                if let Phase::Member(part) = &mut self.phase {
                     part.publisher.acknowledged(ticket, sequence, now);
                 }
             }
             Event::Refused { ticket } => {
-                if let Standing::In(part) = &mut self.standing {
+                if let Phase::Member(part) = &mut self.phase {
                     part.publisher.refused(ticket, now);
                 }
             }
@@ -247,7 +247,7 @@ impl Participant {
     }
 
     /// Reads what the log has next. Nothing of it may count, but the sequence does.
-    fn read(&mut self, message: &Message, now: u64) -> Result<Option<Ordered>, Excluded> {
+    fn read(&mut self, message: &Message, now: u64) -> Result<Option<Ordered>, Exclusion> {
         let sequence = message.sequence;
         self.tally.read_bytes += message.bytes.len() as u64;
         let opened = self.seal.open(&message.bytes);
@@ -257,32 +257,32 @@ impl Participant {
         };
         let before = self.node();
         let mut ordered = Vec::new();
-        let moved = steps.iter().any(|step| !matches!(step, Step::Entry(_)));
+        let moved = steps.iter().any(|step| !matches!(step, RosterEvent::Entry(_)));
         for step in steps {
             match step {
                 // All nodes have the same version, so none of them can read it.
-                Step::Entry(bytes) => {
+                RosterEvent::Entry(bytes) => {
                     self.tally.entries += 1;
                     ordered.extend(SentEntry::new(bytes.into()).ok().map(OrderedStep::Entry));
                 }
-                Step::Ended(node) => {
+                RosterEvent::Ended(node) => {
                     ordered.push(OrderedStep::NodeEnded(node));
                     if self.node() == Some(node) {
-                        self.standing = Standing::Ended;
+                        self.phase = Phase::Ended;
                         self.taken.clear();
                     }
                 }
-                Step::Joined { node, nonce }
+                RosterEvent::Joined { node, nonce }
                     if self.membership.roster.name(node) == Some(&self.name) =>
                 {
                     if before == Some(node) {
-                        return Err(Excluded::Replaced(self.name.clone()));
+                        return Err(Exclusion::Replaced(self.name.clone()));
                     }
                     if self.joined(sequence, node, nonce, now) {
                         ordered.push(OrderedStep::Joined(node));
                     }
                 }
-                Step::Joined { .. } => {}
+                RosterEvent::Joined { .. } => {}
             }
         }
         if moved {
@@ -290,7 +290,7 @@ impl Participant {
                 self.membership.roster.advertised().map(Box::from).collect(),
             ));
         }
-        if let Standing::In(part) = &mut self.standing {
+        if let Phase::Member(part) = &mut self.phase {
             let live = self.membership.roster.live(part.node).expect("it takes part");
             if part.publisher.read(live.counter, sequence, now) {
                 self.answers();
@@ -310,17 +310,17 @@ impl Participant {
     /// A node of this name takes part. Returns whether it is this one: it may have been here before, or
     /// it is an old message of one that was.
     fn joined(&mut self, sequence: u64, node: u16, nonce: u64, now: u64) -> bool {
-        if !matches!(self.standing, Standing::Joining { .. }) {
+        if !matches!(self.phase, Phase::Joining { .. }) {
             return false;
         }
         if nonce != self.nonce {
-            self.standing = Standing::Reading;
+            self.phase = Phase::Reading;
             return false;
         }
         let mut publisher = Publisher::new(node, sequence, now);
-        self.early.drain(..).for_each(|entry| publisher.say(Saying::Entry(entry)));
+        self.early.drain(..).for_each(|entry| publisher.say(Outgoing::Entry(entry)));
         let (beaten, next_beat, late_beat) = (0, now, now);
-        self.standing = Standing::In(Part { node, publisher, beaten, next_beat, late_beat });
+        self.phase = Phase::Member(MemberState { node, publisher, beaten, next_beat, late_beat });
         self.answers();
         true
     }
@@ -328,7 +328,7 @@ impl Participant {
     /// The log has taken something of this node.
     fn answers(&mut self) {
         (self.stalled, self.silent) = (0, false);
-        if let Standing::In(part) = &mut self.standing {
+        if let Phase::Member(part) = &mut self.phase {
             part.publisher.say_first(self.taken.drain(..));
         }
     }
@@ -337,16 +337,16 @@ impl Participant {
     /// somebody waits, and those are told.
     fn look_at_silence(&mut self, now: u64) {
         let passed = now.saturating_sub(std::mem::replace(&mut self.looked, now)).min(LOOK_MILLIS);
-        let wants = match &self.standing {
-            Standing::In(part) => part.publisher.is_waiting(),
-            Standing::Reading | Standing::Joining { .. } | Standing::Ended => true,
+        let wants = match &self.phase {
+            Phase::Member(part) => part.publisher.is_waiting(),
+            Phase::Reading | Phase::Joining { .. } | Phase::Ended => true,
         };
         self.stalled = if wants { self.stalled + passed } else { 0 };
         if self.stalled >= LOG_UNAVAILABLE_MILLIS && !self.silent {
             self.silent = true;
-            self.taken = match &mut self.standing {
-                Standing::In(part) => part.publisher.take_awaited(),
-                Standing::Reading | Standing::Joining { .. } | Standing::Ended => {
+            self.taken = match &mut self.phase {
+                Phase::Member(part) => part.publisher.take_awaited(),
+                Phase::Reading | Phase::Joining { .. } | Phase::Ended => {
                     let (taken, early) = self.early.drain(..).partition(SentEntry::is_awaited);
                     self.early = early;
                     taken.into()
@@ -372,13 +372,13 @@ impl Participant {
         self.look_at_silence(now);
         let mut requests = Vec::new();
         let (caught_up, after) = (self.follower.is_up_to_date(), self.follower.applied());
-        match &mut self.standing {
-            Standing::Reading if caught_up => requests.push(self.join(after, now)),
-            Standing::Joining { since } if caught_up && now >= *since + JOIN_MILLIS => {
+        match &mut self.phase {
+            Phase::Reading if caught_up => requests.push(self.join(after, now)),
+            Phase::Joining { since } if caught_up && now >= *since + JOIN_MILLIS => {
                 requests.push(self.join(after, now));
             }
-            Standing::Reading | Standing::Joining { .. } | Standing::Ended => {}
-            Standing::In(part) => {
+            Phase::Reading | Phase::Joining { .. } | Phase::Ended => {}
+            Phase::Member(part) => {
                 let first = self
                     .membership
                     .roster
@@ -404,7 +404,7 @@ impl Participant {
     }
 
     fn join(&mut self, after: u64, now: u64) -> Request {
-        self.standing = Standing::Joining { since: now };
+        self.phase = Phase::Joining { since: now };
         self.tickets += 1;
         let (name, nonce, advertise) = (&*self.name, self.nonce, &*self.advertise);
         let join = Publication::Join { name, version: VERSION, after, nonce, advertise };
@@ -413,10 +413,10 @@ impl Participant {
     }
 }
 
-impl Part {
+impl MemberState {
     /// Sends a heartbeat if one is due and the last has come back; and with it, who is gone. Returns
     /// whether it has.
-    fn beat(&mut self, roster: &Roster, kept: u64, now: u64, tally: &mut ClusterTally) -> bool {
+    fn beat(&mut self, roster: &Roster, kept: u64, now: u64, tally: &mut ClusterCounts) -> bool {
         let live = roster.live(self.node).expect("it takes part");
         if live.beats < self.beaten && now >= self.late_beat {
             tally.heartbeats_missed += 1;
@@ -428,9 +428,9 @@ impl Part {
         (self.beaten, self.next_beat) = (self.beaten + 1, now + HEARTBEAT_MILLIS);
         self.late_beat = self.next_beat;
         for (node, incarnation) in roster.gone(self.node) {
-            self.publisher.say(Saying::Gone { node, incarnation });
+            self.publisher.say(Outgoing::Gone { node, incarnation });
         }
-        self.publisher.say(Saying::Heartbeat { kept });
+        self.publisher.say(Outgoing::Heartbeat { kept });
         true
     }
 }
@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ended_sessions_have_said_is_not_said_when_the_node_takes_part_again() {
+    fn entries_of_ended_sessions_are_not_published_after_rejoining() {
         let node = Participant::new("a", seal(1), Membership::default(), 0, 5);
         let mut log = Log { node, other: seal(2), last: 0, entries: Vec::new() };
         log.node.heed(Event::Connected(Extent { first: 1, last: 0 }), 0).expect("it fits");
@@ -534,7 +534,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_whose_name_another_one_takes_stops_and_says_why() {
+    fn a_node_whose_name_is_taken_over_stops_and_says_why() {
         let node = Participant::new("a", seal(1), Membership::default(), 0, 5);
         let mut log = Log { node, other: seal(2), last: 0, entries: Vec::new() };
         log.node.heed(Event::Connected(Extent { first: 1, last: 0 }), 0).expect("it fits");
@@ -544,6 +544,6 @@ mod tests {
         let join = join("a", log.last, 7).write();
         let message = Message { sequence: log.last + 1, bytes: log.other.seal(&join).into() };
         let excluded = log.node.heed(Event::Told(message), 0).expect_err("there are two of it");
-        assert_eq!(excluded, Excluded::Replaced("a".into()));
+        assert_eq!(excluded, Exclusion::Replaced("a".into()));
     }
 }

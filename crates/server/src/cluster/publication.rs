@@ -1,61 +1,62 @@
-//! What nodes publish: one message of the log each.
+//! What nodes publish, each in one message of the log.
 
 use serde::{Deserialize, Serialize};
 
-/// The version of what entries mean and how they are written. A node applies only its own: raise it
-/// with every change of what comes of an entry.
+/// The version of the entries' format and meaning. A node applies only its own version: raise it
+/// with every change of an entry's effect.
 pub const VERSION: u32 = 1;
 
-/// What one message of the log says.
+/// The contents of one message of the log.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 pub enum Publication<'a> {
-    /// A node wants to take part from here on.
+    /// A node joins.
     Join {
         /// Its name.
         name: &'a str,
-        /// The version that it applies.
+        /// The version it applies.
         version: u32,
-        /// What it has applied up to now. If something has changed about a node of this name since,
-        /// this is an old copy of the message, or another one was faster: it does not count.
+        /// The sequence up to which it has applied everything. If a node of this name has joined or
+        /// left since, this is an old copy of the message, or another node was faster: it does not
+        /// count.
         after: u64,
-        /// By which the node knows its own.
+        /// By which the node recognizes its own message.
         nonce: u64,
-        /// Where clients may go, as [`proto::node::Node`] writes it; empty: nowhere else.
+        /// The address for clients, as [`proto::node::Node`] writes it; empty if there is none.
         advertise: &'a str,
     },
-    /// Something that a node has to say, once it takes part.
+    /// A batch of items from a member.
     Batch {
-        /// The number that its name got.
+        /// The number given to its name.
         node: u16,
         /// The sequence of its [`Publication::Join`].
         incarnation: u64,
         /// How many batches it has sent before in this incarnation. It counts only if all of those
-        /// have come.
+        /// have arrived.
         counter: u64,
-        /// What it says, in order.
+        /// The items, in order.
         #[serde(borrow)]
         items: Vec<Item<'a>>,
     },
 }
 
-/// One thing that a node says.
+/// One thing that a node publishes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub enum Item<'a> {
     /// An entry, as bytes.
     Entry(&'a [u8]),
-    /// It is there.
+    /// The node is alive.
     Heartbeat {
-        /// What it needs no longer of the log: all up to this sequence.
+        /// It needs nothing up to this sequence any more.
         kept: u64,
     },
-    /// Another node has said nothing for too long.
+    /// Another node has sent nothing for too long.
     Gone {
         /// Which one.
         node: u16,
         /// In which incarnation.
         incarnation: u64,
     },
-    /// The node stops, and everything that it had to say is said.
+    /// The node stops, and has published everything.
     Leave,
 }
 
@@ -65,7 +66,7 @@ impl Publication<'_> {
         postcard::to_stdvec(self).expect("all lengths are known")
     }
 
-    /// What bytes say; none if they are not of this form.
+    /// Parses bytes; none if they are not of this form.
     pub fn read(bytes: &[u8]) -> Option<Publication<'_>> {
         let (publication, rest) = postcard::take_from_bytes(bytes).ok()?;
         rest.is_empty().then_some(publication)

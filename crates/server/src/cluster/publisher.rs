@@ -1,9 +1,9 @@
-//! How a node gets what it has to say into the log, all of it, once and in order.
+//! Gets everything a node publishes into the log, once and in order.
 //!
-//! What it says goes out in numbered batches, some at a time, without waiting for the one before.
+//! A node publishes numbered batches, several at a time, without waiting for the one before.
 //! Resends of single batches would overtake each other, so it is *go-back-N*: whenever something
-//! may be lost, everything is sent again from the first batch on that the log has not brought back.
-//! Batches that come twice or too early count for nobody; see `roster`.
+//! may be lost, everything is resent from the first batch on that the log has not delivered.
+//! Batches that arrive twice or too early are ignored by everybody; see `roster`.
 
 use super::log::Request;
 use super::publication::{Item, Publication};
@@ -13,21 +13,21 @@ use crate::limits::{
     PUBLICATION_BYTES, PUBLICATION_WINDOW, PUBLICATIONS_OUT, REFUSED_PUBLICATION_MILLIS,
     RESEND_PUBLICATION_MILLIS,
 };
-use crate::metrics::ClusterTally;
+use crate::metrics::ClusterCounts;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Something to say.
+/// Something to publish.
 #[derive(Clone, Debug)]
-pub enum Saying {
+pub enum Outgoing {
     /// An entry.
     Entry(SentEntry),
     /// A heartbeat; see [`Item::Heartbeat`].
     Heartbeat {
-        /// What is needed no longer.
+        /// The sequence up to which nothing is needed any more.
         kept: u64,
     },
-    /// A node is gone; see [`Item::Gone`].
+    /// Another node is gone; see [`Item::Gone`].
     Gone {
         /// Which one.
         node: u16,
@@ -38,15 +38,15 @@ pub enum Saying {
     Leave,
 }
 
-impl Saying {
+impl Outgoing {
     fn item(&self) -> Item<'_> {
         match self {
-            Saying::Entry(entry) => Item::Entry(entry.bytes()),
-            Saying::Heartbeat { kept } => Item::Heartbeat { kept: *kept },
-            Saying::Gone { node, incarnation } => {
+            Outgoing::Entry(entry) => Item::Entry(entry.bytes()),
+            Outgoing::Heartbeat { kept } => Item::Heartbeat { kept: *kept },
+            Outgoing::Gone { node, incarnation } => {
                 Item::Gone { node: *node, incarnation: *incarnation }
             }
-            Saying::Leave => Item::Leave,
+            Outgoing::Leave => Item::Leave,
         }
     }
 }
@@ -57,17 +57,17 @@ pub struct Publisher {
     incarnation: u64,
     /// The counter of the first batch of `out`.
     first: u64,
-    /// Batches that the log has not brought back, in order.
+    /// Batches that the log has not delivered yet, in order.
     out: VecDeque<Batch>,
     /// How many of `out` have been sent since it last went back.
     sent: usize,
-    /// What is in no batch yet.
-    waiting: VecDeque<Saying>,
-    /// When something last went on, or everything was sent again.
+    /// What is not in a batch yet.
+    waiting: VecDeque<Outgoing>,
+    /// When progress was last made, or everything was resent.
     progress: u64,
-    /// When the log last took or brought back something of what is out.
+    /// When the log last acknowledged or delivered something that is out.
     moved: u64,
-    /// When it may send again.
+    /// The earliest time to send again.
     not_before: u64,
 }
 
@@ -75,12 +75,12 @@ struct Batch {
     bytes: Arc<[u8]>,
     /// The last attempt.
     ticket: u64,
-    /// Where the log has it, as far as is known: of several places the last one.
+    /// Its known sequence in the log; the last one if there are several.
     place: Option<u64>,
 }
 
 impl Publisher {
-    /// A node that has just joined has said nothing.
+    /// The publisher of a node that has just joined.
     pub fn new(node: u16, incarnation: u64, now: u64) -> Publisher {
         let (out, waiting) = (VecDeque::new(), VecDeque::new());
         Publisher {
@@ -96,46 +96,46 @@ impl Publisher {
         }
     }
 
-    /// Has something to say.
-    pub fn say(&mut self, saying: Saying) {
+    /// Queues something to publish.
+    pub fn say(&mut self, saying: Outgoing) {
         self.waiting.push_back(saying);
     }
 
-    /// Has something to say before all that is in no batch yet.
+    /// Queues entries before everything that is not in a batch yet.
     pub fn say_first(&mut self, entries: impl DoubleEndedIterator<Item = SentEntry>) {
-        entries.rev().for_each(|entry| self.waiting.push_front(Saying::Entry(entry)));
+        entries.rev().for_each(|entry| self.waiting.push_front(Outgoing::Entry(entry)));
     }
 
-    /// Whether something is said and has not come back.
+    /// Whether something has not been delivered yet.
     pub fn is_waiting(&self) -> bool {
         !self.out.is_empty() || !self.waiting.is_empty()
     }
 
-    /// Takes back the entries for which somebody waits and that are in no batch yet. Of the others
-    /// nobody knows whether they will count.
+    /// Takes back the entries that are awaited and in no batch yet. The fate of all others is
+    /// uncertain.
     pub fn take_awaited(&mut self) -> Vec<SentEntry> {
-        let awaited = |saying: &Saying| matches!(saying, Saying::Entry(it) if it.is_awaited());
+        let awaited = |saying: &Outgoing| matches!(saying, Outgoing::Entry(it) if it.is_awaited());
         let (taken, waiting) = self.waiting.drain(..).partition(awaited);
         self.waiting = waiting;
         let entry = |saying| match saying {
-            Saying::Entry(entry) => Some(entry),
+            Outgoing::Entry(entry) => Some(entry),
             _ => None,
         };
         VecDeque::into_iter(taken).filter_map(entry).collect()
     }
 
-    /// How many batches were sent and have not come back.
+    /// How many batches were sent and not delivered yet.
     pub fn under_way(&self) -> usize {
         self.sent
     }
 
-    /// What is to be sent now. `tickets` counts attempts.
+    /// What to send now. `tickets` counts attempts.
     pub fn send(
         &mut self,
         now: u64,
         seal: &mut Seal,
         tickets: &mut u64,
-        tally: &mut ClusterTally,
+        tally: &mut ClusterCounts,
     ) -> Vec<Request> {
         if now < self.not_before {
             return Vec::new();
@@ -160,12 +160,13 @@ impl Publisher {
         requests
     }
 
-    /// Whether there is a batch to send; makes one of what waits.
+    /// Whether there is a batch to send; makes one of what is queued.
     fn has_next(&mut self, now: u64, seal: &mut Seal) -> bool {
         if self.sent < self.out.len() {
             return true;
         }
-        // What is in no batch can be taken back: nothing more is sent to a log that stands still.
+        // What is in no batch can be taken back, so nothing more is sent to a log that does not
+        // move.
         let stands = !self.out.is_empty() && now >= self.moved + RESEND_PUBLICATION_MILLIS;
         if self.waiting.is_empty() || self.out.len() == PUBLICATIONS_OUT || stands {
             return false;
@@ -175,15 +176,15 @@ impl Publisher {
         }
         let (mut bytes, mut count) = (0, 0);
         for saying in &self.waiting {
-            bytes += if let Saying::Entry(entry) = saying { entry.bytes().len() } else { 0 };
-            // One that is larger by itself goes alone.
+            bytes += if let Outgoing::Entry(entry) = saying { entry.bytes().len() } else { 0 };
+            // An oversized item goes alone.
             if count > 0 && bytes > PUBLICATION_BYTES {
                 break;
             }
             count += 1;
         }
-        let said: Vec<Saying> = self.waiting.drain(..count).collect();
-        let items = said.iter().map(Saying::item).collect();
+        let said: Vec<Outgoing> = self.waiting.drain(..count).collect();
+        let items = said.iter().map(Outgoing::item).collect();
         let (node, incarnation) = (self.node, self.incarnation);
         let counter = self.first + self.out.len() as u64;
         let batch = Publication::Batch { node, incarnation, counter, items };
@@ -192,7 +193,7 @@ impl Publisher {
         true
     }
 
-    /// The log has kept an attempt.
+    /// The log has stored an attempt.
     pub fn acknowledged(&mut self, ticket: u64, sequence: u64, now: u64) {
         if let Some(batch) = self.out.iter_mut().find(|batch| batch.ticket == ticket) {
             batch.place = batch.place.max(Some(sequence));
@@ -200,22 +201,22 @@ impl Publisher {
         }
     }
 
-    /// An attempt has failed, or nobody knows.
+    /// An attempt has failed, or its outcome is unknown.
     pub fn refused(&mut self, ticket: u64, now: u64) {
-        // Of earlier attempts it has gone back already.
+        // For earlier attempts it has gone back already.
         if self.out.iter().take(self.sent).any(|batch| batch.ticket == ticket) {
             self.go_back();
             self.not_before = now + REFUSED_PUBLICATION_MILLIS;
         }
     }
 
-    /// Everything is to be sent again from the first batch on.
+    /// Resends everything from the first batch on.
     pub fn go_back(&mut self) {
         self.sent = 0;
     }
 
-    /// The log has brought back this many batches of the incarnation that count, and was read up to
-    /// this sequence. Returns whether some had not come back before.
+    /// The log has delivered this many counted batches of the incarnation, and was read up to this
+    /// sequence. Returns whether some are new.
     pub fn read(&mut self, counter: u64, sequence: u64, now: u64) -> bool {
         let before = self.first;
         while self.first < counter && self.out.pop_front().is_some() {
@@ -223,7 +224,7 @@ impl Publisher {
             self.sent = self.sent.saturating_sub(1);
             (self.progress, self.moved) = (now, now);
         }
-        // It was there, and did not count: one before it was missing.
+        // It was stored, but did not count: one before it was missing.
         let place = self.out.front().filter(|_| self.sent > 0).and_then(|batch| batch.place);
         if place.is_some_and(|place| place <= sequence) {
             self.go_back();
@@ -231,7 +232,7 @@ impl Publisher {
         self.first > before
     }
 
-    /// Looks whether it has waited for too long.
+    /// Goes back if it has waited for too long.
     pub fn look(&mut self, now: u64) {
         let unknown = self.out.iter().take(self.sent).any(|batch| batch.place.is_none());
         if unknown && now >= self.progress + RESEND_PUBLICATION_MILLIS {
@@ -248,7 +249,7 @@ mod tests {
         publisher: Publisher,
         seal: Seal,
         tickets: u64,
-        tally: ClusterTally,
+        tally: ClusterCounts,
     }
 
     fn entry(length: usize, awaited: bool) -> SentEntry {
@@ -257,7 +258,7 @@ mod tests {
 
     fn sender() -> Sender {
         let seal = Seal::new(&[1; 32], b"entries", [2; 16]);
-        let tally = ClusterTally::default();
+        let tally = ClusterCounts::default();
         Sender { publisher: Publisher::new(3, 9, 0), seal, tickets: 0, tally }
     }
 
@@ -278,16 +279,16 @@ mod tests {
             requests.into_iter().map(read).collect()
         }
 
-        /// So many batches of one entry each.
+        /// Queues this many batches of one entry each.
         fn says(&mut self, count: usize) {
             for _ in 0..count {
-                self.publisher.say(Saying::Entry(entry(PUBLICATION_BYTES, false)));
+                self.publisher.say(Outgoing::Entry(entry(PUBLICATION_BYTES, false)));
             }
         }
     }
 
     #[test]
-    fn a_window_is_sent_and_goes_on_with_what_is_acknowledged() {
+    fn only_a_window_of_batches_is_unacknowledged() {
         let mut sender = sender();
         assert_eq!(sender.sends(0), []);
         sender.says(PUBLICATION_WINDOW + 3);
@@ -306,17 +307,17 @@ mod tests {
     }
 
     #[test]
-    fn small_things_share_a_batch_and_large_ones_go_alone() {
+    fn small_entries_share_a_batch_and_large_ones_go_alone() {
         let mut sender = sender();
         for bytes in [10, 20, PUBLICATION_BYTES + 5, 30] {
-            sender.publisher.say(Saying::Entry(entry(bytes, false)));
-            sender.publisher.say(Saying::Heartbeat { kept: 4 });
+            sender.publisher.say(Outgoing::Entry(entry(bytes, false)));
+            sender.publisher.say(Outgoing::Heartbeat { kept: 4 });
         }
         assert_eq!(sender.sends(0), [(1, 0), (2, 1), (3, 2)]);
     }
 
     #[test]
-    fn after_a_refusal_or_silence_all_is_sent_again_in_order() {
+    fn after_a_refusal_or_silence_everything_is_resent_in_order() {
         let mut sender = sender();
         sender.says(3);
         assert_eq!(sender.sends(0), [(1, 0), (2, 1), (3, 2)]);
@@ -332,13 +333,13 @@ mod tests {
         assert_eq!(sender.sends(late - 1), []);
         sender.publisher.look(late);
         assert_eq!(sender.sends(late), [(7, 1), (8, 2)]);
-        let ClusterTally { publications, resent, published_bytes, .. } = sender.tally;
+        let ClusterCounts { publications, resent, published_bytes, .. } = sender.tally;
         assert_eq!((publications, resent), (8, 5));
         assert!(published_bytes > 8 * PUBLICATION_BYTES as u64);
     }
 
     #[test]
-    fn what_the_log_has_is_not_sent_again_unless_it_did_not_count() {
+    fn stored_batches_are_not_resent_unless_they_did_not_count() {
         let mut sender = sender();
         sender.says(2);
         assert_eq!(sender.sends(0), [(1, 0), (2, 1)]);
@@ -353,15 +354,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_log_that_stands_still_was_not_sent_is_taken_back_if_somebody_waits_for_it() {
+    fn awaited_entries_that_were_not_sent_to_a_stalled_log_are_taken_back() {
         let mut sender = sender();
-        sender.publisher.say(Saying::Entry(entry(1, true)));
+        sender.publisher.say(Outgoing::Entry(entry(1, true)));
         assert_eq!(sender.sends(5), [(1, 0)]);
-        sender.publisher.say(Saying::Entry(entry(2, true)));
+        sender.publisher.say(Outgoing::Entry(entry(2, true)));
         assert_eq!(sender.sends(6), [(2, 1)]);
         let late = 5 + RESEND_PUBLICATION_MILLIS;
         for (length, awaited) in [(3, true), (4, false), (5, true)] {
-            sender.publisher.say(Saying::Entry(entry(length, awaited)));
+            sender.publisher.say(Outgoing::Entry(entry(length, awaited)));
         }
         sender.publisher.look(late);
         assert_eq!(sender.sends(late), [(3, 0), (4, 1)], "only what it may have");
@@ -373,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_brings_nothing_back_fills_no_memory_with_batches() {
+    fn batches_are_bounded_while_the_log_delivers_nothing() {
         let mut sender = sender();
         sender.says(PUBLICATIONS_OUT + 5);
         let mut sent = 0;

@@ -1,12 +1,12 @@
-//! Who takes part: the same on every node that has read the log up to the same sequence.
+//! The cluster's members: the same on every node that has read the log up to the same sequence.
 //!
-//! A node takes part in an *incarnation*, from its [`Publication::Join`] on until it leaves, joins
-//! again, or is found gone. Of an incarnation only batches count whose counter is the next one, so
-//! what a node sends twice, or what overtakes, changes nothing.
+//! A node is a member for one *incarnation*, from its [`Publication::Join`] until it leaves, joins
+//! again, or is found gone. Of an incarnation only the batch with the next counter counts, so
+//! repeated or overtaking messages change nothing.
 //!
-//! Nobody's clock says who is gone. Each node sends heartbeats, the next only after the last came
-//! back; whoever has said nothing during [`LEASE_HEARTBEATS`] of another node is gone if that says
-//! so. While the log stands still, so does everybody's lease.
+//! No clock decides who is gone. Each node sends heartbeats, the next only after the last was
+//! delivered; a node that has sent nothing during [`LEASE_HEARTBEATS`] of another node is gone once
+//! that node says so. While the log stands still, all leases do.
 
 use super::publication::{Item, Publication, VERSION};
 use crate::config::cluster::is_node_name;
@@ -15,58 +15,62 @@ use proto::node::Node;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// All nodes that have ever taken part.
+/// All nodes that have ever joined.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Roster {
-    nodes: Vec<Known>,
+    nodes: Vec<NodeRecord>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-struct Known {
+struct NodeRecord {
     name: Box<str>,
-    /// The sequence at which it last came or went.
+    /// The sequence at which it last joined or left.
     changed: u64,
-    live: Option<Live>,
+    live: Option<LiveNode>,
 }
 
-/// A node that takes part.
+/// A member.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Live {
+pub struct LiveNode {
     /// The sequence at which it joined.
     pub incarnation: u64,
     /// How many of its batches have counted.
     pub counter: u64,
-    /// The sequence of the last one.
+    /// The sequence of the last one that counted.
     last: u64,
-    /// How many heartbeats it has had.
+    /// How many heartbeats it has sent.
     pub beats: u64,
-    /// The sequences of the last ones.
+    /// The sequences of the latest ones.
     heartbeats: VecDeque<u64>,
-    /// What it needs no longer: all up to this sequence.
+    /// It needs nothing up to this sequence any more.
     pub kept: u64,
-    /// Where clients may go, as [`proto::node::Node`] writes it; empty: nowhere else.
+    /// The address for clients, as [`proto::node::Node`] writes it; empty if there is none.
     pub advertise: Box<str>,
 }
 
-/// What comes of a publication.
+/// The effect of a publication.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step<'a> {
-    /// An entry, to be applied.
+pub enum RosterEvent<'a> {
+    /// An entry to apply.
     Entry(&'a [u8]),
-    /// A node takes part no longer in its incarnation: its sessions have ended.
+    /// A node is no longer a member in its incarnation: its sessions have ended.
     Ended(u16),
-    /// A node takes part from here on.
+    /// A node is a member from here on.
     Joined {
         /// Its number.
         node: u16,
-        /// The nonce by which it knows its own message.
+        /// The nonce by which it recognizes its own message.
         nonce: u64,
     },
 }
 
 impl Roster {
-    /// Takes in what the log has at this sequence, and says what comes of it.
-    pub fn apply<'a>(&mut self, sequence: u64, publication: &Publication<'a>) -> Vec<Step<'a>> {
+    /// Applies the publication at this sequence, and returns its effects.
+    pub fn apply<'a>(
+        &mut self,
+        sequence: u64,
+        publication: &Publication<'a>,
+    ) -> Vec<RosterEvent<'a>> {
         match publication {
             Publication::Join { name, version, after, nonce, advertise } if *version == VERSION => {
                 self.join(sequence, name, (*after, *nonce), advertise)
@@ -89,7 +93,7 @@ impl Roster {
         name: &str,
         (after, nonce): (u64, u64),
         advertise: &str,
-    ) -> Vec<Step<'a>> {
+    ) -> Vec<RosterEvent<'a>> {
         let known = self.nodes.iter().position(|node| *node.name == *name);
         let at = known.unwrap_or(self.nodes.len());
         let stale = known.is_some_and(|at| self.nodes[at].changed > after);
@@ -98,17 +102,17 @@ impl Roster {
         }
         let (live, incarnation) = (None, sequence);
         if known.is_none() {
-            self.nodes.push(Known { name: name.into(), changed: 0, live });
+            self.nodes.push(NodeRecord { name: name.into(), changed: 0, live });
         }
         let node = u16::try_from(at + 1).expect("there are few");
         let mut steps = Vec::new();
         if self.nodes[at].live.is_some() {
-            steps.push(Step::Ended(node));
+            steps.push(RosterEvent::Ended(node));
         }
-        // What clients could make nothing of is left out.
+        // Addresses that clients could not use are dropped.
         let advertise =
             advertise.parse().map_or(Box::default(), |node: Node| node.to_string().into());
-        let live = Live {
+        let live = LiveNode {
             incarnation,
             counter: 0,
             last: sequence,
@@ -118,13 +122,13 @@ impl Roster {
             advertise,
         };
         (self.nodes[at].changed, self.nodes[at].live) = (sequence, Some(live));
-        steps.push(Step::Joined { node, nonce });
+        steps.push(RosterEvent::Joined { node, nonce });
         steps
     }
 
-    fn item<'a>(&mut self, sequence: u64, author: u16, item: &Item<'a>) -> Option<Step<'a>> {
+    fn item<'a>(&mut self, sequence: u64, author: u16, item: &Item<'a>) -> Option<RosterEvent<'a>> {
         match item {
-            Item::Entry(bytes) => Some(Step::Entry(bytes)),
+            Item::Entry(bytes) => Some(RosterEvent::Entry(bytes)),
             Item::Heartbeat { kept } => {
                 // What follows its own end in one batch does not count.
                 let live = self.node_mut(author)?.live.as_mut()?;
@@ -148,39 +152,39 @@ impl Roster {
         }
     }
 
-    fn end<'a>(&mut self, sequence: u64, number: u16) -> Option<Step<'a>> {
+    fn end<'a>(&mut self, sequence: u64, number: u16) -> Option<RosterEvent<'a>> {
         let node = self.node_mut(number)?;
         node.live.take()?;
         node.changed = sequence;
-        Some(Step::Ended(number))
+        Some(RosterEvent::Ended(number))
     }
 
-    /// The sequence since which `author` has had enough heartbeats to say that `node` is gone.
+    /// The sequence since which `author` has sent enough heartbeats to declare `node` gone.
     fn is_over(&self, author: u16, node: u16) -> Option<u64> {
         let heartbeats = &self.live(author)?.heartbeats;
         let enough = heartbeats.len() == LEASE_HEARTBEATS && author != node;
         heartbeats.front().copied().filter(|_| enough)
     }
 
-    /// The nodes, and their incarnations, that are gone as far as `author` may say so.
+    /// The nodes, with their incarnations, that `author` may declare gone.
     pub fn gone(&self, author: u16) -> Vec<(u16, u64)> {
-        let silent = |(number, live): (u16, &Live)| {
+        let silent = |(number, live): (u16, &LiveNode)| {
             let over = self.is_over(author, number)?;
             (live.last < over).then_some((number, live.incarnation))
         };
         self.all_live().filter_map(silent).collect()
     }
 
-    /// All that take part.
-    pub fn all_live(&self) -> impl Iterator<Item = (u16, &Live)> {
+    /// All members.
+    pub fn all_live(&self) -> impl Iterator<Item = (u16, &LiveNode)> {
         self.nodes.iter().zip(1u16..).filter_map(|(node, number)| {
             let live = node.live.as_ref()?;
             Some((number, live))
         })
     }
 
-    /// A node, if it takes part.
-    pub fn live(&self, number: u16) -> Option<&Live> {
+    /// A node, if it is a member.
+    pub fn live(&self, number: u16) -> Option<&LiveNode> {
         self.nodes.get(usize::from(number).checked_sub(1)?)?.live.as_ref()
     }
 
@@ -189,21 +193,21 @@ impl Roster {
         Some(&self.nodes.get(usize::from(number).checked_sub(1)?)?.name)
     }
 
-    /// Where clients may go: to these nodes, which take part.
+    /// The addresses for clients of all members.
     pub fn advertised(&self) -> impl Iterator<Item = &str> {
         self.all_live().map(|(_, live)| &*live.advertise).filter(|place| !place.is_empty())
     }
 
-    /// What nobody who takes part needs any longer: all up to this sequence.
+    /// The sequence up to which no member needs anything any more.
     pub fn kept(&self) -> u64 {
         self.all_live().map(|(_, live)| live.kept).min().unwrap_or(0)
     }
 
-    fn node_mut(&mut self, number: u16) -> Option<&mut Known> {
+    fn node_mut(&mut self, number: u16) -> Option<&mut NodeRecord> {
         self.nodes.get_mut(usize::from(number).checked_sub(1)?)
     }
 
-    fn live_mut(&mut self, number: u16, incarnation: u64) -> Option<&mut Live> {
+    fn live_mut(&mut self, number: u16, incarnation: u64) -> Option<&mut LiveNode> {
         let live = self.node_mut(number)?.live.as_mut()?;
         (live.incarnation == incarnation).then_some(live)
     }
@@ -226,30 +230,30 @@ mod tests {
     #[test]
     fn a_batch_counts_once_and_only_after_the_one_before_it() {
         let mut roster = Roster::default();
-        assert_eq!(roster.apply(1, &join("a", 0)), [Step::Joined { node: 1, nonce: 5 }]);
+        assert_eq!(roster.apply(1, &join("a", 0)), [RosterEvent::Joined { node: 1, nonce: 5 }]);
         let say = |counter, word: &'static [u8]| batch(1, 1, counter, Item::Entry(word));
         assert_eq!(roster.apply(2, &say(1, b"second")), []);
-        assert_eq!(roster.apply(3, &say(0, b"first")), [Step::Entry(b"first")]);
+        assert_eq!(roster.apply(3, &say(0, b"first")), [RosterEvent::Entry(b"first")]);
         assert_eq!(roster.apply(4, &say(0, b"first")), []);
-        assert_eq!(roster.apply(5, &say(1, b"second")), [Step::Entry(b"second")]);
+        assert_eq!(roster.apply(5, &say(1, b"second")), [RosterEvent::Entry(b"second")]);
         assert_eq!(roster.apply(6, &batch(1, 2, 2, Item::Entry(b"later"))), []);
         assert_eq!(roster.apply(7, &batch(2, 1, 0, Item::Entry(b"nobody"))), []);
         assert_eq!(roster.apply(8, &batch(0, 1, 0, Item::Entry(b"nobody"))), []);
     }
 
     #[test]
-    fn who_joins_again_ends_what_was_and_an_old_copy_of_a_message_does_nothing() {
+    fn rejoining_ends_the_old_incarnation_and_old_copies_of_messages_do_nothing() {
         let mut roster = Roster::default();
         roster.apply(1, &join("a", 0));
-        let again = [Step::Ended(1), Step::Joined { node: 1, nonce: 5 }];
+        let again = [RosterEvent::Ended(1), RosterEvent::Joined { node: 1, nonce: 5 }];
         assert_eq!(roster.apply(2, &join("a", 0)), [], "it knew of nothing");
         assert_eq!(roster.apply(3, &join("a", 1)), again);
         assert_eq!(roster.apply(4, &join("a", 1)), [], "sent twice");
         assert_eq!(roster.apply(5, &batch(1, 1, 0, Item::Entry(b"x"))), [], "what was");
-        assert_eq!(roster.apply(6, &batch(1, 3, 0, Item::Leave)), [Step::Ended(1)]);
+        assert_eq!(roster.apply(6, &batch(1, 3, 0, Item::Leave)), [RosterEvent::Ended(1)]);
         assert_eq!(roster.apply(7, &join("a", 3)), [], "from before it left");
-        assert_eq!(roster.apply(8, &join("a", 7)), [Step::Joined { node: 1, nonce: 5 }]);
-        assert_eq!(roster.apply(9, &join("b", 0)), [Step::Joined { node: 2, nonce: 5 }]);
+        assert_eq!(roster.apply(8, &join("a", 7)), [RosterEvent::Joined { node: 1, nonce: 5 }]);
+        assert_eq!(roster.apply(9, &join("b", 0)), [RosterEvent::Joined { node: 2, nonce: 5 }]);
         let version = VERSION + 1;
         let other = Publication::Join { name: "c", version, after: 9, nonce: 5, advertise: "" };
         assert_eq!(roster.apply(10, &other), [], "another version");
@@ -258,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_gone_only_after_ten_heartbeats_of_the_one_that_says_so() {
+    fn a_node_is_gone_only_after_ten_heartbeats_of_the_node_that_reports_it() {
         let mut roster = Roster::default();
         roster.apply(1, &join("a", 0));
         roster.apply(2, &join("b", 0));
@@ -275,7 +279,7 @@ mod tests {
         let mut spoken = roster.clone();
         spoken.apply(20, &batch(2, 2, 0, HEARTBEAT));
         assert_eq!(spoken.apply(21, &accuse), [], "it has said something meanwhile");
-        assert_eq!(roster.apply(20, &accuse), [Step::Ended(2)]);
+        assert_eq!(roster.apply(20, &accuse), [RosterEvent::Ended(2)]);
         assert_eq!(roster.apply(21, &batch(2, 2, 0, HEARTBEAT)), []);
         assert_eq!((roster.gone(1), roster.live(2)), (vec![], None));
         let myself = batch(1, 1, 11, Item::Gone { node: 1, incarnation: 1 });
@@ -283,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_sent_to_nodes_that_take_part_and_say_where_they_are() {
+    fn clients_are_told_of_members_that_advertise_an_address() {
         let mut roster = Roster::default();
         let join = |name, advertise| {
             let (version, after, nonce) = (VERSION, 0, 5);
@@ -299,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_is_kept_for_the_one_that_needs_most_of_it() {
+    fn the_log_is_kept_for_the_node_that_needs_most_of_it() {
         let mut roster = Roster::default();
         assert_eq!(roster.kept(), 0);
         roster.apply(1, &join("a", 0));

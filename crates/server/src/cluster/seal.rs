@@ -1,5 +1,4 @@
-//! What nodes publish is sealed under the cluster's key: the log sees no words, and cannot change or
-//! invent any.
+//! What nodes publish is sealed under the cluster's key: the log cannot read, change or forge it.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
@@ -14,14 +13,14 @@ const PREFIX_BYTES: usize = 16;
 pub struct Seal {
     cipher: XChaCha20Poly1305,
     purpose: &'static [u8],
-    /// No two nonces are the same: each begins with random bytes of this process.
+    /// Makes nonces unique: random bytes of this process.
     prefix: [u8; PREFIX_BYTES],
     used: u64,
     check: [u8; 8],
 }
 
 impl Seal {
-    /// `random` are random bytes, others each time. What is sealed for one purpose cannot be opened
+    /// `random` must be new random bytes each time. What is sealed for one purpose cannot be opened
     /// for another.
     pub fn new(key: &[u8; KEY_BYTES], purpose: &'static [u8], random: [u8; PREFIX_BYTES]) -> Seal {
         let hash = Sha256::new().chain_update(b"parlor cluster key").chain_update(key).finalize();
@@ -30,7 +29,7 @@ impl Seal {
         Seal { cipher, purpose, prefix: random, used: 0, check }
     }
 
-    /// By which two keys can be told apart without showing them.
+    /// Identifies the key without revealing it.
     pub fn check(&self) -> [u8; 8] {
         self.check
     }
@@ -59,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_same_key_opens_for_the_same_purpose_and_nothing_may_be_changed() {
+    fn only_the_same_key_and_purpose_open_unchanged_bytes() {
         let mut seal = Seal::new(&[1; 32], b"entries", [7; 16]);
         let sealed = seal.seal(b"a few words");
         assert!(!sealed.windows(3).any(|piece| piece == b"few"));

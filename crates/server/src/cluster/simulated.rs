@@ -34,13 +34,13 @@ pub(crate) struct SimulatedLog {
     links: Vec<Option<u64>>,
     connections: u64,
     /// What is on its way, by when it arrives.
-    in_flight: BTreeMap<(u64, u64), Parcel>,
-    parcels: u64,
+    in_flight: BTreeMap<(u64, u64), Packet>,
+    packets: u64,
 }
 
 /// Something on its way over one connection of a node.
 #[derive(Clone, Debug)]
-struct Parcel {
+struct Packet {
     node: usize,
     connection: u64,
     content: Content,
@@ -67,7 +67,7 @@ impl SimulatedLog {
             links: vec![None; nodes],
             connections: 0,
             in_flight: BTreeMap::new(),
-            parcels: 0,
+            packets: 0,
         }
     }
 
@@ -109,20 +109,20 @@ impl SimulatedLog {
             if first.key().0 > self.now {
                 break;
             }
-            let parcel = first.remove();
-            match parcel.content {
+            let packet = first.remove();
+            match packet.content {
                 Content::ToNode(event) => {
-                    if self.links[parcel.node] == Some(parcel.connection) {
-                        arrived.push((parcel.node, event));
+                    if self.links[packet.node] == Some(packet.connection) {
+                        arrived.push((packet.node, event));
                     }
                 }
                 Content::ToLog(_) if self.frozen > self.now => {
                     if self.random.below(3) > 0 {
                         let wait = self.frozen - self.now + self.random.below(20) as u64;
-                        self.push(wait, parcel.node, parcel.connection, parcel.content);
+                        self.push(wait, packet.node, packet.connection, packet.content);
                     }
                 }
-                Content::ToLog(request) => self.heed(parcel.node, parcel.connection, request),
+                Content::ToLog(request) => self.heed(packet.node, packet.connection, request),
             }
         }
         arrived
@@ -171,8 +171,8 @@ impl SimulatedLog {
     }
 
     fn push(&mut self, delay: u64, node: usize, connection: u64, content: Content) {
-        self.parcels += 1;
-        let parcel = Parcel { node, connection, content };
-        self.in_flight.insert((self.now + delay, self.parcels), parcel);
+        self.packets += 1;
+        let packet = Packet { node, connection, content };
+        self.in_flight.insert((self.now + delay, self.packets), packet);
     }
 }

@@ -9,8 +9,8 @@
 mod node;
 mod people;
 
-use super::follower::Lost;
-use super::participant::Excluded;
+use super::follower::FollowError;
+use super::participant::Exclusion;
 use super::simulated::{Faults, SimulatedLog};
 use crate::config::Config;
 use crate::hub::Input;
@@ -121,7 +121,7 @@ impl World {
             match running.participant.heed(event, now) {
                 Ok(ordered) => running.inputs.extend(ordered.into_iter().map(Input::Ordered)),
                 // The others have gone on without it for so long that it needs a copy of a disk.
-                Err(Excluded::Lost(Lost::TooLate { .. })) => return self.copy(at),
+                Err(Exclusion::Log(FollowError::TooLate { .. })) => return self.copy(at),
                 Err(other) => panic!("node {at} is excluded: {other}"),
             }
         }

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_values_are_refused_in_a_sentence_that_names_the_key() {
+    fn invalid_values_are_refused_in_a_sentence_that_names_the_key() {
         assert_eq!(check(GOOD), Ok(()));
         for (good, bad, named) in [
             ("\"chat\"", "\"Chat\"", "name"),

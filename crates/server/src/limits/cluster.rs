@@ -51,34 +51,34 @@ pub const FETCH_BYTES: usize = 4 * 1024 * 1024;
 /// Changes of the log connection queued for its thread.
 pub const LOG_EVENTS: usize = 64;
 
-/// Bytes of the log on its servers; after that nothing can be said until it is purged.
+/// Bytes of the log on its servers; when full, nothing can be published until it is purged.
 pub const LOG_BYTES: u64 = 8 << 30;
-/// Bytes of one publication with its seal: NATS takes messages of up to 1 MiB.
+/// Bytes of one sealed publication: NATS accepts messages of up to 1 MiB.
 pub const PUBLICATION_BYTES_MOST: usize = 1 << 20;
 /// Milliseconds to connect to a NATS server.
 pub const NATS_CONNECT_MILLIS: u64 = 2000;
-/// Milliseconds between questions whether a NATS server is there; it is not after two without answer.
+/// Milliseconds between pings of a NATS server; it counts as gone after two without an answer.
 pub const NATS_PING_MILLIS: u64 = 1000;
-/// Milliseconds by which the wait before the next attempt to connect grows, up to ten times that.
+/// Milliseconds by which the delay before reconnecting grows, up to ten times that.
 pub const NATS_RECONNECT_MILLIS: u64 = 50;
-/// Milliseconds to wait for JetStream's answer to one question, and how often it is asked.
+/// Milliseconds to wait for an answer from JetStream, and how often it is asked.
 pub const NATS_ANSWER_MILLIS: u64 = 3000;
 /// See [`NATS_ANSWER_MILLIS`].
 pub const NATS_ATTEMPTS: usize = 5;
 /// Milliseconds between attempts to reach NATS when a node starts.
 pub const NATS_WAIT_MILLIS: u64 = 500;
-/// Milliseconds after which a stream is asked again how it is.
+/// Milliseconds after which a stream is asked for its state again.
 pub const NATS_ASK_AGAIN_MILLIS: u64 = 500;
-/// Messages from NATS that wait for the thread of the log, of each kind; what comes beyond that is
-/// dropped and fetched later. It also is the most that waits to be sent.
+/// Messages from NATS that wait for the log thread, of each kind; further ones are dropped and
+/// fetched later. Also the most that waits to be sent.
 pub const NATS_BUFFERED: usize = 1024;
-/// Messages from NATS that are looked at together.
+/// Messages from NATS that are handled together.
 pub const NATS_READY: usize = 64;
-/// What the log has ordered and the hub has not dealt with: a part of [`HUB_QUEUE`](super::HUB_QUEUE).
+/// Ordered input that the hub has not processed: a part of [`HUB_QUEUE`](super::HUB_QUEUE).
 pub const ORDERED_IN_FLIGHT: usize = 1024;
-/// Milliseconds after which the thread of the log looks what is due.
+/// Milliseconds between checks of the log thread for what is due.
 pub const LOG_LOOK_MILLIS: u64 = 20;
-/// Milliseconds that a node that stops waits for what it has said last.
+/// Milliseconds for which a stopping node waits for its last publications.
 pub const LEAVE_MILLIS: u64 = 5000;
-/// Bytes of what a NATS server says of itself.
+/// Bytes of a NATS server's monitoring answer.
 pub const MONITOR_BYTES: u64 = 1 << 20;

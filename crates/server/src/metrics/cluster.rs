@@ -1,4 +1,4 @@
-//! What a node of a cluster counts of its log. Only such a node shows these.
+//! The metrics of a cluster node about its log. Only such a node shows them.
 
 use super::labels::Row;
 use super::number;
@@ -8,13 +8,13 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use std::time::Duration;
 
-/// The upper bounds of the buckets for how long an entry takes through the log, in seconds.
+/// The histogram's upper bounds for an entry's time through the log, in seconds.
 const THROUGH_SECONDS: [f64; 16] = [
     5e-4, 1e-3, 1.5e-3, 2e-3, 3e-3, 5e-3, 7.5e-3, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0,
     15.0,
 ];
 
-/// The metrics of a node of a cluster.
+/// The metrics of a cluster node.
 #[derive(Debug)]
 pub struct Cluster {
     entries: Counter,
@@ -32,49 +32,49 @@ pub struct Cluster {
     heartbeats_missed: Counter,
 }
 
-/// What became of a snapshot of a node's store.
+/// What happened to a snapshot of a node's store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Snapshot {
+pub enum SnapshotOutcome {
     /// This node has written one for others.
     Written,
-    /// This node has begun anew from one of another.
+    /// This node has started from another's.
     Fetched,
-    /// One could not be written, or not be used.
+    /// One could not be written or used.
     Failed,
 }
 
-impl Snapshot {
+impl SnapshotOutcome {
     /// All labels, in order.
     pub(super) const WORDS: &[&str] = &["written", "fetched", "failed"];
 }
 
 /// What a node has counted since it was last added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Entries of all nodes that the log has brought and that count.
+pub struct ClusterCounts {
+    /// Counted entries of all nodes, delivered by the log.
     pub entries: u64,
-    /// Bytes of the messages that the log has brought.
+    /// Bytes of the messages delivered by the log.
     pub read_bytes: u64,
-    /// Batches published, those included that were sent again.
+    /// Batches published, including resent ones.
     pub publications: u64,
-    /// Bytes of those.
+    /// Their bytes.
     pub published_bytes: u64,
     /// Batches sent again.
     pub resent: u64,
-    /// Times that something was missing among what the log has told, and was asked for.
+    /// How often something was missing and had to be fetched.
     pub gaps: u64,
-    /// Heartbeats that were due when the one before had not come back.
+    /// Heartbeats that were due before the previous one was delivered.
     pub heartbeats_missed: u64,
 }
 
-/// How a node stands to its log.
+/// A node's relation to its log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// Messages that the log is known to have and that were not read.
+pub struct ClusterGauges {
+    /// Known messages of the log that were not read yet.
     pub lag: u64,
-    /// Batches published that have not come back.
+    /// Published batches that were not delivered yet.
     pub window: usize,
-    /// Nodes that take part, this one included if it does.
+    /// The number of members, including this node if it is one.
     pub nodes: usize,
     /// Whether the log answers.
     pub available: bool,
@@ -95,7 +95,7 @@ impl Cluster {
             nodes: Gauge::default(),
             available: Gauge::default(),
             gaps: Counter::default(),
-            snapshots: Row::of("outcome", Snapshot::WORDS),
+            snapshots: Row::of("outcome", SnapshotOutcome::WORDS),
             heartbeats_missed: Counter::default(),
         }
     }
@@ -128,8 +128,8 @@ impl Cluster {
         own.register("cluster_heartbeats_missed", about, self.heartbeats_missed.clone());
     }
 
-    /// Adds what a node has counted, and resets its tally.
-    pub fn add(&self, tally: &mut Tally) {
+    /// Adds what a node has counted, and resets its counts.
+    pub fn add(&self, tally: &mut ClusterCounts) {
         let counted = std::mem::take(tally);
         for (counter, count) in [
             (&self.entries, counted.entries),
@@ -144,21 +144,21 @@ impl Cluster {
         }
     }
 
-    /// How the node stands now.
-    pub fn shows(&self, figures: Figures) {
+    /// Sets the gauges.
+    pub fn shows(&self, figures: ClusterGauges) {
         self.lag.set(i64::try_from(figures.lag).unwrap_or(i64::MAX));
         self.window.set(number(figures.window));
         self.nodes.set(number(figures.nodes));
         self.available.set(i64::from(figures.available));
     }
 
-    /// An entry of this node has come back.
+    /// An entry of this node was delivered.
     pub fn came_back(&self, took: Duration) {
         self.through.observe(took.as_secs_f64());
     }
 
-    /// A snapshot was written or fetched, or could not be.
-    pub fn snapshot(&self, outcome: Snapshot) {
+    /// Counts a snapshot.
+    pub fn snapshot(&self, outcome: SnapshotOutcome) {
         self.snapshots.at(outcome as usize).inc();
     }
 }

@@ -1,4 +1,4 @@
-//! A node of a cluster: what it needs before it can serve, and the commands about the cluster.
+//! A cluster node: what it needs before it can serve, and the commands for clusters.
 
 mod create;
 mod founding;
@@ -23,7 +23,7 @@ use std::time::Duration;
 use store::{Progress, SqliteStore, Store};
 use thiserror::Error;
 
-/// Why a node cannot take part in its cluster: a sentence that says what to do.
+/// Why a node cannot join its cluster: a sentence that says what to do.
 #[derive(Debug, Error)]
 pub enum ClusterError {
     /// The log.
@@ -37,24 +37,24 @@ pub enum ClusterError {
         "the config file has no [cluster]; it names the cluster, this node and the NATS servers"
     )]
     NotConfigured,
-    /// Nothing would be on disk.
+    /// A node must store on disk.
     #[error("a node of a cluster needs a data folder; name one with --data")]
     InMemory,
-    /// The data folder is of a single server.
+    /// The data folder belongs to a single server.
     #[error(
         "the data in {0} are of a single server; `chatserver cluster create --from {0}` makes a cluster of them"
     )]
     Single(PathBuf),
-    /// The data folder is of a node, and the config file of a single server.
+    /// The data folder belongs to a node, and the config file to a single server.
     #[error(
         "the data in {0} are of a node of a cluster, and the config file has no [cluster]; \
          `chatserver cluster leave --to DIR` makes a single server of them"
     )]
     OfACluster(PathBuf),
-    /// A cluster is to be made where there are data.
+    /// A new cluster needs an empty data folder.
     #[error("{0} has a database already; to make a cluster of it, name it with --from")]
     NotEmpty(PathBuf),
-    /// There is nothing to begin with.
+    /// The log does not go back far enough.
     #[error(
         "the log begins too late for an empty data folder; copy the data folder of another node that was stopped, \
          or restore one of its backups, into {0}"
@@ -63,17 +63,17 @@ pub enum ClusterError {
     /// The stored live state cannot be read.
     #[error("the data folder cannot be used in a cluster: {0}")]
     Unreadable(#[from] SnapshotError),
-    /// What is stored beside it cannot be read.
+    /// The data beside it cannot be read.
     #[error(
         "the data folder is of another version of Parlor's clusters; run the same release on all nodes"
     )]
     OtherForm,
-    /// The node can take part no longer.
+    /// The node is no longer a member.
     #[error("{0}")]
     Excluded(String),
 }
 
-/// A node that has found its cluster's log, and nothing wrong with it.
+/// A node that has found its cluster's log in order.
 pub(super) struct Found {
     config: Cluster,
     nats: Nats,
@@ -81,7 +81,7 @@ pub(super) struct Found {
     key: [u8; KEY_BYTES],
 }
 
-/// The parts of a node that are in no single server.
+/// What a node has in addition to a single server.
 pub(super) struct Member {
     pub(super) log: JetStream,
     pub(super) participant: Participant,
@@ -101,14 +101,14 @@ pub(super) fn run(command: ClusterCommand) -> Result<(), RunError> {
     }
 }
 
-/// The key and what tells it from others.
+/// The key, and what identifies it.
 fn read_key(config: &Cluster) -> Result<([u8; KEY_BYTES], String), ClusterError> {
     let key = key::read(&config.key_file)?;
     let check = key::hex(&Seal::new(&key, ENTRIES, [0; 16]).check());
     Ok((key, check))
 }
 
-/// What publications are sealed for.
+/// The purpose that publications are sealed for.
 const ENTRIES: &[u8] = b"entries";
 
 /// A seal with a prefix that no other process has.
@@ -118,8 +118,8 @@ fn seal(key: &[u8; KEY_BYTES], purpose: &'static [u8]) -> Result<Seal, RunError>
     Ok(Seal::new(key, purpose, prefix))
 }
 
-/// Finds the log of the cluster, waiting for NATS as long as it takes, and looks whether a node may
-/// work with it.
+/// Finds the log of the cluster, waiting for NATS as long as necessary, and checks that a node may
+/// use it.
 pub(super) fn find(config: &Cluster) -> Result<Found, RunError> {
     let (key, check) = read_key(config)?;
     let nats = connect(config)?;
@@ -146,13 +146,13 @@ pub(super) fn find(config: &Cluster) -> Result<Found, RunError> {
     Ok(Found { config: config.clone(), nats, identity, key })
 }
 
-/// Connects to NATS, waiting as long as it takes.
+/// Connects to NATS, waiting as long as necessary.
 fn connect(config: &Cluster) -> Result<Nats, ClusterError> {
     wait_for(|| Nats::connect(config))
 }
 
-/// Tries until it is done, as long as what is missing may come: after a power cut everything starts at
-/// the same time.
+/// Repeats an attempt as long as it may still succeed: after a power cut everything starts at the
+/// same time.
 fn wait_for<T>(mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<T, ClusterError> {
     let mut told = false;
     loop {
@@ -169,8 +169,8 @@ fn wait_for<T>(mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<T, Clu
 }
 
 impl Found {
-    /// Opens the node's store; makes it if the cluster began with nothing and the log still has its
-    /// beginning.
+    /// Opens the node's store; creates it if the cluster began with nothing and the log still has
+    /// its beginning.
     pub(super) fn open_store(
         &self,
         data: &Path,
@@ -194,15 +194,15 @@ impl Found {
         Ok(store)
     }
 
-    /// How the cluster began, if the log still has that.
+    /// How the cluster was founded, if the log still has that.
     fn founding(&self) -> Result<Option<Founding>, RunError> {
         let first = wait_for(|| self.nats.get(1))?;
         let seal = seal(&self.key, founding::PURPOSE)?;
         Ok(first.and_then(|first| Founding::open(&seal, &first.bytes)))
     }
 
-    /// The hub with the stored live state, the clock that goes on from it, and what makes the server a
-    /// node.
+    /// The hub with the stored live state, the clock that continues from it, and what makes the
+    /// server a node.
     pub(super) fn load(
         self,
         store: &mut dyn Store,

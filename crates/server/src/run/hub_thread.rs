@@ -1,7 +1,7 @@
 //! The hub's thread.
 
 use crate::clock::{self, Clock};
-use crate::cluster::queue::{Dealt, ToLog, Word};
+use crate::cluster::queue::{LogCommand, Processed, ToLog};
 use crate::effects::Effects;
 use crate::hub::turn_gate::TurnGate;
 use crate::hub::{Hub, Input, Stamped};
@@ -30,21 +30,21 @@ fn wait(hub: &Hub, inputs: &Receiver<Input>) -> Result<Input, RecvError> {
 /// The log that orders entries: the hub's end of the queues to and from its thread.
 pub(super) struct LogEnds {
     pub(super) to_log: ToLog,
-    pub(super) dealt: Dealt,
+    pub(super) processed: Processed,
 }
 
 impl LogEnds {
     /// Passes on what is for the log.
     fn pass_on(&self, effects: &mut Effects) {
         if effects.all_ended {
-            self.to_log.say(Word::AllEnded);
+            self.to_log.say(LogCommand::AllEnded);
         }
-        effects.entries.drain(..).for_each(|entry| self.to_log.say(Word::Entry(entry)));
+        effects.entries.drain(..).for_each(|entry| self.to_log.say(LogCommand::Entry(entry)));
         if let Some(key) = effects.differs {
-            self.to_log.say(Word::Leave { because: Some(other_setting(key)) });
+            self.to_log.say(LogCommand::Leave { because: Some(other_setting(key)) });
         }
         if effects.last {
-            self.to_log.say(Word::Leave { because: None });
+            self.to_log.say(LogCommand::Leave { because: None });
         }
     }
 }
@@ -96,7 +96,7 @@ pub(super) fn run(
         if let Some(log) = log {
             log.pass_on(&mut effects);
             if is_ordered {
-                log.dealt.one();
+                log.processed.one();
             }
         }
         let last = effects.last;

@@ -1,11 +1,11 @@
-//! The thread of a cluster's log: it takes from the log what is to be applied, and gives it what the
-//! hub has to say.
+//! The log thread of a cluster node: it passes what the log orders to the hub, and publishes what
+//! the hub gives it.
 
 use super::RunError;
 use crate::cluster::jetstream::JetStream;
 use crate::cluster::log::Log;
 use crate::cluster::participant::Participant;
-use crate::cluster::queue::{ToHub, Word};
+use crate::cluster::queue::{LogCommand, ToHub};
 use crate::effects::SentEntry;
 use crate::hub::Input;
 use crate::hub::input::{Ordered, OrderedStep};
@@ -16,11 +16,11 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
-/// Runs until the node has left, or can take part no longer.
+/// Runs until the node has left, or is excluded.
 pub(super) fn run(
     mut log: JetStream,
     mut participant: Participant,
-    words: &Receiver<Word>,
+    commands: &Receiver<LogCommand>,
     hub: &ToHub,
     metrics: &Metrics,
     wake: &SyncSender<Wake>,
@@ -28,7 +28,8 @@ pub(super) fn run(
     let (begun, patience) = (Instant::now(), Duration::from_millis(LOG_LOOK_MILLIS));
     let metrics = metrics.cluster().expect("it is a node of a cluster");
     let mut ours = Ours(VecDeque::new());
-    // When it is given up to wait for what was said last, and why the node stops, unless it was asked to.
+    // When to stop waiting for the last publications, and why the node stops, unless it was asked
+    // to.
     let (mut leaving, mut why): (Option<Instant>, Option<String>) = (None, None);
     loop {
         let event = log.next(patience);
@@ -37,28 +38,28 @@ pub(super) fn run(
             None => Vec::new(),
             Some(Ok(ordered)) => ordered,
             Some(Err(excluded)) => {
-                // If the server stops already, nobody waits for that.
+                // If the server is stopping already, nobody waits for this.
                 let _ = wake.send(Wake::Excluded(excluded.to_string()));
                 return Ok(());
             }
         };
         for ordered in ordered {
             ours.come_back(&ordered, metrics);
-            // The hub has ended only when the node stops; the log is read for a while all the same.
+            // The hub has ended only when the node stops; the log is still read for a while.
             hub.pass_on(ordered);
         }
-        for word in words.try_iter() {
-            match word {
-                Word::Entry(entry) => {
+        for command in commands.try_iter() {
+            match command {
+                LogCommand::Entry(entry) => {
                     ours.0.push_back((entry.clone(), Instant::now()));
                     participant.say(entry);
                 }
-                Word::AllEnded => {
+                LogCommand::AllEnded => {
                     ours.0.clear();
                     participant.all_ended();
                 }
-                Word::Kept(sequence) => participant.kept(sequence),
-                Word::Leave { because } => {
+                LogCommand::Kept(sequence) => participant.kept(sequence),
+                LogCommand::Leave { because } => {
                     participant.leave();
                     why = why.or(because);
                     leaving = Some(Instant::now() + Duration::from_millis(LEAVE_MILLIS));
@@ -92,7 +93,8 @@ pub(super) fn run(
     }
 }
 
-/// What this node has for the log and has not come back, and since when. They come back in order.
+/// This node's entries that the log has not delivered yet, and since when. They are delivered in
+/// order.
 struct Ours(VecDeque<(SentEntry, Instant)>);
 
 impl Ours {

@@ -228,12 +228,12 @@ impl Server {
             participant.advertise(&place);
         }
         let (to_log, words) = to_log(log.waker());
-        let (to_hub, dealt) = to_hub(self.hub.clone());
+        let (to_hub, processed) = to_hub(self.hub.clone());
         let metrics = self.metrics.clone();
         self.spawn("log-follower", true, move || {
             log_thread::run(log, participant, &words, &to_hub, &metrics, &wake)
         })?;
-        Ok(LogEnds { to_log, dealt })
+        Ok(LogEnds { to_log, processed })
     }
 
     /// Starts the thread that waits for signals to stop or reload.

@@ -1,5 +1,5 @@
-//! Questions to JetStream's interface, which is JSON over requests: about the stream, to make it, to
-//! read single messages.
+//! Requests to JetStream's JSON interface: to inspect, create and delete the stream, and to read
+//! single messages.
 
 use super::refusal::Refusal;
 use super::stream::{self, StreamInfo};
@@ -10,37 +10,37 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// JetStream, as one connection reaches it.
+/// JetStream, over one connection.
 pub(super) struct Api<'a> {
     pub(super) client: &'a Client,
     /// The name of the cluster.
     pub(super) name: &'a str,
 }
 
-/// How JetStream says that there is no such stream, or that there is one already.
+/// JetStream's error codes for a missing and an existing stream.
 const NO_STREAM: u64 = 10059;
 const STREAM_EXISTS: u64 = 10058;
 const NO_JETSTREAM: [u64; 2] = [10039, 10076];
 
 impl Api<'_> {
-    /// The stream, as it is now.
+    /// The current state of the stream.
     pub(super) async fn info(&self) -> Result<StreamInfo, Refusal> {
         self.ask(&stream::info_subject(self.name), String::new()).await
     }
 
-    /// Makes a stream.
+    /// Creates a stream.
     pub(super) async fn create(&self, config: &Value) -> Result<StreamInfo, Refusal> {
         let name = config["name"].as_str().unwrap_or_default();
         self.ask(&format!("$JS.API.STREAM.CREATE.{name}"), config.to_string()).await
     }
 
-    /// Removes the stream, with all that is in it.
+    /// Removes the stream and its contents.
     pub(super) async fn delete(&self) -> Result<(), Refusal> {
         let subject = format!("$JS.API.STREAM.DELETE.{}", stream::name(self.name));
         self.ask::<Value>(&subject, String::new()).await.map(drop)
     }
 
-    /// Keeps the first message of an empty stream.
+    /// Stores the first message of an empty stream.
     pub(super) async fn publish_first(&self, bytes: Vec<u8>) -> Result<(), Refusal> {
         let mut headers = HeaderMap::new();
         headers.insert("Nats-Expected-Last-Sequence", "0");
@@ -65,7 +65,7 @@ impl Api<'_> {
         Ok(stream::kept(&answer).filter(|message| message.sequence == sequence))
     }
 
-    /// Asks, again and again for a while, for JetStream may be choosing a leader.
+    /// Sends a request, repeatedly for a while, since JetStream may be electing a leader.
     async fn ask<T: DeserializeOwned>(&self, subject: &str, body: String) -> Result<T, Refusal> {
         let mut attempts = 1;
         loop {

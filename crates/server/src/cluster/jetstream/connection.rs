@@ -7,17 +7,17 @@ use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
-/// What the connection does.
+/// A change of the connection.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// It is there, perhaps again.
+    /// Connected, or connected again.
     Connected,
-    /// It is gone, and is being made again.
+    /// Disconnected; it reconnects by itself.
     Disconnected,
 }
 
-/// Connects to one of the servers. It connects again by itself whenever the connection breaks, and
-/// says so.
+/// Connects to one of the servers. Reconnects by itself whenever the connection breaks, and reports
+/// that.
 ///
 /// # Errors
 /// When none of the servers can be reached, or they refuse.
@@ -45,7 +45,7 @@ pub(super) async fn connect(
                     None
                 }
             };
-            // Nobody listens only when the node stops.
+            // The receiver is gone only when the node stops.
             let _ = change.map(|change| changes.send(change));
             async {}
         });

@@ -1,19 +1,19 @@
-//! A question for the messages from some sequence on, and its answer, which comes in many pieces.
+//! A request for the messages from some sequence on, whose answer comes in many pieces.
 
 use super::stream;
 use crate::cluster::log::{Event, Extent, Message};
 use crate::limits::{FETCH_BYTES, FETCH_MESSAGES};
 use serde_json::json;
 
-/// A question under way.
+/// An unanswered request.
 pub(super) struct Fetch {
-    /// The question's number.
+    /// The request's number.
     pub(super) number: u64,
     from: u64,
     messages: Vec<Message>,
-    /// The last sequence that the stream is known to have.
+    /// The last known sequence of the stream.
     last: u64,
-    /// No more messages come.
+    /// No more messages follow.
     pub(super) ended: bool,
 }
 
@@ -22,14 +22,15 @@ impl Fetch {
         Fetch { number, from, messages: Vec::new(), last: 0, ended: false }
     }
 
-    /// What the stream is asked.
+    /// The request as JSON.
     pub(super) fn question(&self) -> String {
         let question =
             json!({ "seq": self.from, "batch": FETCH_MESSAGES, "max_bytes": FETCH_BYTES });
         question.to_string()
     }
 
-    /// A message of the answer. What does not follow the one before is left out, and all after it.
+    /// Adds a message of the answer. A message that does not follow the previous one is dropped,
+    /// with all after it.
     pub(super) fn add(&mut self, message: &async_nats::Message) {
         let Some(kept) = stream::kept(message) else { return };
         let pending = stream::number(message, "Nats-Num-Pending").unwrap_or(0);
@@ -39,12 +40,12 @@ impl Fetch {
         }
     }
 
-    /// Whether the stream has returned something, so that nothing else needs to be known.
+    /// Whether the answer is complete by itself.
     pub(super) fn is_whole(&self) -> bool {
         !self.messages.is_empty()
     }
 
-    /// The answer; with what the stream says of itself, if it was asked.
+    /// The answer; with the stream's state, if it was asked for.
     pub(super) fn answer(self, extent: Option<Extent>) -> Event {
         let given = self.from + self.messages.len() as u64 - 1;
         let known = Extent { first: self.from, last: self.last.max(given) };

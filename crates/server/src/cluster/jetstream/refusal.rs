@@ -1,9 +1,9 @@
-//! Why a node cannot work with the log that it was given: sentences that say what to do.
+//! Why a node cannot use the log it was given: sentences that say what to do.
 
 use std::path::PathBuf;
 use thiserror::Error;
 
-/// Why a node cannot work with the log that it was given.
+/// Why a node cannot use the log it was given.
 #[derive(Debug, Error)]
 pub enum Refusal {
     /// The credentials cannot be read.
@@ -30,26 +30,26 @@ pub enum Refusal {
     /// The server has no JetStream, or not for this account.
     #[error("NATS has no JetStream for this account; switch it on there")]
     NoJetStream,
-    /// JetStream is there, but does not answer: most often it has no leader.
+    /// JetStream does not answer: usually it has no leader.
     #[error("JetStream does not answer; see whether most of its servers run")]
     Silent,
     /// There is no such stream.
     #[error("NATS has no stream {0:?}; `chatserver cluster create` makes it, once for all nodes")]
     NoStream(String),
-    /// A stream is to be made that is there.
+    /// The stream to create exists already.
     #[error(
         "NATS has a stream {0:?} already; choose another [cluster] name, or start the nodes that it belongs to"
     )]
     StreamExists(String),
-    /// JetStream says no.
+    /// JetStream's error.
     #[error("JetStream refuses: {0}")]
     Refused(String),
-    /// What it says is not what JetStream says.
+    /// JetStream's answer is not understood.
     #[error(
         "JetStream has answered something that this version of Parlor does not understand: {0}"
     )]
     Unreadable(String),
-    /// The log is on fewer servers than three.
+    /// The log is on fewer than three servers.
     #[error(
         "the stream {stream:?} is on {replicas} NATS server(s) instead of 3, so the loss of one may end the cluster; \
          set its replicas to 3, or allow that with allow_single_log in [cluster]"
@@ -57,27 +57,27 @@ pub enum Refusal {
     TooFewCopies {
         /// The stream.
         stream: String,
-        /// How many servers have it.
+        /// How many servers store it.
         replicas: usize,
     },
-    /// Somebody has changed the stream.
+    /// The stream's settings were changed.
     #[error(
         "the stream {stream:?} has another {setting} than `chatserver cluster create` gave it; set it back to {wanted}"
     )]
     Changed {
         /// The stream.
         stream: String,
-        /// What differs.
+        /// The setting.
         setting: &'static str,
         /// What it should be.
         wanted: String,
     },
-    /// The stream is no log of Parlor's.
+    /// The stream is not one of Parlor's logs.
     #[error(
         "the stream {0:?} was not made by `chatserver cluster create`; choose another [cluster] name"
     )]
     NotOurs(String),
-    /// Other nodes run another version.
+    /// The cluster runs another version.
     #[error(
         "the cluster runs version {theirs} of the log's entries, and this program version {ours}; run the same release of Parlor on all nodes"
     )]
@@ -87,17 +87,17 @@ pub enum Refusal {
         /// This program's.
         ours: u32,
     },
-    /// The key is not the cluster's.
+    /// The key is not that of the cluster.
     #[error(
         "the key in [cluster] key_file is not the one of this cluster; copy it from another node"
     )]
     WrongKey,
-    /// The data are of another cluster.
+    /// The data belong to another cluster.
     #[error(
         "the data folder belongs to another cluster than the stream {0:?}; name the right folder with --data, or start with an empty one"
     )]
     OtherCluster(String),
-    /// The clocks are apart.
+    /// The clocks differ.
     #[error(
         "the clock here is {0} s apart from the one of NATS, and may be at most 60; set it, by NTP best"
     )]

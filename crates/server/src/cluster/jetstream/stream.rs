@@ -1,4 +1,4 @@
-//! The stream that is the log: what it is called, how it is made, and what must be true of it.
+//! The stream that is the log: its name, how it is created, and what must hold for it.
 
 use super::refusal::Refusal;
 use crate::cluster::identity::Identity;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// How many servers keep the log.
+/// How many servers store the log.
 pub(super) const COPIES: usize = 3;
 
 /// The name of a cluster's stream.
@@ -23,27 +23,27 @@ pub(super) fn log_subject(cluster: &str) -> String {
     format!("parlor.{cluster}.log")
 }
 
-/// Where the stream tells what it has kept.
+/// Where the stream republishes what it has stored.
 pub(super) fn told_subject(cluster: &str) -> String {
     format!("parlor.{cluster}.told")
 }
 
-/// Where the stream is asked about itself.
+/// Where to ask for the stream's state.
 pub(super) fn info_subject(cluster: &str) -> String {
     format!("$JS.API.STREAM.INFO.{}", name(cluster))
 }
 
-/// Where the stream is asked for messages.
+/// Where to request messages.
 pub(super) fn get_subject(cluster: &str) -> String {
     format!("$JS.API.DIRECT.GET.{}", name(cluster))
 }
 
-/// Where the stream is told to forget.
+/// Where to request a purge.
 pub(super) fn purge_subject(cluster: &str) -> String {
     format!("$JS.API.STREAM.PURGE.{}", name(cluster))
 }
 
-/// How the stream is made. `key` tells the cluster's key from others.
+/// The settings for a new stream. `key` identifies the cluster's key.
 pub(super) fn config(cluster: &str, id: &str, key: &str, copies: usize) -> Value {
     json!({
         "name": name(cluster),
@@ -75,16 +75,16 @@ const ID: &str = "parlor-cluster";
 const KEY: &str = "parlor-key";
 const VERSION_OF_ENTRIES: &str = "parlor-version";
 
-/// What JetStream says of the stream.
+/// The state of the stream, as reported by JetStream.
 #[derive(Clone, Debug, Deserialize)]
 pub struct StreamInfo {
-    /// How it is set.
+    /// Its settings.
     pub config: Settings,
-    /// When it was made, which tells it from a later one of the same name.
+    /// When it was created, which distinguishes it from a later one of the same name.
     pub created: String,
     /// What it has.
     pub state: StreamState,
-    /// The servers that keep it; none if there is only one.
+    /// The servers that store it; none if there is only one.
     #[serde(default)]
     pub cluster: Option<Servers>,
     /// The server's clock.
@@ -92,7 +92,7 @@ pub struct StreamInfo {
     ts: Option<String>,
 }
 
-/// How a stream is set, as far as it matters.
+/// The settings of a stream that matter here.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
 pub struct Settings {
@@ -102,9 +102,9 @@ pub struct Settings {
     discard: String,
     max_age: i64,
     max_msgs: i64,
-    /// The most bytes that it takes; -1 for any number.
+    /// The maximum size in bytes; -1 for unlimited.
     pub max_bytes: i64,
-    /// How many servers keep it.
+    /// How many servers store it.
     pub num_replicas: usize,
     deny_delete: bool,
     allow_direct: bool,
@@ -139,50 +139,50 @@ struct Republish {
     headers_only: bool,
 }
 
-/// What a stream has.
+/// The contents of a stream.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct StreamState {
-    /// How many messages.
+    /// The number of messages.
     pub messages: u64,
-    /// Bytes of them.
+    /// Their bytes.
     pub bytes: u64,
     first_seq: u64,
     last_seq: u64,
 }
 
-/// The servers that keep a stream.
+/// The servers that store a stream.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Servers {
-    /// The one that leads.
+    /// The leader.
     pub leader: Option<String>,
     /// The others.
     pub replicas: Vec<Replica>,
 }
 
-/// A server that keeps a stream and does not lead.
+/// A server that stores a stream and does not lead.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Replica {
     /// Its name.
     pub name: String,
-    /// It has all that the leader has.
+    /// It is up to date with the leader.
     pub current: bool,
-    /// It is not there.
+    /// It is not reachable.
     pub offline: bool,
-    /// How many operations it is behind.
+    /// How many operations it lags behind.
     pub lag: u64,
 }
 
 impl StreamInfo {
-    /// The log as it is now.
+    /// What the log has now.
     pub fn extent(&self) -> Extent {
         let StreamState { first_seq, last_seq, .. } = self.state;
         Extent { first: first_seq.max(1), last: last_seq }
     }
 
-    /// Which cluster's log it is.
+    /// The identity of the log.
     ///
     /// # Errors
     /// When it is none of Parlor's.
@@ -195,7 +195,7 @@ impl StreamInfo {
         Refusal::NotOurs(self.config.name.clone())
     }
 
-    /// Whether a node may work with it. `key` tells its key from others.
+    /// Checks that a node may use it. `key` identifies the node's key.
     ///
     /// # Errors
     /// When it may not: which is the first reason.
@@ -235,7 +235,7 @@ impl StreamInfo {
         }
     }
 
-    /// Whether the clock here (milliseconds since the epoch) shows about the same as the server's.
+    /// Checks that the local clock (milliseconds since the epoch) is close to the server's.
     ///
     /// # Errors
     /// When it does not.
@@ -248,7 +248,7 @@ impl StreamInfo {
     }
 }
 
-/// A time as NATS writes it, in milliseconds since the epoch.
+/// A time in NATS' format, in milliseconds since the epoch.
 fn millis(time: &str) -> Option<i64> {
     let time = time.strip_suffix('Z')?;
     let (whole, fraction) = time.split_once('.').unwrap_or((time, "0"));
@@ -256,13 +256,13 @@ fn millis(time: &str) -> Option<i64> {
     parse_server_time(&format!("{whole}.{digits}Z"))
 }
 
-/// What the stream has kept: an answer to a question, or told by it.
+/// A stored message, returned or republished by the stream.
 pub(super) fn kept(message: &async_nats::Message) -> Option<Message> {
     let sequence = number(message, "Nats-Sequence")?;
     Some(Message { sequence, bytes: message.payload[..].into() })
 }
 
-/// A header that is a number.
+/// A numeric header.
 pub(super) fn number(message: &async_nats::Message, header: &str) -> Option<u64> {
     message.headers.as_ref()?.get(header)?.as_str().parse().ok()
 }
@@ -271,7 +271,7 @@ pub(super) fn number(message: &async_nats::Message, header: &str) -> Option<u64>
 mod tests {
     use super::*;
 
-    /// What JetStream answers about a stream that was made like this, with some values changed.
+    /// JetStream's answer about a stream with these settings, some of them changed.
     fn info(changes: &[(&str, Value)]) -> StreamInfo {
         let mut config = config("chat", "some-id", "some-key", COPIES);
         for (key, value) in changes {
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_as_it_is_made_is_accepted_and_each_change_is_named() {
+    fn a_new_stream_is_accepted_and_each_changed_setting_is_named() {
         let made = info(&[]);
         made.check("chat", "some-key", false).expect("as it was made");
         assert_eq!(made.extent(), Extent { first: 4, last: 6 });
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_on_fewer_servers_than_three_must_be_allowed() {
+    fn a_log_on_fewer_than_three_servers_must_be_allowed() {
         let single = info(&[("num_replicas", json!(1))]);
         let error = single.check("chat", "some-key", false).expect_err("one is too few");
         assert!(matches!(error, Refusal::TooFewCopies { replicas: 1, .. }));
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_of_others_or_of_another_version_is_refused() {
+    fn foreign_streams_and_other_versions_are_refused() {
         let others = info(&[("metadata", json!({}))]);
         assert!(matches!(others.check("chat", "", true), Err(Refusal::NotOurs(_))));
         assert!(matches!(others.identity(), Err(Refusal::NotOurs(_))));
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_may_be_a_minute_apart() {
+    fn clocks_may_differ_by_a_minute() {
         let there = parse_server_time("2026-11-29T07:00:01.500Z").expect("a time");
         let info = info(&[]);
         for apart in [-60_000, 0, 60_000] {

@@ -1,5 +1,5 @@
-//! Whether the NATS servers wait for their disks before they acknowledge. Their interface for clients
-//! does not say so, but the one for monitoring does, where it is switched on.
+//! Checks that the NATS servers wait for their disks before they acknowledge. Their client
+//! interface does not reveal that, but the monitoring interface does, if enabled.
 
 use super::refusal::Refusal;
 use crate::limits::{MONITOR_BYTES, NATS_CONNECT_MILLIS};
@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-/// Where NATS servers are monitored, by default.
+/// The default monitoring port of NATS servers.
 const MONITORING_PORT: u16 = 8222;
 
 /// Asks each of the servers. Returns those that do not answer.
@@ -35,7 +35,7 @@ fn host(server: &str) -> &str {
     address.split_once(':').map_or(address, |(host, _)| host)
 }
 
-/// What a server says of itself, with the head of the answer.
+/// The server's description of itself, with the HTTP head.
 fn ask(host: &str, port: u16) -> io::Result<String> {
     let wait = Duration::from_millis(NATS_CONNECT_MILLIS);
     let address = (host, port).to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
@@ -48,7 +48,7 @@ fn ask(host: &str, port: u16) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// Whether a server acknowledges only what its disk has; none if the answer does not say so.
+/// Whether a server acknowledges only what is on its disk; none if the answer does not say.
 fn is_synced(answer: &str) -> Option<bool> {
     let (_, body) = answer.split_once("\r\n\r\n")?;
     let told: Value = serde_json::from_str(body).ok()?;
@@ -62,7 +62,7 @@ mod tests {
     use std::net::TcpListener;
 
     #[test]
-    fn a_server_says_whether_it_waits_for_its_disk() {
+    fn a_servers_answer_shows_whether_it_syncs() {
         let of = |config: &str| format!("HTTP/1.0 200 OK\r\n\r\n{{\"jetstream\":{config}}}");
         let always = of(r#"{"config":{"sync_interval":120000000000,"sync_always":true}}"#);
         assert_eq!(is_synced(&always), Some(true));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_of_a_server_is_found_in_its_url() {
+    fn the_host_is_extracted_from_a_servers_url() {
         for (server, expected) in [
             ("nats://host:4222", "host"),
             ("tls://user:word@host", "host"),

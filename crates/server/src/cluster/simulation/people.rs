@@ -18,7 +18,7 @@ pub(super) type Message = (String, u64);
 
 pub(super) struct Person {
     pub(super) name: String,
-    pub(super) at: Option<At>,
+    pub(super) at: Option<Connection>,
     /// Whether what is not confirmed is sent again.
     pub(super) resends: bool,
     patience: u64,
@@ -37,7 +37,7 @@ pub(super) struct Person {
 }
 
 /// A connection.
-pub(super) struct At {
+pub(super) struct Connection {
     pub(super) node: usize,
     session: SessionId,
     /// How many lines were read.
@@ -83,7 +83,7 @@ impl Person {
         running.says(session, &format!("LOGIN {} :secret", self.name));
         self.heard.push(Vec::new());
         self.began.push(self.sent);
-        self.at = Some(At {
+        self.at = Some(Connection {
             node,
             session,
             read: 0,
@@ -141,7 +141,7 @@ impl Person {
         self.at = Some(at);
     }
 
-    fn reads(&mut self, at: &mut At, line: &str, now: u64) {
+    fn reads(&mut self, at: &mut Connection, line: &str, now: u64) {
         at.logged_in |= line.contains(" LOGGED_IN ") || line.contains(" ACCOUNT_CREATED ");
         self.reassured += usize::from(line.contains(" PONG ") && !at.open.is_empty());
         // A doubt is no progress.

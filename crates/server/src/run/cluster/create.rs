@@ -1,4 +1,4 @@
-//! `chatserver cluster create`: makes the log, and the data folder of the first node.
+//! `chatserver cluster create`: creates the log, and the data folder of the first node.
 
 use super::founding::{Founding, PURPOSE};
 use super::{ClusterError, RunError, connect, read_key, seal};
@@ -14,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use store::{SqliteStore, Store};
 
-/// Makes the stream and the first node's data. If one of them fails, neither is there.
+/// Creates the stream and the first node's data. If either fails, neither is left.
 pub(super) fn run(file: &Path, data: Option<PathBuf>, from: Option<&Path>) -> Result<(), RunError> {
     let config = Config::read(file)?;
     let cluster = config.cluster.as_ref().ok_or(ClusterError::NotConfigured)?;
@@ -84,7 +84,7 @@ fn begin(
     Ok(())
 }
 
-/// Opens the data of the first node: new ones, or those of a single server.
+/// Opens the data of the first node: new, or those of a single server.
 fn open(data: &Path, is_new: bool) -> Result<(Box<SqliteStore>, Founding), RunError> {
     let instance = fresh_instance()?;
     let shown = Shown::start();
@@ -104,7 +104,7 @@ fn open(data: &Path, is_new: bool) -> Result<(Box<SqliteStore>, Founding), RunEr
     Ok((store, Founding { is_all: is_new, instance, cloak_key, settings, now }))
 }
 
-/// Copies the data of a single server, which may run.
+/// Copies the data of a single server, which may be running.
 fn copy(from: &Path, data: &Path) -> Result<(), RunError> {
     let shown = Shown::start_stoppable()?;
     let file = data.with_extension("copy");

@@ -1,5 +1,5 @@
-//! How a cluster began: the first message of its log, from which a node without data makes the same
-//! store as the others have.
+//! How a cluster was founded: the first message of its log, from which a node without data creates
+//! the same store as the others.
 
 use crate::cluster::identity::{Identity, Membership};
 use crate::cluster::roster::Roster;
@@ -10,21 +10,21 @@ use crate::state::settings::Settings;
 use serde::{Deserialize, Serialize};
 use store::{Failure, Store, Write};
 
-/// What it is sealed for.
+/// The purpose it is sealed for.
 pub(super) const PURPOSE: &[u8] = b"founding";
 
-/// How a cluster began.
+/// How a cluster was founded.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Founding {
-    /// Whether this is all: it began without accounts, rooms and history.
+    /// Whether this is everything: it began without accounts, rooms and history.
     pub(super) is_all: bool,
-    /// With what msgids begin.
+    /// The prefix of msgids.
     pub(super) instance: String,
-    /// What hides addresses.
+    /// The key that hides addresses.
     pub(super) cloak_key: [u8; 32],
     /// The settings that all nodes share.
     pub(super) settings: Settings,
-    /// When it was, in milliseconds since the epoch.
+    /// The time, in milliseconds since the epoch.
     pub(super) now: i64,
 }
 
@@ -34,13 +34,13 @@ impl Founding {
         seal.seal(&postcard::to_stdvec(self).expect("all lengths are known"))
     }
 
-    /// What the first message of a log says; none if it is of another version or cluster.
+    /// Opens the first message of a log; none if it is of another version or cluster.
     pub(super) fn open(seal: &Seal, message: &[u8]) -> Option<Founding> {
         postcard::from_bytes(&seal.open(message)?).ok()
     }
 
-    /// Makes of a store the one of a node that has applied nothing but this: of a new one, or, if the
-    /// cluster began with data, of those.
+    /// Turns a store into that of a node that has applied only this: a new store or, if the cluster
+    /// began with data, a store with those.
     pub(super) fn found(&self, store: &mut dyn Store, identity: &Identity) -> Result<(), Failure> {
         store.commit(&mut [Write::CloakKey(self.cloak_key)].iter())?;
         let (state, effects) = State::new(self.settings.clone(), store.load()?, self.now);
