@@ -4,7 +4,7 @@ use crate::change::Change;
 use crate::chat::{Chat, Request};
 use crate::conversation::With;
 use crate::limits::{RESULTS, TARGETS};
-use crate::send::{Impossible, timestamp};
+use crate::send::{SendError, timestamp};
 use crate::timeline::Run;
 use proto::Line;
 use proto::name::same;
@@ -33,7 +33,7 @@ impl Chat {
         target: &str,
         run: Run,
         out: &mut Vec<u8>,
-    ) -> Result<(), Impossible> {
+    ) -> Result<(), SendError> {
         self.must_have("draft/chathistory", "history")?;
         let is_open = |request: &Request| match request {
             Request::Page { target: of, run: open } => same(of, target) && *open == run,
@@ -54,7 +54,7 @@ impl Chat {
         let request = Request::Page { target: target.to_owned(), run };
         let line = match self.label(request) {
             Some(label) => Line::to(out).tag("label", &label),
-            None => return Err(Impossible::Unsupported("so many requests at once")),
+            None => return Err(SendError::Unsupported("so many requests at once")),
         };
         line.verb("CHATHISTORY").param(verb).param(target).param(&selector).param(&count).end();
         self.conversation_mut(target).loading += 1;
@@ -68,10 +68,10 @@ impl Chat {
         count: usize,
         before: Option<&str>,
         out: &mut Vec<u8>,
-    ) -> Result<(), Impossible> {
+    ) -> Result<(), SendError> {
         self.must_have("parlor/unread", "history of all conversations together")?;
         let Some(label) = self.label(Request::Everything) else {
-            return Err(Impossible::Unsupported("so many requests at once"));
+            return Err(SendError::Unsupported("so many requests at once"));
         };
         let line = Line::to(out).tag("label", &label).verb("CH").param("*");
         let line = line.param(&count.to_string());
@@ -87,10 +87,10 @@ impl Chat {
         &mut self,
         since_ms: i64,
         out: &mut Vec<u8>,
-    ) -> Result<(), Impossible> {
+    ) -> Result<(), SendError> {
         self.must_have("draft/chathistory", "history")?;
         let Some(label) = self.label(Request::Targets) else {
-            return Err(Impossible::Unsupported("so many requests at once"));
+            return Err(SendError::Unsupported("so many requests at once"));
         };
         let line = Line::to(out).tag("label", &label).verb("CHATHISTORY").param("TARGETS");
         // The newest come first; "between" leaves the times themselves out.
@@ -104,14 +104,14 @@ impl Chat {
         words: String,
         before_ms: Option<i64>,
         out: &mut Vec<u8>,
-    ) -> Result<(), Impossible> {
+    ) -> Result<(), SendError> {
         self.must_be_connected()?;
         if !self.server.has("soju.im/search") && !self.server.has("draft/search") {
-            return Err(Impossible::Unsupported("search"));
+            return Err(SendError::Unsupported("search"));
         }
         let more = before_ms.is_some();
         let Some(label) = self.label(Request::Search { more }) else {
-            return Err(Impossible::Unsupported("so many requests at once"));
+            return Err(SendError::Unsupported("so many requests at once"));
         };
         let attributes = crate::query::attributes(&words, before_ms, RESULTS);
         let line = Line::to(out).tag("label", &label).verb("SEARCH");

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 /// Something to say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Saying {
+pub struct NewMessage {
     /// To whom.
     pub to: String,
     /// What; several lines are separated by `\n`.
@@ -24,7 +24,7 @@ pub struct Saying {
 #[serde(rename_all = "snake_case")]
 pub enum Intent {
     /// Say something.
-    Say(Saying),
+    Say(NewMessage),
     /// Send a failed message again.
     Retry(u64),
     /// Give a failed message up.

@@ -22,7 +22,7 @@ pub mod timeline;
 pub use change::Change;
 pub use chat::Chat;
 pub use intent::Intent;
-pub use send::Impossible;
+pub use send::SendError;
 
 /// The capabilities that the core makes use of. All of them may be missing.
 pub const WANTED: &[&str] = &[

@@ -4,7 +4,7 @@ use crate::change::Change;
 use crate::chat::{Chat, Request};
 use crate::conversation::{Notify, With};
 use crate::entry::{Delivery, Entry, Kind};
-use crate::intent::{Intent, Saying};
+use crate::intent::{Intent, NewMessage};
 use crate::limits::{OUTGOING, TYPING_TOLD_MS};
 use crate::outgoing::{self, Outgoing, piece_bytes};
 use proto::Line;
@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 
 /// Why an intent came to nothing; nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Impossible {
+pub enum SendError {
     /// There is no text.
     NoText,
     /// Too many messages are on their way.
@@ -25,31 +25,31 @@ pub enum Impossible {
     NotConnected,
 }
 
-impl std::fmt::Display for Impossible {
+impl std::fmt::Display for SendError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Impossible::NoText => f.write_str("There is no text to send."),
-            Impossible::TooMany => f.write_str("Too many messages are waiting; try again later."),
-            Impossible::Unsupported(what) => write!(f, "This server does not support {what}."),
-            Impossible::NotConnected => f.write_str("There is no connection at the moment."),
+            SendError::NoText => f.write_str("There is no text to send."),
+            SendError::TooMany => f.write_str("Too many messages are waiting; try again later."),
+            SendError::Unsupported(what) => write!(f, "This server does not support {what}."),
+            SendError::NotConnected => f.write_str("There is no connection at the moment."),
         }
     }
 }
 
-impl std::error::Error for Impossible {}
+impl std::error::Error for SendError {}
 
 impl Chat {
     /// Does what a person wants; the lines for the server are appended to `out`. Returns the numbers of the
     /// messages that [`Intent::Say`] made.
     ///
     /// # Errors
-    /// [`Impossible`], and nothing has happened.
+    /// [`SendError`], and nothing has happened.
     pub fn intend(
         &mut self,
         intent: Intent,
         now_ms: i64,
         out: &mut Vec<u8>,
-    ) -> Result<Option<RangeInclusive<u64>>, Impossible> {
+    ) -> Result<Option<RangeInclusive<u64>>, SendError> {
         match intent {
             Intent::Say(saying) => return self.say(&saying, now_ms, out).map(Some),
             Intent::Retry(number) => self.retry(number, out),
@@ -92,13 +92,13 @@ impl Chat {
         Ok(None)
     }
 
-    pub(crate) fn must_be_connected(&self) -> Result<(), Impossible> {
-        if self.connected { Ok(()) } else { Err(Impossible::NotConnected) }
+    pub(crate) fn must_be_connected(&self) -> Result<(), SendError> {
+        if self.connected { Ok(()) } else { Err(SendError::NotConnected) }
     }
 
-    pub(crate) fn must_have(&self, capability: &str, what: &'static str) -> Result<(), Impossible> {
+    pub(crate) fn must_have(&self, capability: &str, what: &'static str) -> Result<(), SendError> {
         self.must_be_connected()?;
-        if self.server.has(capability) { Ok(()) } else { Err(Impossible::Unsupported(what)) }
+        if self.server.has(capability) { Ok(()) } else { Err(SendError::Unsupported(what)) }
     }
 
     /// A line whose answers are shown in a conversation.
@@ -113,11 +113,11 @@ impl Chat {
 
     fn say(
         &mut self,
-        saying: &Saying,
+        saying: &NewMessage,
         now_ms: i64,
         out: &mut Vec<u8>,
-    ) -> Result<RangeInclusive<u64>, Impossible> {
-        let Saying { to, text, action, reply_to } = saying;
+    ) -> Result<RangeInclusive<u64>, SendError> {
+        let NewMessage { to, text, action, reply_to } = saying;
         let action = *action;
         let limit = piece_bytes(&self.me, to);
         let multiline = self.server.multiline().filter(|_| !action);
@@ -125,10 +125,10 @@ impl Chat {
         let limit = if action { limit.saturating_sub("\x01ACTION \x01".len()) } else { limit };
         let messages = outgoing::messages(&text, limit, multiline);
         if messages.is_empty() {
-            return Err(Impossible::NoText);
+            return Err(SendError::NoText);
         }
         if self.outgoing.len() + messages.len() > OUTGOING {
-            return Err(Impossible::TooMany);
+            return Err(SendError::TooMany);
         }
         let first = self.next + 1;
         for text in messages {
@@ -226,7 +226,7 @@ impl Chat {
         text: &str,
         undo: bool,
         out: &mut Vec<u8>,
-    ) -> Result<(), Impossible> {
+    ) -> Result<(), SendError> {
         self.must_have("message-tags", "reactions")?;
         let tag = if undo { "+draft/unreact" } else { "+draft/react" };
         let line = self.labelled(target, out).tag("+draft/reply", msgid).tag(tag, text);

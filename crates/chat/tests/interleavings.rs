@@ -1,7 +1,7 @@
 //! Whatever the order in which live lines, pages of history, breaks and resends come: in the end the timeline is the
 //! server's history, and everything that was said is in it once. And no line, however strange, is a reason to panic.
 
-use chat::intent::Saying;
+use chat::intent::NewMessage;
 use chat::timeline::{Row, Run};
 use chat::{Chat, Intent};
 use proptest::prelude::*;
@@ -141,7 +141,11 @@ impl World {
             Step::Say => {
                 let text = format!("mine {}", self.said);
                 self.said += 1;
-                self.intend(Intent::Say(Saying { to: ROOM.to_owned(), text, ..Saying::default() }));
+                self.intend(Intent::Say(NewMessage {
+                    to: ROOM.to_owned(),
+                    text,
+                    ..NewMessage::default()
+                }));
             }
             Step::Break if self.connected => {
                 self.connected = false;
@@ -269,7 +273,7 @@ fn multiline_messages_are_bounded_whatever_the_server_allows() {
     let capabilities = capabilities.map(|(name, value)| (name.to_owned(), value.to_owned()));
     chat.logged_in("ann", capabilities, &mut out);
     let text = "word ".repeat(100_000);
-    let saying = Saying { to: ROOM.to_owned(), text, ..Saying::default() };
+    let saying = NewMessage { to: ROOM.to_owned(), text, ..NewMessage::default() };
     assert!(chat.intend(Intent::Say(saying), 1, &mut out).is_ok());
 }
 

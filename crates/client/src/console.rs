@@ -9,15 +9,15 @@ use jiff::tz::TimeZone;
 use crate::known_hosts::KnownHosts;
 use crate::link::Event;
 use crate::question::Question;
-use crate::recall::Recall;
+use crate::recall::InputHistory;
 use crate::script;
-use crate::show::Look;
+use crate::show::LineStyle;
 use crate::terminal::Terminal;
 
 /// The terminal, or the pipes of a script. Dropping it restores the terminal.
 pub struct Console {
     /// The style of its lines.
-    pub look: Look,
+    pub look: LineStyle,
     /// A person uses it, not a script.
     pub interactive: bool,
     side: InputSource,
@@ -44,10 +44,10 @@ impl Console {
         let interactive = io::stdin().is_terminal();
         let mut warning = None;
         let side = if interactive {
-            let recall = if keep_history { recall() } else { Ok(Recall::for_now()) };
+            let recall = if keep_history { recall() } else { Ok(InputHistory::for_now()) };
             let recall = recall.unwrap_or_else(|reason| {
                 warning = Some(format!("Input history is not kept: {reason}."));
-                Recall::for_now()
+                InputHistory::for_now()
             });
             InputSource::Terminal(Terminal::open(events, recall)?)
         } else {
@@ -60,7 +60,7 @@ impl Console {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_none_or(|value| value == "dumb");
         let shared = io::stdout().is_terminal();
-        let look = Look { colour: shared && !no_colour, zone: TimeZone::system() };
+        let look = LineStyle { colour: shared && !no_colour, zone: TimeZone::system() };
         let mut console =
             Console { look, interactive, side, open_question: None, shared, refused: None };
         if let Some(warning) = warning {
@@ -132,8 +132,8 @@ impl Console {
 }
 
 /// The input history of earlier sessions.
-pub(crate) fn recall() -> Result<Recall, String> {
+pub(crate) fn recall() -> Result<InputHistory, String> {
     let known_hosts = KnownHosts::of_this_person().map_err(|error| error.to_string())?;
     let path = known_hosts.path().with_file_name("history");
-    Recall::kept_in(&path).map_err(|error| format!("{}: {error}", path.display()))
+    InputHistory::kept_in(&path).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -5,7 +5,7 @@ use termina::event::{KeyCode, KeyEvent, KeyEventKind, Modifiers};
 use tui::motion::{self, can_be_typed};
 
 use crate::limits::TYPED_BYTES;
-use crate::recall::Recall;
+use crate::recall::InputHistory;
 
 /// What a key leads to beyond the line itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Editor {
     }
 
     /// Takes in a key.
-    pub fn press(&mut self, event: KeyEvent, kind: Kind, recall: &Recall) -> Act {
+    pub fn press(&mut self, event: KeyEvent, kind: Kind, recall: &InputHistory) -> Act {
         if event.kind == KeyEventKind::Release {
             return Act::Edited;
         }
@@ -128,7 +128,7 @@ impl Editor {
         text.len() <= room
     }
 
-    fn control(&mut self, key: char, kind: Kind, recall: &Recall) -> Act {
+    fn control(&mut self, key: char, kind: Kind, recall: &InputHistory) -> Act {
         match key {
             'a' => self.cursor = 0,
             'b' => self.cursor = motion::left(&self.text, self.cursor),
@@ -193,7 +193,7 @@ impl Editor {
     }
 
     /// Goes to what was typed `back` lines ago.
-    fn recall(&mut self, recall: &Recall, back: usize) {
+    fn recall(&mut self, recall: &InputHistory, back: usize) {
         let line = match back {
             0 => Some(self.draft.clone()),
             _ => recall.get(back).map(str::to_owned),

@@ -5,10 +5,10 @@ use tui::decoder::Decoder;
 
 /// Types the bytes into a new line; the text with `|` for the cursor.
 fn typed(bytes: &str) -> String {
-    typed_with(bytes, Kind::Text, &Recall::for_now())
+    typed_with(bytes, Kind::Text, &InputHistory::for_now())
 }
 
-fn typed_with(bytes: &str, kind: Kind, recall: &Recall) -> String {
+fn typed_with(bytes: &str, kind: Kind, recall: &InputHistory) -> String {
     let mut editor = Editor::default();
     let mut events = Vec::new();
     Decoder::default().feed(bytes.as_bytes(), &mut events);
@@ -64,7 +64,7 @@ fn characters_are_what_people_see() {
 
 #[test]
 fn what_was_typed_before_comes_back_and_the_new_line_with_it() {
-    let mut recall = Recall::for_now();
+    let mut recall = InputHistory::for_now();
     recall.add("BM one").unwrap();
     recall.add("BM two").unwrap();
     let typed = |keys| typed_with(keys, Kind::Text, &recall);
@@ -89,7 +89,7 @@ fn where_words_are_asked_for_each_pasted_line_is_one() {
     let mut answers = Vec::new();
     for event in lines_as_keys("ann\r\nsecret\n") {
         let Event::Key(key) = event else { panic!("{event:?}") };
-        if editor.press(key, Kind::Word, &Recall::for_now()) == Act::Done {
+        if editor.press(key, Kind::Word, &InputHistory::for_now()) == Act::Done {
             answers.push(editor.take());
         }
     }
@@ -102,7 +102,7 @@ fn some_keys_mean_more() {
         let mut events = Vec::new();
         Decoder::default().feed(bytes, &mut events);
         let Some(Event::Key(key)) = events.pop() else { panic!("{bytes:?}") };
-        Editor::default().press(key, Kind::Word, &Recall::for_now())
+        Editor::default().press(key, Kind::Word, &InputHistory::for_now())
     };
     for (bytes, act) in [
         (&b"\r"[..], Act::Done),

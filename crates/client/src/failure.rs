@@ -47,7 +47,7 @@ pub enum Failure {
     },
     /// A login that is to be remembered, or was.
     #[error("cannot use the remembered login: {0}")]
-    Remembered(#[from] crate::remembered::Unusable),
+    Remembered(#[from] crate::remembered::SavedLoginError),
     /// The file for one's own data.
     #[error("the export cannot be written to {path:?}: {source}")]
     Export {

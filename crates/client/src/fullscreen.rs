@@ -28,10 +28,10 @@ use crate::limits::{
 use crate::link::{Event, Leaving};
 use crate::login::Credentials;
 use crate::password_file;
-use crate::recall::Recall;
+use crate::recall::InputHistory;
 use crate::system::now_ms;
 use crate::tty::{Tty, die_of, stop_group};
-use crate::wire::{Face, Told, Wire, next_event};
+use crate::wire::{Face, Wire, WireEvent, next_event};
 use asking::Asked;
 use config::Config;
 use drafts::Drafts;
@@ -40,7 +40,7 @@ use keyboard::Keyboard;
 
 /// What the keyboard's thread, or another one of the full screen, has to tell.
 #[derive(Debug)]
-pub enum Happening {
+pub enum ScreenEvent {
     /// A person did something.
     Input(tui::Input),
     /// The terminal may have another size.
@@ -75,7 +75,7 @@ struct FullScreen {
     events: Receiver<Event>,
     to_events: SyncSender<Event>,
     config: Config,
-    recall: Recall,
+    recall: InputHistory,
     drafts: Drafts,
     /// What the person is being asked.
     asked: Asked,
@@ -100,10 +100,10 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let password = args.password_file.as_deref().map(password_file::read).transpose()?;
     let (password, warning) = password.unzip();
     wrong.extend(warning.flatten());
-    let recall = if args.no_history { Ok(Recall::for_now()) } else { console::recall() };
+    let recall = if args.no_history { Ok(InputHistory::for_now()) } else { console::recall() };
     let recall = recall.unwrap_or_else(|reason| {
         wrong.push(format!("Input history is not kept: {reason}."));
-        Recall::for_now()
+        InputHistory::for_now()
     });
     let (to_events, events) = sync_channel(EVENTS_WAITING);
     let mut tui = Tui::new(config.settings());
@@ -211,26 +211,26 @@ impl FullScreen {
         }
     }
 
-    fn happened(&mut self, happening: Happening) -> Result<(), Failure> {
+    fn happened(&mut self, happening: ScreenEvent) -> Result<(), Failure> {
         self.stale = true;
         match happening {
-            Happening::Input(input) => {
+            ScreenEvent::Input(input) => {
                 let actions = self.tui.input(&input, &self.wire.chat, now_ms());
                 self.perform(actions)?;
             }
-            Happening::Resized => self.resize(),
-            Happening::Stop => self.suspend()?,
-            Happening::GoesOn if self.editing.is_none() => self.take_terminal()?,
-            Happening::GoesOn => {}
-            Happening::Edited(text) => self.edited(text)?,
-            Happening::Leave(Leaving::Terminated) => self.over = Some(Ok(Outcome::Terminated)),
-            Happening::Leave(_) => self.over = Some(Ok(Outcome::Interrupted)),
-            Happening::End(signal) => {
+            ScreenEvent::Resized => self.resize(),
+            ScreenEvent::Stop => self.suspend()?,
+            ScreenEvent::GoesOn if self.editing.is_none() => self.take_terminal()?,
+            ScreenEvent::GoesOn => {}
+            ScreenEvent::Edited(text) => self.edited(text)?,
+            ScreenEvent::Leave(Leaving::Terminated) => self.over = Some(Ok(Outcome::Terminated)),
+            ScreenEvent::Leave(_) => self.over = Some(Ok(Outcome::Interrupted)),
+            ScreenEvent::End(signal) => {
                 self.keep();
                 self.keyboard.give_back(&self.tty);
                 die_of(signal);
             }
-            Happening::Gone(reason) => return Err(Failure::Input(reason)),
+            ScreenEvent::Gone(reason) => return Err(Failure::Input(reason)),
         }
         Ok(())
     }
@@ -262,12 +262,12 @@ impl FullScreen {
     }
 
     /// Takes in what the connection has to tell.
-    fn hear(&mut self, told: Vec<Told>) {
+    fn hear(&mut self, told: Vec<WireEvent>) {
         let mut changes = Vec::new();
         for told in told {
             self.stale = true;
             match told {
-                Told::Changed(change) => changes.push(change),
+                WireEvent::Changed(change) => changes.push(change),
                 told => self.hear_one(told),
             }
         }
@@ -355,11 +355,14 @@ impl FullScreen {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
-                Ok(Event::Screen(Happening::Leave(_))) | Err(_) => return,
+                Ok(Event::Screen(ScreenEvent::Leave(_))) | Err(_) => return,
                 Ok(Event::Screen(_)) => {}
                 Ok(event) => {
                     let told = self.wire.take(event);
-                    if told.iter().any(|told| matches!(told, Told::Broken(_) | Told::Failed(_))) {
+                    if told
+                        .iter()
+                        .any(|told| matches!(told, WireEvent::Broken(_) | WireEvent::Failed(_)))
+                    {
                         return;
                     }
                 }

@@ -10,7 +10,7 @@ use std::thread;
 use proto::limits::{LINE_BYTES, TAGS_BYTES};
 use proto::line;
 
-use crate::fullscreen::Happening;
+use crate::fullscreen::ScreenEvent;
 use crate::limits::{ANSWER_SILENCE, CLOSE_TIMEOUT, READ_BYTES, SILENCE, WRITE_TIMEOUT};
 use crate::route::{ConnectError, Opened};
 use crate::tls::Encryption;
@@ -29,7 +29,7 @@ pub enum Event {
     /// The person answered a question.
     Input(Input),
     /// Something happened on the full screen.
-    Screen(Happening),
+    Screen(ScreenEvent),
 }
 
 /// How the person answered a question.

@@ -12,7 +12,7 @@ mod ending;
 
 pub(crate) use session::{End, Session};
 
-use chat::{Change, Impossible, Intent};
+use chat::{Change, Intent, SendError};
 use tui::slash::{self, Order};
 
 use crate::Outcome;
@@ -151,7 +151,7 @@ impl Plain<'_> {
         loop {
             self.session.until_ready()?;
             match self.session.wire.intend(intent.clone()) {
-                Err(Impossible::NotConnected) => {}
+                Err(SendError::NotConnected) => {}
                 Err(impossible) => return self.refuse(&impossible.to_string()),
                 Ok(_) => break,
             }

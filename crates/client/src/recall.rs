@@ -13,7 +13,7 @@ use crate::limits::{RECALL_BYTES, RECALL_LINES};
 
 /// Lines typed before, and their file.
 #[derive(Debug, Default)]
-pub struct Recall {
+pub struct InputHistory {
     lines: VecDeque<String>,
     /// None if they are not saved.
     path: Option<PathBuf>,
@@ -21,17 +21,17 @@ pub struct Recall {
     secrets: Vec<String>,
 }
 
-impl Recall {
+impl InputHistory {
     /// A history that is discarded at the end.
-    pub fn for_now() -> Recall {
-        Recall::default()
+    pub fn for_now() -> InputHistory {
+        InputHistory::default()
     }
 
     /// A history saved in this file, which may not exist yet.
     ///
     /// # Errors
     /// If the file or its folder cannot be read or made.
-    pub fn kept_in(path: &Path) -> io::Result<Recall> {
+    pub fn kept_in(path: &Path) -> io::Result<InputHistory> {
         if let Some(folder) = path.parent() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
@@ -40,7 +40,7 @@ impl Recall {
         match files::open(path)? {
             None => {}
             // Linking it to /dev/null is a way to keep no history.
-            Some((_, false)) => return Ok(Recall::for_now()),
+            Some((_, false)) => return Ok(InputHistory::for_now()),
             Some((file, true)) => {
                 file.set_permissions(fs::Permissions::from_mode(0o600))?;
                 let mut bytes = Vec::new();
@@ -51,7 +51,7 @@ impl Recall {
         }
         too_long |= lines.len() > RECALL_LINES;
         lines.drain(..lines.len().saturating_sub(RECALL_LINES));
-        let recall = Recall { lines, path: Some(path.to_owned()), secrets: Vec::new() };
+        let recall = InputHistory { lines, path: Some(path.to_owned()), secrets: Vec::new() };
         if too_long {
             recall.write_anew(path)?;
         }
@@ -143,7 +143,7 @@ fn unescape(line: &str) -> String {
 mod tests {
     use super::*;
 
-    fn all(recall: &Recall) -> Vec<&str> {
+    fn all(recall: &InputHistory) -> Vec<&str> {
         (1..).map_while(|back| recall.get(back)).collect()
     }
 
@@ -151,17 +151,17 @@ mod tests {
     fn lines_are_kept_across_sessions_for_their_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("parlor/history");
-        let mut recall = Recall::kept_in(&path).unwrap();
+        let mut recall = InputHistory::kept_in(&path).unwrap();
         for line in ["BM one", "BM two\n\n\tlines \\n", "EX", "EX"] {
             recall.add(line).unwrap();
         }
         let expected = ["EX", "BM two\n\n\tlines \\n", "BM one"];
         assert_eq!(all(&recall), expected);
-        assert_eq!(all(&Recall::kept_in(&path).unwrap()), expected);
+        assert_eq!(all(&InputHistory::kept_in(&path).unwrap()), expected);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        Recall::kept_in(&path).unwrap();
+        InputHistory::kept_in(&path).unwrap();
         assert_eq!(mode(&path), 0o600);
     }
 
@@ -171,7 +171,7 @@ mod tests {
         let path = folder.path().join("history");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        let mut recall = Recall::kept_in(&path).unwrap();
+        let mut recall = InputHistory::kept_in(&path).unwrap();
         recall.add("BM one").unwrap();
         assert_eq!(all(&recall), ["BM one"]);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
@@ -181,7 +181,7 @@ mod tests {
     fn secrets_and_lines_that_begin_with_a_space_are_not_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history");
-        let mut recall = Recall::kept_in(&path).unwrap();
+        let mut recall = InputHistory::kept_in(&path).unwrap();
         recall.hide("swordfish");
         for line in [" BM quiet", "swordfish", "BM swordfish", " ", "", "BM fish"] {
             recall.add(line).unwrap();
@@ -196,7 +196,7 @@ mod tests {
         let path = folder.path().join("history");
         let text: String = (0..RECALL_LINES + 50).map(|number| format!("{number}\n")).collect();
         fs::write(&path, text).unwrap();
-        let recall = Recall::kept_in(&path).unwrap();
+        let recall = InputHistory::kept_in(&path).unwrap();
         assert_eq!(recall.get(1), Some(&*(RECALL_LINES + 49).to_string()));
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), RECALL_LINES);
         assert_eq!(recall.get(RECALL_LINES), Some("50"));
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn without_a_file_lines_are_remembered_for_now() {
-        let mut recall = Recall::for_now();
+        let mut recall = InputHistory::for_now();
         recall.add("BM one").unwrap();
         assert_eq!(all(&recall), ["BM one"]);
     }

@@ -1,4 +1,4 @@
-//! Remembered logins: a certificate for each server, which the account there accepts instead of the
+//! Saved logins: a certificate for each server, which the account there accepts instead of the
 //! password (SASL EXTERNAL). `chatclient login` creates one, `chatclient logout` removes it.
 
 use std::io::{ErrorKind, Read, Write};
@@ -14,7 +14,7 @@ use crate::limits::REMEMBERED_BYTES;
 
 /// Why a login cannot be remembered or used.
 #[derive(Debug, thiserror::Error)]
-pub enum Unusable {
+pub enum SavedLoginError {
     /// There is no folder for it.
     #[error("there is no directory for it: neither XDG_DATA_HOME nor HOME is set")]
     NoFolder,
@@ -33,22 +33,22 @@ pub enum Unusable {
 
 /// A remembered login.
 #[derive(Debug)]
-pub struct Remembered {
+pub struct SavedLogin {
     /// The account.
     pub user: String,
     certificate: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
 }
 
-impl Remembered {
+impl SavedLogin {
     /// The one for a server, if any.
     ///
     /// # Errors
     /// If its file cannot be used.
-    pub fn at(server: &str) -> Result<Option<Remembered>, Unusable> {
+    pub fn at(server: &str) -> Result<Option<SavedLogin>, SavedLoginError> {
         let Ok(path) = path(server) else { return Ok(None) };
         let unusable =
-            |reason: &str| Unusable::File { path: path.clone(), reason: reason.to_owned() };
+            |reason: &str| SavedLoginError::File { path: path.clone(), reason: reason.to_owned() };
         let (file, regular) = match files::open(&path) {
             Ok(Some(opened)) => opened,
             Ok(None) => return Ok(None),
@@ -65,7 +65,7 @@ impl Remembered {
         let key = PrivateKeyDer::from_pem_slice(text.as_bytes());
         match (user, certificate, key) {
             (Some(user), Ok(certificate), Ok(key)) => {
-                Ok(Some(Remembered { user: user.to_owned(), certificate, key }))
+                Ok(Some(SavedLogin { user: user.to_owned(), certificate, key }))
             }
             _ => Err(unusable("it is damaged; remove it, and log in again")),
         }
@@ -75,13 +75,13 @@ impl Remembered {
     ///
     /// # Errors
     /// If the certificate cannot be made.
-    pub fn make(user: &str) -> Result<(Remembered, String), Unusable> {
+    pub fn make(user: &str) -> Result<(SavedLogin, String), SavedLoginError> {
         let key = KeyPair::generate()?;
         let certificate = CertificateParams::new([])?.self_signed(&key)?;
         let text = format!("user: {user}\n{}{}", certificate.pem(), key.serialize_pem());
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("rcgen writes PKCS #8");
         let certificate = certificate.der().clone();
-        Ok((Remembered { user: user.to_owned(), certificate, key }, text))
+        Ok((SavedLogin { user: user.to_owned(), certificate, key }, text))
     }
 
     /// The fingerprint by which the account knows it.
@@ -99,14 +99,14 @@ impl Remembered {
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn keep(server: &str, text: &str) -> Result<PathBuf, Unusable> {
+pub fn keep(server: &str, text: &str) -> Result<PathBuf, SavedLoginError> {
     let path = path(server)?;
     let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
         let mut file = files::create(&path)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()
     });
-    kept.map_err(|error| Unusable::File { path: path.clone(), reason: error.to_string() })?;
+    kept.map_err(|error| SavedLoginError::File { path: path.clone(), reason: error.to_string() })?;
     Ok(path)
 }
 
@@ -114,22 +114,22 @@ pub fn keep(server: &str, text: &str) -> Result<PathBuf, Unusable> {
 ///
 /// # Errors
 /// If the file cannot be removed.
-pub fn forget(server: &str) -> Result<(), Unusable> {
+pub fn forget(server: &str) -> Result<(), SavedLoginError> {
     let path = path(server)?;
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(Unusable::File { path, reason: error.to_string() })
+            Err(SavedLoginError::File { path, reason: error.to_string() })
         }
         _ => Ok(()),
     }
 }
 
 /// The file in the data folder of the environment: `XDG_DATA_HOME`, or else `.local/share` in `HOME`.
-fn path(server: &str) -> Result<PathBuf, Unusable> {
+fn path(server: &str) -> Result<PathBuf, SavedLoginError> {
     // According to the XDG specification, a relative path counts as none.
     let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || folder("HOME").map(|home| home.join(".local/share"));
-    let data = folder("XDG_DATA_HOME").or_else(home).ok_or(Unusable::NoFolder)?;
+    let data = folder("XDG_DATA_HOME").or_else(home).ok_or(SavedLoginError::NoFolder)?;
     let name: String = server
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || ".-[]".contains(c) { c } else { '_' })

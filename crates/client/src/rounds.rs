@@ -7,15 +7,15 @@ use crate::known_hosts::{Known, KnownHosts, Lines, Unusable, account_name};
 
 /// The accounts of one server in the file of known servers.
 #[derive(Debug)]
-pub struct Rounds {
+pub struct KnownIterations {
     server: String,
     known_hosts: Result<KnownHosts, Unusable>,
 }
 
-impl Rounds {
+impl KnownIterations {
     /// Those of this server (see [`crate::known_hosts::server_name`]).
-    pub fn new(server: String, known_hosts: Result<KnownHosts, Unusable>) -> Rounds {
-        Rounds { server, known_hosts }
+    pub fn new(server: String, known_hosts: Result<KnownHosts, Unusable>) -> KnownIterations {
+        KnownIterations { server, known_hosts }
     }
 
     /// The highest count seen for each account, by user name in lower case. If the file is
@@ -54,8 +54,9 @@ mod tests {
     fn the_most_are_remembered_for_each_account_of_each_server() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("known_hosts");
-        let rounds =
-            |server: &str| Rounds::new(server.to_owned(), Ok(KnownHosts::at(path.clone())));
+        let rounds = |server: &str| {
+            KnownIterations::new(server.to_owned(), Ok(KnownHosts::at(path.clone())))
+        };
         let here = rounds("chat.example:9999");
         assert!(here.seen().is_empty());
         for count in [200_000, 600_000, 300_000] {
@@ -65,7 +66,7 @@ mod tests {
         rounds("other.example:9999").remember("ann", 700_000).unwrap();
         let seen = here.seen();
         assert_eq!((seen["ann"], seen["bob"], seen.len()), (600_000, 100_000, 2));
-        let without = Rounds::new("a:1".to_owned(), Err(Unusable::NoFolder));
+        let without = KnownIterations::new("a:1".to_owned(), Err(Unusable::NoFolder));
         assert!(without.seen().is_empty() && without.remember("ann", 1).is_err());
     }
 }

@@ -12,7 +12,7 @@ use crate::endpoints::{Endpoint, Endpoints};
 use crate::known_hosts::{KnownHosts, server_name};
 use crate::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, NODE_TIMEOUT};
 use crate::proxy::{Proxy, Target};
-use crate::remembered::Remembered;
+use crate::remembered::SavedLogin;
 use crate::tls::{Encryption, HandshakeError, Limited, Tls};
 use crate::trust::{Refusal, Trust};
 
@@ -97,7 +97,7 @@ pub enum ConnectError {
     Full,
     /// The remembered login cannot be read.
     #[error("cannot use the remembered login: {0}")]
-    Remembered(#[from] crate::remembered::Unusable),
+    Remembered(#[from] crate::remembered::SavedLoginError),
     /// Connected, but the connection could not be set up.
     #[error("cannot set up the connection: {0}")]
     SetUp(#[from] io::Error),
@@ -114,7 +114,7 @@ pub struct Route {
     /// None for plaintext.
     tls: Option<Tls>,
     proxy: Option<Proxy>,
-    remembered: Option<Arc<Remembered>>,
+    remembered: Option<Arc<SavedLogin>>,
     /// Changed when nodes are announced, read by the connecting thread.
     endpoints: Mutex<Endpoints>,
 }
@@ -289,12 +289,12 @@ fn failed(tls: &Tls, endpoint: &Endpoint, error: HandshakeError) -> ConnectError
 }
 
 /// The remembered login for the server, unless another user is given.
-fn remembered(args: &Args) -> Result<Option<Remembered>, ConnectError> {
+fn remembered(args: &Args) -> Result<Option<SavedLogin>, ConnectError> {
     if args.plaintext || args.password_file.is_some() {
         return Ok(None);
     }
-    let remembered = Remembered::at(&server_name(args.host(), args.port()))?;
-    let is_meant = |remembered: &Remembered| {
+    let remembered = SavedLogin::at(&server_name(args.host(), args.port()))?;
+    let is_meant = |remembered: &SavedLogin| {
         args.user.as_ref().is_none_or(|user| proto::name::same(user, &remembered.user))
     };
     Ok(remembered.filter(is_meant))

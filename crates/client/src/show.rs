@@ -36,7 +36,7 @@ impl<'a> Place<'a> {
 
 /// How lines look.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub struct LineStyle {
     /// Whether to use the terminal's colours.
     pub colour: bool,
     /// In which zone times are told.
@@ -65,7 +65,7 @@ impl Ink {
     }
 }
 
-impl Look {
+impl LineStyle {
     /// A message that arrives: `[BM] 14:02 ann: hello`; with its date if that is not the day of `now_ms`
     /// (milliseconds since 1970 UTC). What this person said elsewhere is said by "you". A message of several
     /// lines is so many lines.
@@ -242,8 +242,8 @@ mod tests {
 
     const NOON_MS: i64 = 1_795_348_800_000; // 2026-11-22 12:00:00 UTC
 
-    fn plain() -> Look {
-        Look { colour: false, zone: TimeZone::UTC }
+    fn plain() -> LineStyle {
+        LineStyle { colour: false, zone: TimeZone::UTC }
     }
 
     const BOB: Place<'_> = Place::Private("bob");
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn times_are_told_in_the_zone_of_the_person() {
-        let look = Look { colour: false, zone: TimeZone::fixed(jiff::tz::offset(2)) };
+        let look = LineStyle { colour: false, zone: TimeZone::fixed(jiff::tz::offset(2)) };
         let lines = look.arrival(Place::Lobby, &entry(Some("ann"), "hi"), NOON_MS);
         assert_eq!(lines, ["[BM] 14:02 ann: hi"]);
     }
@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn colours_are_there_only_when_wanted() {
         let entry = entry(Some("ann"), "hi");
-        let look = Look { colour: true, zone: TimeZone::UTC };
+        let look = LineStyle { colour: true, zone: TimeZone::UTC };
         let coloured = look.arrival(Place::Lobby, &entry, NOON_MS);
         assert_eq!(coloured, ["\x1b[36m[BM]\x1b[0m \x1b[90m12:02\x1b[0m \x1b[1mann\x1b[0m: hi"]);
         assert!(!arrival(Place::Lobby, &entry).contains('\x1b'));

@@ -26,7 +26,7 @@ use crate::login::{Credentials, LoginError};
 use crate::password_file;
 use crate::question::Question;
 use crate::show::sentence;
-use crate::wire::{Face, Told, Wire, next_event};
+use crate::wire::{Face, Wire, WireEvent, next_event};
 
 /// What to do instead of talking.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
@@ -245,21 +245,21 @@ impl Caller {
         let mut changes = Vec::new();
         for told in told {
             match told {
-                Told::Changed(change) => changes.push(change),
-                Told::Sentence(text) => tell(&text),
-                Told::Broken(reason) => tell(&format!("The connection broke ({reason}).")),
-                Told::Ask(question, because) => {
+                WireEvent::Changed(change) => changes.push(change),
+                WireEvent::Sentence(text) => tell(&text),
+                WireEvent::Broken(reason) => tell(&format!("The connection broke ({reason}).")),
+                WireEvent::Ask(question, because) => {
                     let answer = ask(question, because)?;
                     for told in self.wire.answer(question, &answer) {
                         match told {
-                            Told::Failed(failure) => return Err(failure),
-                            Told::Changed(change) => changes.push(change),
+                            WireEvent::Failed(failure) => return Err(failure),
+                            WireEvent::Changed(change) => changes.push(change),
                             _ => {}
                         }
                     }
                 }
-                Told::Failed(failure) => return Err(failure),
-                Told::LoggedIn => {}
+                WireEvent::Failed(failure) => return Err(failure),
+                WireEvent::LoggedIn => {}
             }
         }
         Ok(changes)

@@ -18,7 +18,7 @@ use crate::editor::{Act, Editor, Kind, act, lines_as_keys};
 use crate::limits::{KEYS_AHEAD_MAX, LINES_WAITING, POSITION_TIMEOUT, TYPED_BYTES};
 use crate::link::{Event, Input, Leaving};
 use crate::question::Question;
-use crate::recall::Recall;
+use crate::recall::InputHistory;
 use crate::screen::{Line, Screen};
 use crate::tty::{Signals, Tty, die_of, end_at_once, stop_group, wake};
 
@@ -43,7 +43,7 @@ impl Terminal {
     ///
     /// # Errors
     /// If the system refuses it, or a thread.
-    pub fn open(events: SyncSender<Event>, recall: Recall) -> io::Result<Terminal> {
+    pub fn open(events: SyncSender<Event>, recall: InputHistory) -> io::Result<Terminal> {
         let is_dumb = std::env::var_os("TERM").is_none_or(|name| name.is_empty() || name == "dumb");
         let (signals, waker) = Signals::take()?;
         let tty = Tty::open(is_dumb)?;
@@ -116,7 +116,7 @@ struct Worker {
     signals: Signals,
     orders: Receiver<Order>,
     events: SyncSender<Event>,
-    recall: Recall,
+    recall: InputHistory,
     screen: Screen,
     editor: Editor,
     decoder: Decoder,

@@ -16,7 +16,7 @@ use rustls::{
 };
 
 use crate::limits::{ANSWER_SHOWN, HANDSHAKE_TIMEOUT, READ_BYTES};
-use crate::remembered::Remembered;
+use crate::remembered::SavedLogin;
 use crate::show::harmless;
 use crate::trust::{PresentedCertificate, Refusal, Trust, VerifyError};
 
@@ -55,13 +55,13 @@ pub struct Tls {
     authorities: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,
     timeout: Duration,
-    remembered: Option<Arc<Remembered>>,
+    remembered: Option<Arc<SavedLogin>>,
 }
 
 impl Tls {
     /// For a server on `host`, which has to prove what `trust` says. Reads the system's CAs.
     /// Servers that request a certificate get that of the remembered login.
-    pub fn new(host: &str, trust: Trust, remembered: Option<Arc<Remembered>>) -> Tls {
+    pub fn new(host: &str, trust: Trust, remembered: Option<Arc<SavedLogin>>) -> Tls {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = RootCertStore::empty();
         // A damaged certificate could not vouch for a server.

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chat::{Change, Chat, Impossible, Intent};
+use chat::{Change, Chat, Intent, SendError};
 use proto::Message;
 
 use crate::args::Args;
@@ -19,7 +19,7 @@ use crate::link::{Event, Link};
 use crate::login::{Credentials, Login, LoginError, Step};
 use crate::pace::{Patience, Pauses};
 use crate::question::Question;
-use crate::rounds::Rounds;
+use crate::rounds::KnownIterations;
 use crate::route::{ConnectError, Opened, Route};
 use crate::system::{now_ms, random_byte, random_text};
 
@@ -36,7 +36,7 @@ pub enum Face {
 
 /// What the person, or the script, should know.
 #[derive(Debug)]
-pub enum Told {
+pub enum WireEvent {
     /// Something must be answered before the login goes on; the sentence says why it is asked again.
     Ask(Question, Option<String>),
     /// A sentence about the server or the connection.
@@ -72,7 +72,7 @@ pub struct Wire {
     /// What is known.
     pub chat: Chat,
     route: Arc<Route>,
-    rounds: Rounds,
+    rounds: KnownIterations,
     login: Login,
     link: Option<Link>,
     links: u64,
@@ -104,7 +104,7 @@ impl Wire {
         if let Some(user) = route.remembered_user() {
             credentials.user = Some(user.to_owned());
         }
-        let rounds = Rounds::new(route.server(), KnownHosts::of_this_person());
+        let rounds = KnownIterations::new(route.server(), KnownHosts::of_this_person());
         let mut login = Login::new(credentials, face == Face::Person);
         login.is_plaintext = route.is_plaintext();
         login.has_certificate = route.remembered_user().is_some();
@@ -168,9 +168,9 @@ impl Wire {
     }
 
     /// The connection is no good, and why; the next attempt is made by itself.
-    pub fn give_up(&mut self, why: &str) -> Vec<Told> {
+    pub fn give_up(&mut self, why: &str) -> Vec<WireEvent> {
         let mut told = Vec::new();
-        self.settle(Err(Trouble::Broken(why.to_owned())), &mut told);
+        self.settle(Err(StepFailure::Broken(why.to_owned())), &mut told);
         told
     }
 
@@ -200,14 +200,14 @@ impl Wire {
     }
 
     /// Takes an event of the connection.
-    pub fn take(&mut self, event: Event) -> Vec<Told> {
+    pub fn take(&mut self, event: Event) -> Vec<WireEvent> {
         let mut told = Vec::new();
         let number = self.link.as_ref().map(|link| link.number);
         let outcome = match event {
             Event::Opened(of, opened) if of == self.links => self.opened(opened, &mut told),
             Event::Line(of, line) if Some(of) == number => self.line(&line, &mut told),
             Event::Silent(of) if Some(of) == number => self.send(b"PING :still there\r\n"),
-            Event::Broken(of, reason) if Some(of) == number => Err(Trouble::Broken(reason)),
+            Event::Broken(of, reason) if Some(of) == number => Err(StepFailure::Broken(reason)),
             // Of an earlier connection.
             _ => Ok(()),
         };
@@ -216,7 +216,7 @@ impl Wire {
     }
 
     /// Takes the answer to the question that was asked last.
-    pub fn answer(&mut self, question: Question, text: &str) -> Vec<Told> {
+    pub fn answer(&mut self, question: Question, text: &str) -> Vec<WireEvent> {
         let mut told = Vec::new();
         let mut out = Vec::new();
         let outcome = match self.login.answer(question, text, &mut out) {
@@ -235,7 +235,7 @@ impl Wire {
     ///
     /// # Errors
     /// Why nothing was done.
-    pub fn intend(&mut self, intent: Intent) -> Result<Option<RangeInclusive<u64>>, Impossible> {
+    pub fn intend(&mut self, intent: Intent) -> Result<Option<RangeInclusive<u64>>, SendError> {
         let mut out = Vec::new();
         let done = self.chat.intend(intent, now_ms(), &mut out)?;
         // If that breaks the connection, the reading end tells of it.
@@ -294,18 +294,18 @@ impl Wire {
     }
 
     /// Does what is due.
-    pub fn tick(&mut self) -> Vec<Told> {
+    pub fn tick(&mut self) -> Vec<WireEvent> {
         let mut told = Vec::new();
         let now = Instant::now();
         let received = self.received();
         let outcome = match &mut self.phase {
-            Phase::Pausing(until) if now >= *until => self.connect().map_err(Trouble::Failed),
+            Phase::Pausing(until) if now >= *until => self.connect().map_err(StepFailure::Failed),
             Phase::LoggingIn { patience, heard } => match patience.over(now, received) {
                 Some(_) if !*heard => {
                     let server = self.route.server();
                     Err(Failure::from(ConnectError::Silent { server }).into())
                 }
-                Some(why) => Err(Trouble::Broken(why.to_owned())),
+                Some(why) => Err(StepFailure::Broken(why.to_owned())),
                 None => Ok(()),
             },
             _ => Ok(()),
@@ -320,8 +320,8 @@ impl Wire {
     fn opened(
         &mut self,
         opened: Result<Opened, ConnectError>,
-        told: &mut Vec<Told>,
-    ) -> Result<(), Trouble> {
+        told: &mut Vec<WireEvent>,
+    ) -> Result<(), StepFailure> {
         let mut opened = opened.map_err(Failure::from)?;
         for sentence in std::mem::take(&mut opened.told) {
             self.tell_once(sentence, told);
@@ -336,14 +336,14 @@ impl Wire {
         self.send(&out)
     }
 
-    fn tell_once(&mut self, sentence: String, told: &mut Vec<Told>) {
+    fn tell_once(&mut self, sentence: String, told: &mut Vec<WireEvent>) {
         if !self.told.contains(&sentence) {
             self.told.push(sentence.clone());
-            told.push(Told::Sentence(sentence));
+            told.push(WireEvent::Sentence(sentence));
         }
     }
 
-    fn line(&mut self, line: &str, told: &mut Vec<Told>) -> Result<(), Trouble> {
+    fn line(&mut self, line: &str, told: &mut Vec<WireEvent>) -> Result<(), StepFailure> {
         if self.is_online() {
             let mut out = Vec::new();
             self.chat.receive(line, now_ms(), &mut out);
@@ -370,12 +370,12 @@ impl Wire {
         Ok(())
     }
 
-    fn step(&mut self, step: Step, told: &mut Vec<Told>) -> Result<(), Trouble> {
+    fn step(&mut self, step: Step, told: &mut Vec<WireEvent>) -> Result<(), StepFailure> {
         match step {
             Step::Wait => Ok(()),
             Step::Ask(question, because) => {
                 self.phase = Phase::Asking;
-                told.push(Told::Ask(question, because));
+                told.push(WireEvent::Ask(question, because));
                 Ok(())
             }
             Step::Done => {
@@ -401,19 +401,20 @@ impl Wire {
                 self.established = true;
                 self.route.logged_in();
                 self.pauses.connected(Instant::now());
-                told.push(Told::LoggedIn);
+                told.push(WireEvent::LoggedIn);
                 self.send(&out)
             }
         }
     }
 
-    fn send(&mut self, lines: &[u8]) -> Result<(), Trouble> {
-        let link = self.link.as_mut().ok_or_else(|| Trouble::Broken("it is closed".to_owned()))?;
-        link.send(lines).map_err(|error| Trouble::Broken(error.to_string()))
+    fn send(&mut self, lines: &[u8]) -> Result<(), StepFailure> {
+        let link =
+            self.link.as_mut().ok_or_else(|| StepFailure::Broken("it is closed".to_owned()))?;
+        link.send(lines).map_err(|error| StepFailure::Broken(error.to_string()))
     }
 
     /// Deals with what went wrong, and hands on what has changed.
-    fn settle(&mut self, outcome: Result<(), Trouble>, told: &mut Vec<Told>) {
+    fn settle(&mut self, outcome: Result<(), StepFailure>, told: &mut Vec<WireEvent>) {
         let changes = self.chat.take_changes();
         let mut outcome = outcome;
         for change in &changes {
@@ -423,29 +424,29 @@ impl Wire {
                     outcome = Err(Failure::Killed { by, reason }.into());
                 }
                 Change::Closing(reason) if outcome.is_ok() => {
-                    outcome = Err(Trouble::Broken(reason.clone()));
+                    outcome = Err(StepFailure::Broken(reason.clone()));
                 }
                 _ => {}
             }
         }
-        told.extend(changes.into_iter().map(Told::Changed));
+        told.extend(changes.into_iter().map(WireEvent::Changed));
         let Err(trouble) = outcome else { return };
         self.close();
         let (reason, failure) = match trouble {
-            Trouble::Broken(reason) => (reason, None),
-            Trouble::Failed(failure) => (failure.to_string(), Some(failure)),
+            StepFailure::Broken(reason) => (reason, None),
+            StepFailure::Failed(failure) => (failure.to_string(), Some(failure)),
         };
         if self.leaving && failure.is_none() {
-            told.push(Told::Broken(reason));
+            told.push(WireEvent::Broken(reason));
             return;
         }
         match self.next_attempt(&reason, failure) {
             Ok(at) => {
                 self.phase = Phase::Pausing(at);
-                told.extend(self.chat.take_changes().into_iter().map(Told::Changed));
-                told.push(Told::Broken(reason));
+                told.extend(self.chat.take_changes().into_iter().map(WireEvent::Changed));
+                told.push(WireEvent::Broken(reason));
             }
-            Err(failure) => told.push(Told::Failed(failure)),
+            Err(failure) => told.push(WireEvent::Failed(failure)),
         }
     }
 
@@ -489,15 +490,15 @@ fn login_patience(silence: Duration) -> Patience {
 }
 
 /// Why a step came to nothing.
-enum Trouble {
+enum StepFailure {
     /// The connection is gone; another one may do.
     Broken(String),
     Failed(Failure),
 }
 
-impl<F: Into<Failure>> From<F> for Trouble {
-    fn from(failure: F) -> Trouble {
-        Trouble::Failed(failure.into())
+impl<F: Into<Failure>> From<F> for StepFailure {
+    fn from(failure: F) -> StepFailure {
+        StepFailure::Failed(failure.into())
     }
 }
 

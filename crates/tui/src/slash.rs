@@ -3,7 +3,7 @@
 use chat::Chat;
 use chat::Intent;
 use chat::conversation::Notify;
-use chat::intent::Saying;
+use chat::intent::NewMessage;
 
 /// A command.
 pub struct Command {
@@ -246,7 +246,7 @@ fn say(to: &str, text: &str, action: bool) -> Outcome {
     if to.is_empty() {
         return Err("This is the server's own page: go to a room or a person to speak.".to_owned());
     }
-    let saying = Saying { to: to.to_owned(), text: text.to_owned(), action, reply_to: None };
+    let saying = NewMessage { to: to.to_owned(), text: text.to_owned(), action, reply_to: None };
     Ok(vec![Order::Do(Intent::Say(saying))])
 }
 

@@ -31,7 +31,7 @@ fn refused(line: &str) -> String {
 
 fn said(line: &str) -> (String, String, bool) {
     match &orders(line)[..] {
-        [Order::Do(Intent::Say(Saying { to, text, action, .. }))] => {
+        [Order::Do(Intent::Say(NewMessage { to, text, action, .. }))] => {
             (to.clone(), text.clone(), *action)
         }
         other => panic!("{line}: {other:?}"),

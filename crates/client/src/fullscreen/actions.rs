@@ -1,6 +1,6 @@
 //! What the screen asks for, and what follows from it.
 
-use chat::{Change, Impossible, Intent};
+use chat::{Change, Intent, SendError};
 use tui::Action;
 
 use super::FullScreen;
@@ -56,7 +56,7 @@ impl FullScreen {
                 self.tui.not_sent(&to, &text, &impossible.to_string());
             }
             (Err(impossible), None) if is_asked => self.tui.say(&impossible.to_string(), true),
-            (Err(Impossible::NotConnected | Impossible::Unsupported(_)), None) => {}
+            (Err(SendError::NotConnected | SendError::Unsupported(_)), None) => {}
             (Err(impossible), None) => self.tui.say(&impossible.to_string(), true),
         }
     }

@@ -8,7 +8,7 @@ use crate::Outcome;
 use crate::question::Question;
 use crate::show::sentence;
 use crate::system::now_ms;
-use crate::wire::Told;
+use crate::wire::WireEvent;
 
 /// What the person is being asked.
 #[derive(Debug, Default)]
@@ -29,12 +29,14 @@ pub(super) struct Asked {
 }
 
 impl FullScreen {
-    pub(super) fn hear_one(&mut self, told: Told) {
+    pub(super) fn hear_one(&mut self, told: WireEvent) {
         match told {
-            Told::Ask(question, because) => self.ask(question, because.as_deref()),
-            Told::Sentence(text) if self.wire.is_online() => self.remark(&sentence(&text), false),
-            Told::Sentence(text) => self.asked.told.push(sentence(&text)),
-            Told::Broken(reason) => {
+            WireEvent::Ask(question, because) => self.ask(question, because.as_deref()),
+            WireEvent::Sentence(text) if self.wire.is_online() => {
+                self.remark(&sentence(&text), false)
+            }
+            WireEvent::Sentence(text) => self.asked.told.push(sentence(&text)),
+            WireEvent::Broken(reason) => {
                 self.asked.pause_until_ms = self.wire.pause_ms().map(|pause| now_ms() + pause);
                 if self.asked.question.take().is_some() {
                     // It is asked again on the next connection.
@@ -47,9 +49,9 @@ impl FullScreen {
                 }
                 self.tui.say(&format!("Not connected: {reason}"), true);
             }
-            Told::LoggedIn => self.logged_in(),
-            Told::Failed(failure) => self.over = Some(Err(failure)),
-            Told::Changed(_) => {}
+            WireEvent::LoggedIn => self.logged_in(),
+            WireEvent::Failed(failure) => self.over = Some(Err(failure)),
+            WireEvent::Changed(_) => {}
         }
     }
 

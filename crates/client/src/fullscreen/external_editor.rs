@@ -7,7 +7,7 @@ use std::{fs, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{FullScreen, Happening};
+use super::{FullScreen, ScreenEvent};
 use crate::failure::Failure;
 use crate::files;
 use crate::limits::TYPED_BYTES;
@@ -42,7 +42,7 @@ impl FullScreen {
                 thread::Builder::new().name("editor".to_owned()).spawn(move || {
                     let text = wait(child, &path);
                     // If nobody listens any more, the client is exiting.
-                    let _ = events.send(Event::Screen(Happening::Edited(text)));
+                    let _ = events.send(Event::Screen(ScreenEvent::Edited(text)));
                 })?;
             }
             Err(error) => {

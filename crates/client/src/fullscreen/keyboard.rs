@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 use tui::Input;
 use tui::decoder::Decoder;
 
-use super::Happening;
+use super::ScreenEvent;
 use crate::link::{Event, Leaving};
 use crate::tty::{Signals, Tty, has_keys, wake};
 
@@ -72,7 +72,7 @@ impl Reader {
             }
         };
         // If nobody listens any more, the client is exiting.
-        let _ = self.events.send(Event::Screen(Happening::Gone(error.to_string())));
+        let _ = self.events.send(Event::Screen(ScreenEvent::Gone(error.to_string())));
     }
 
     /// Waits for something, and reports it; false if nobody listens any more.
@@ -82,16 +82,16 @@ impl Reader {
         let timeout = by.map(|by| by.saturating_duration_since(Instant::now()));
         let keys = self.signals.wait_for(ours, timeout)?;
         if let Some(signal) = self.signals.end()
-            && self.events.send(Event::Screen(Happening::End(signal))).is_err()
+            && self.events.send(Event::Screen(ScreenEvent::End(signal))).is_err()
         {
             return Ok(false);
         }
         for (signal, happening) in [
-            (SIGTSTP, Happening::Stop),
-            (SIGCONT, Happening::GoesOn),
-            (SIGINT, Happening::Leave(Leaving::Interrupted)),
-            (SIGTERM, Happening::Leave(Leaving::Terminated)),
-            (SIGWINCH, Happening::Resized),
+            (SIGTSTP, ScreenEvent::Stop),
+            (SIGCONT, ScreenEvent::GoesOn),
+            (SIGINT, ScreenEvent::Leave(Leaving::Interrupted)),
+            (SIGTERM, ScreenEvent::Leave(Leaving::Terminated)),
+            (SIGWINCH, ScreenEvent::Resized),
         ] {
             if self.signals.came(signal) && self.events.send(Event::Screen(happening)).is_err() {
                 return Ok(false);
@@ -104,7 +104,7 @@ impl Reader {
             self.decoder.give_up(&mut presses);
         }
         for press in presses.into_iter().filter_map(Input::of) {
-            if self.events.send(Event::Screen(Happening::Input(press))).is_err() {
+            if self.events.send(Event::Screen(ScreenEvent::Input(press))).is_err() {
                 return Ok(false);
             }
         }

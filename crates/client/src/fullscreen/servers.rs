@@ -7,7 +7,7 @@ use tui::overlay::{Answer, Question};
 use tui::{Action, Tui};
 
 use super::keyboard::Keyboard;
-use super::{Happening, columns};
+use super::{ScreenEvent, columns};
 use crate::address::Address;
 use crate::args::Args;
 use crate::failure::Failure;
@@ -80,13 +80,13 @@ fn answer(
         tty.write(&out)?;
         let Ok(Event::Screen(happening)) = events.recv() else { return Ok(None) };
         let actions = match happening {
-            Happening::Input(input) => tui.input(&input, chat, now_ms()),
-            Happening::Resized => {
+            ScreenEvent::Input(input) => tui.input(&input, chat, now_ms()),
+            ScreenEvent::Resized => {
                 let size = tty.size();
                 tui.resize(columns(size.columns), columns(size.rows));
                 Vec::new()
             }
-            Happening::Stop => {
+            ScreenEvent::Stop => {
                 keyboard.give_back(tty);
                 tty.stop()?;
                 keyboard.take(tty)?;
@@ -94,14 +94,14 @@ fn answer(
                 tui.resize(columns(size.columns), columns(size.rows));
                 Vec::new()
             }
-            Happening::Leave(_) => return Ok(None),
-            Happening::Gone(reason) => return Err(Failure::Input(reason)),
-            Happening::End(signal) => {
+            ScreenEvent::Leave(_) => return Ok(None),
+            ScreenEvent::Gone(reason) => return Err(Failure::Input(reason)),
+            ScreenEvent::End(signal) => {
                 keyboard.give_back(tty);
                 crate::tty::die_of(signal);
                 return Ok(None);
             }
-            Happening::GoesOn | Happening::Edited(_) => Vec::new(),
+            ScreenEvent::GoesOn | ScreenEvent::Edited(_) => Vec::new(),
         };
         for action in actions {
             match action {

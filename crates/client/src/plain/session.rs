@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use chat::entry::Kind;
-use chat::{Change, Chat, Impossible, Intent};
+use chat::{Change, Chat, Intent, SendError};
 
 use super::missed::Behind;
 use crate::args::Args;
@@ -19,7 +19,7 @@ use crate::pace::Patience;
 use crate::question::Question;
 use crate::seen::Seen;
 use crate::show::sentence;
-use crate::wire::{Face, Told, Wire, next_event};
+use crate::wire::{Face, Wire, WireEvent, next_event};
 
 /// Why an operation did not come to its end.
 #[derive(Debug)]
@@ -208,7 +208,7 @@ impl Session {
             self.until_ready()?;
             match self.wire.intend(intent.clone()) {
                 Ok(_) => {}
-                Err(Impossible::NotConnected) => continue,
+                Err(SendError::NotConnected) => continue,
                 Err(impossible) => return Ok(Err(impossible.to_string())),
             }
             if let Some(answer) = self.answer_to(verb, &mut answer)? {
@@ -398,21 +398,21 @@ impl Session {
     }
 
     /// Takes in what the connection has to tell.
-    pub(super) fn hear(&mut self, told: Vec<Told>) -> Result<Vec<Change>, End> {
+    pub(super) fn hear(&mut self, told: Vec<WireEvent>) -> Result<Vec<Change>, End> {
         let mut changes = Vec::new();
         for told in told {
             match told {
-                Told::Changed(change) => {
+                WireEvent::Changed(change) => {
                     self.tell(&change)?;
                     changes.push(change);
                 }
-                Told::Sentence(text) => self.aside(&text)?,
-                Told::Ask(question, because) => {
+                WireEvent::Sentence(text) => self.aside(&text)?,
+                WireEvent::Ask(question, because) => {
                     changes.extend(self.ask_for_login(question, because)?);
                 }
-                Told::Broken(reason) => self.broke(&reason)?,
-                Told::LoggedIn => self.renewal = self.wire.renewal(),
-                Told::Failed(failure) => return Err(failure.into()),
+                WireEvent::Broken(reason) => self.broke(&reason)?,
+                WireEvent::LoggedIn => self.renewal = self.wire.renewal(),
+                WireEvent::Failed(failure) => return Err(failure.into()),
             }
         }
         Ok(changes)

@@ -1,9 +1,9 @@
-//! Saying something, and what became of it.
+//! Sends messages, and tracks what becomes of them.
 
 use std::time::Instant;
 
 use chat::Intent;
-use chat::intent::Saying;
+use chat::intent::NewMessage;
 use proto::name::same;
 
 use super::Plain;
@@ -43,10 +43,10 @@ impl Plain<'_> {
         text: &str,
         reply_to: Option<String>,
     ) -> Result<(), End> {
-        self.say(Saying { to: to.to_owned(), text: text.to_owned(), action: false, reply_to })
+        self.say(NewMessage { to: to.to_owned(), text: text.to_owned(), action: false, reply_to })
     }
 
-    pub(super) fn say(&mut self, saying: Saying) -> Result<(), End> {
+    pub(super) fn say(&mut self, saying: NewMessage) -> Result<(), End> {
         if !saying.text.trim().is_empty() && !self.is_meant(&saying.text)? {
             return self.refuse("Nothing sent.");
         }
@@ -62,7 +62,7 @@ impl Plain<'_> {
     }
 
     /// Sends a text, in several messages if the server wants it so, and waits for the server's word about each.
-    fn send(&mut self, saying: Saying) -> Result<Result<Vec<Settled>, String>, End> {
+    fn send(&mut self, saying: NewMessage) -> Result<Result<Vec<Settled>, String>, End> {
         let session = &mut *self.session;
         let lobby = session.chat().lobby();
         let verb = match lobby.is_some_and(|lobby| same(lobby, &saying.to)) {
@@ -72,7 +72,7 @@ impl Plain<'_> {
         let numbers = match session.wire.intend(Intent::Say(saying)) {
             Ok(Some(numbers)) => numbers,
             Ok(None) => return Ok(Ok(Vec::new())),
-            Err(chat::Impossible::NoText) => {
+            Err(chat::SendError::NoText) => {
                 return Ok(Err("the message is empty.".to_owned()));
             }
             Err(impossible) => return Ok(Err(impossible.to_string())),

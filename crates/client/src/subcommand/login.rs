@@ -10,12 +10,12 @@ use crate::Outcome;
 use crate::args::Args;
 use crate::failure::Failure;
 use crate::known_hosts::server_name;
-use crate::remembered::{self, Remembered};
+use crate::remembered::{self, SavedLogin};
 
 /// Adds a certificate to the account, and keeps it.
 pub(super) fn login(caller: &mut Caller, args: &Args) -> Result<Outcome, Failure> {
     let server = server_name(args.host(), args.port());
-    let (new, text) = Remembered::make(&caller.chat().me)?;
+    let (new, text) = SavedLogin::make(&caller.chat().me)?;
     // It is kept first: one that the server knows and nobody has would be of no use.
     let path = remembered::keep(&server, &text)?;
     if let Err(failure) = cert(caller, "ADD", new.fingerprint()) {
@@ -33,7 +33,7 @@ pub(super) fn login(caller: &mut Caller, args: &Args) -> Result<Outcome, Failure
 /// Removes the certificate from the account, and forgets it.
 pub(super) fn logout(caller: &mut Caller, args: &Args) -> Result<Outcome, Failure> {
     let server = server_name(args.host(), args.port());
-    let Some(known) = Remembered::at(&server)? else {
+    let Some(known) = SavedLogin::at(&server)? else {
         return Err(Failure::Refused(format!("no login is remembered for {server}")));
     };
     cert(caller, "DEL", known.fingerprint())?;

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use chat::entry::Kind;
-use chat::intent::Saying;
+use chat::intent::NewMessage;
 use chat::{Change, Intent};
 
 use super::Caller;
@@ -36,7 +36,7 @@ pub(super) fn run(
         may_join = false;
     }
     let reply_to = reply_to.map(str::to_owned);
-    let saying = Saying { to: target.to_owned(), text, reply_to, action: false };
+    let saying = NewMessage { to: target.to_owned(), text, reply_to, action: false };
     let last = caller.wire.intend(Intent::Say(saying));
     let numbers = last.map_err(|error| Failure::Refused(error.to_string()))?;
     let mut last = numbers.map(|numbers| *numbers.end());

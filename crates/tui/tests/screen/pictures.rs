@@ -2,7 +2,7 @@
 
 use crate::scene::Scene;
 use chat::Intent;
-use chat::intent::Saying;
+use chat::intent::NewMessage;
 use insta::assert_snapshot;
 use tui::Settings;
 use tui::theme::{Background, Depth, Theme};
@@ -57,7 +57,7 @@ pub(crate) fn lively_in(scene: &mut Scene) {
 }
 
 pub(crate) fn say(scene: &mut Scene, to: &str, text: &str) {
-    let saying = Saying { to: to.to_owned(), text: text.to_owned(), ..Saying::default() };
+    let saying = NewMessage { to: to.to_owned(), text: text.to_owned(), ..NewMessage::default() };
     scene.intend(Intent::Say(saying));
 }
 
