@@ -8,7 +8,7 @@
 pub mod retention;
 
 use crate::clock::{self, Clock};
-use crate::cluster::queue::{ToLog, Word};
+use crate::cluster::queue::{LogCommand, ToLog};
 use crate::config::History;
 use crate::damage::Watch;
 use crate::effects::Effects;
@@ -274,7 +274,7 @@ impl Journal {
         if let Some(log) = &self.log {
             for write in group.iter().flat_map(|effects| &effects.writes) {
                 if let Write::Live { sequence, .. } = write {
-                    log.say(Word::Kept(*sequence));
+                    log.say(LogCommand::Kept(*sequence));
                 }
             }
         }

@@ -378,7 +378,7 @@ mod tests {
         assert!(words.len() > 20, "{words:?}");
         words.extend(Refused::WORDS.iter().chain(Kind::WORDS).chain(Handshake::WORDS));
         words.extend(LoginBy::WORDS.iter().chain(Login::WORDS).chain(Queue::WORDS));
-        words.extend(Snapshot::WORDS);
+        words.extend(SnapshotOutcome::WORDS);
         for word in words {
             assert!(docs.contains(&format!("`{word}`")), "docs/metrics.md lacks {word}");
         }

@@ -33,7 +33,7 @@ impl FullScreen {
         match told {
             WireEvent::Ask(question, because) => self.ask(question, because.as_deref()),
             WireEvent::Sentence(text) if self.wire.is_online() => {
-                self.remark(&sentence(&text), false)
+                self.remark(&sentence(&text), false);
             }
             WireEvent::Sentence(text) => self.asked.told.push(sentence(&text)),
             WireEvent::Broken(reason) => {

@@ -13,7 +13,7 @@ use crate::config::Cluster;
 use crate::effects::SentEntry;
 use crate::hub::input::OrderedStep;
 use crate::limits::PUBLICATION_WINDOW;
-use crate::state::apply_context::Requester;
+use crate::state::requester::Requester;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;

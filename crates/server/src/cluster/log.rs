@@ -4,9 +4,9 @@
 //! and every answer may come late, twice, or never: `publisher` and `follower` make that reliable.
 //! A log guarantees only this:
 //!
-//! 1. It gives each message that it stores a sequence, without gaps, and the same one for
-//! everybody. 2. What it has once delivered, returned or acknowledged stays as it is, at that
-//! sequence. 3. It removes messages only from the beginning, at the request of a node.
+//! 1. It gives each message that it stores a sequence, without gaps, and the same one for everybody.
+//! 2. What it has once delivered, returned or acknowledged stays as it is, at that sequence.
+//! 3. It removes messages only from the beginning, at the request of a node.
 
 use std::sync::Arc;
 use std::time::Duration;
