@@ -160,4 +160,35 @@ pub enum ClusterCommand {
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
     },
+    /// Show the log, the nodes, how far they are behind, and what is wrong; exit code 1 if anything is
+    Status {
+        /// Config file with a [cluster]
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Print it as JSON, with field names that stay the same
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy a node's data, with all that the log has, into a new folder that is a single server's. The
+    /// node must not run, and the others may
+    Leave {
+        /// Config file with a [cluster]
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The node's data folder [default: the config file's]
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// The folder to create
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
+    /// Back up the cluster: a node makes a copy of all its data and sends it here
+    Snapshot {
+        /// Config file with a [cluster]
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The file to create, which `chatserver restore` takes; nothing is overwritten
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
 }

@@ -11,6 +11,9 @@ use std::borrow::Cow;
 use std::io::IsTerminal;
 use store::Loaded;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -33,11 +36,19 @@ pub fn start(format: Format) -> WorkerGuard {
     match format {
         Format::Text => {
             let dated = !std::io::stdout().is_terminal();
-            builder.fmt_fields(Fields).event_format(PlainFormatter { dated }).init();
+            let builder = builder.fmt_fields(Fields).event_format(PlainFormatter { dated });
+            builder.finish().with(ours()).init();
         }
-        Format::Json => builder.json().with_target(false).flatten_event(true).init(),
+        Format::Json => {
+            builder.json().with_target(false).flatten_event(true).finish().with(ours()).init();
+        }
     }
     guard
+}
+
+/// What is logged: the client of NATS is not, for this program says itself how its log is.
+fn ours() -> Targets {
+    Targets::new().with_default(LevelFilter::INFO).with_target("async_nats", LevelFilter::OFF)
 }
 
 /// Logs what the store contains: an operator who expects history and reads "new room" knows that

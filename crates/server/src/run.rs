@@ -109,7 +109,10 @@ pub fn run(args: Args) -> Result<ExitCode, RunError> {
     match args.command {
         Some(Command::Admin { json, data, words }) => return admin::run(&words, json, &data),
         None => serve(&args.serve),
-        Some(Command::Cluster(command)) => cluster::run(command),
+        Some(Command::Cluster(command)) => match cluster::run(command)? {
+            true => Ok(()),
+            false => return Ok(ExitCode::FAILURE),
+        },
         Some(Command::Passwd { name, data }) => tasks::passwd(&name, &data),
         Some(Command::Check { data }) => tasks::check(&data),
         Some(Command::Backup { file, anyway: false, data }) => tasks::backup(&file, &data),
@@ -149,8 +152,8 @@ fn serve(args: &Serve) -> Result<(), RunError> {
         None => (open_store(&data, args.accept_loss)?, None),
         Some(_) if data == Path::new(IN_MEMORY) => return Err(ClusterError::InMemory.into()),
         Some(cluster) => {
-            let (found, shown) = (cluster::find(cluster)?, Shown::start());
-            let store = found.open_store(&data, args.accept_loss, shown.progress())?;
+            let (mut found, shown) = (cluster::find(cluster)?, Shown::start());
+            let store = found.open_store(&data, shown.progress())?;
             (Box::new(store) as Box<dyn Store>, Some(found))
         }
     };

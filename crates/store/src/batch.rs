@@ -189,6 +189,9 @@ impl<'t> Batch<'t> {
                 about::set(self.connection, "live", value)?;
                 self.live = true;
             }
+            Write::LogLeft => {
+                self.run("DELETE FROM about WHERE key IN ('applied', 'live')", [])?;
+            }
             // A different value each time: SQLite does not write unchanged pages.
             Write::Probe => self.run(
                 "INSERT INTO about(key, value, sum) VALUES ('probes', 1, checksum('about', 'probes', 1))

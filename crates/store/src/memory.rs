@@ -234,6 +234,7 @@ impl Contents {
             Write::CloakKey(key) => self.cloak_key = Some(*key),
             Write::Applied(sequence) => self.applied = *sequence,
             Write::Live { sequence, bytes } => self.live = Some((*sequence, Arc::clone(bytes))),
+            Write::LogLeft => (self.applied, self.live) = (0, None),
             Write::Probe => {}
         }
         Outcome::Stored

@@ -150,6 +150,8 @@ pub enum Write {
         /// The state and everything that belongs to it.
         bytes: Arc<[u8]>,
     },
+    /// The store is of no log any more: it forgets [`Write::Applied`] and [`Write::Live`].
+    LogLeft,
     /// Stores nothing lasting, but writes something, to see whether the store is writable.
     Probe,
 }

@@ -15,8 +15,9 @@ use crate::hub::input::OrderedStep;
 use crate::limits::PUBLICATION_WINDOW;
 use crate::state::requester::Requester;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A log that nodes can connect to.
@@ -139,9 +140,12 @@ struct Node {
     participant: Participant,
     /// The number of each entry, and where the log has it.
     heard: Vec<(u64, u64)>,
-    /// Publications that are sent and not acknowledged.
+    /// Publications that are sent and not acknowledged, since it last went back.
     out: BTreeSet<u64>,
+    /// All that it has published: who sends one of them again goes back.
+    published: BTreeMap<*const u8, Arc<[u8]>>,
     out_most: usize,
+    goes_back: bool,
     /// Of what it is told every so-many-th is lost on the way; 0 for none.
     deaf: u64,
     told: u64,
@@ -158,7 +162,9 @@ impl Node {
             participant: Participant::new(name, seal, world.membership(), applied, nonce),
             heard: Vec::new(),
             out: BTreeSet::new(),
+            published: BTreeMap::new(),
             out_most: 0,
+            goes_back: false,
             deaf: 0,
             told: 0,
             fetches: 0,
@@ -200,7 +206,14 @@ impl Node {
         }
         for request in self.participant.look(world.now()).0 {
             match &request {
-                Request::Publish { ticket, .. } => _ = self.out.insert(*ticket),
+                Request::Publish { ticket, bytes } => {
+                    let before = self.published.insert(bytes.as_ptr(), bytes.clone());
+                    if before.is_some() && !self.goes_back {
+                        self.out.clear();
+                    }
+                    self.goes_back = before.is_some();
+                    self.out.insert(*ticket);
+                }
                 Request::Fetch { .. } => self.fetches += 1,
                 Request::Purge { .. } => {}
             }

@@ -9,12 +9,16 @@
 
 mod api;
 mod connection;
+mod copies;
 mod fetch;
 mod refusal;
+mod status;
 mod stream;
 mod synced;
 
+pub use copies::{Copy, CopyNews};
 pub use refusal::Refusal;
+pub use status::NodeStatus;
 pub use stream::{StreamInfo, name as stream_name};
 
 use super::identity::Identity;
@@ -57,6 +61,16 @@ pub struct JetStream {
     /// Answers, to subjects that begin with `inbox`.
     answers: Subscriber,
     inbox: String,
+    /// Who asks how this node is.
+    status_asked: Subscriber,
+    /// Who asks for a copy of a node's store.
+    copy_asked: Subscriber,
+    /// Where the answers to the first go.
+    status_for: Vec<String>,
+    /// The answers.
+    statuses: Vec<(String, NodeStatus)>,
+    /// Where the answer to the last of the others goes.
+    copy_for: Option<String>,
     /// Requests to send once connected.
     requests: VecDeque<Request>,
     /// Events not passed on yet.
@@ -131,9 +145,18 @@ impl Nats {
                 let config = stream::config(&self.cluster, id, key, copies);
                 self.api().create(&config).await
             };
-            match make(stream::COPIES).await {
-                Err(Refusal::Refused(_)) if self.config.allow_single_log => make(1).await,
-                made => made,
+            let made = match make(stream::COPIES).await {
+                Err(Refusal::Refused(_)) if self.config.allow_single_log => make(1).await?,
+                made => made?,
+            };
+            let config = copies::config(&self.cluster, made.config.num_replicas);
+            match self.api().create(&config).await {
+                // It has nothing that lasts.
+                Ok(_) | Err(Refusal::StreamExists(_)) => Ok(made),
+                Err(error) => {
+                    self.api().delete(&stream::name(&self.cluster)).await?;
+                    Err(error)
+                }
             }
         })
     }
@@ -146,12 +169,15 @@ impl Nats {
         self.runtime.block_on(self.api().publish_first(bytes))
     }
 
-    /// Removes the stream that was just created: a later step has failed.
+    /// Removes the streams that were just created: a later step has failed.
     ///
     /// # Errors
     /// When JetStream refuses.
     pub fn delete(&self) -> Result<(), Refusal> {
-        self.runtime.block_on(self.api().delete())
+        self.runtime.block_on(async {
+            self.api().delete(&copies::name(&self.cluster)).await?;
+            self.api().delete(&stream::name(&self.cluster)).await
+        })
     }
 
     /// The message at a sequence, if the stream has it.
@@ -159,7 +185,7 @@ impl Nats {
     /// # Errors
     /// When there is no answer.
     pub fn get(&self, sequence: u64) -> Result<Option<Message>, Refusal> {
-        self.runtime.block_on(self.api().get(sequence))
+        self.runtime.block_on(self.api().get(&stream::name(&self.cluster), sequence))
     }
 
     /// Checks that the servers acknowledge only what is on their disks; returns those that do not
@@ -180,15 +206,24 @@ impl Nats {
         let subscribed = self.runtime.block_on(async {
             let told = self.client.subscribe(stream::told_subject(&self.cluster)).await.ok()?;
             let answers = self.client.subscribe(format!("{inbox}.>")).await.ok()?;
+            let status = self.client.subscribe(status::subject(&self.cluster)).await.ok()?;
+            // Of those who ask for a copy, one node hears.
+            let copy = copies::ask_subject(&self.cluster);
+            let copy = self.client.queue_subscribe(copy, "nodes".into()).await.ok()?;
             self.client.flush().await.ok()?;
-            Some((told, answers))
+            Some((told, answers, status, copy))
         });
-        let (told, answers) = subscribed.ok_or(Refusal::Silent)?;
+        let (told, answers, status_asked, copy_asked) = subscribed.ok_or(Refusal::Silent)?;
         Ok(JetStream {
             identity,
             told,
             answers,
             inbox,
+            status_asked,
+            copy_asked,
+            status_for: Vec::new(),
+            statuses: Vec::new(),
+            copy_for: None,
             requests: VecDeque::new(),
             ready: VecDeque::new(),
             stage: Stage::Asking(Instant::now()),
@@ -213,6 +248,8 @@ fn without_passwords(servers: &[String]) -> String {
 enum Arrival {
     Change(Change),
     Answer(async_nats::Message),
+    StatusAsked(async_nats::Message),
+    CopyAsked(async_nats::Message),
     Told(async_nats::Message),
 }
 
@@ -229,12 +266,34 @@ impl JetStream {
         Waker(self.wake.clone())
     }
 
+    /// Whether anybody has asked how this node is.
+    pub fn is_asked(&self) -> bool {
+        !self.status_for.is_empty()
+    }
+
+    /// Answers all who have asked how this node is.
+    pub fn answer(&mut self, status: &NodeStatus) {
+        let whom = self.status_for.drain(..);
+        self.statuses.extend(whom.map(|who| (who, status.clone())));
+    }
+
+    /// Who has asked for a copy of this node's store, if anybody has: where the answer goes.
+    pub fn take_copy_request(&mut self) -> Option<String> {
+        self.copy_for.take()
+    }
+
     /// Sends the waiting requests if connected. Otherwise they are lost, as they may be.
     async fn send_all(&mut self) {
         let there = self.nats.client.connection_state() == State::Connected;
         for request in std::mem::take(&mut self.requests) {
             if there {
                 self.send(request).await;
+            }
+        }
+        for (who, status) in self.statuses.drain(..) {
+            let status = serde_json::to_vec(&status).expect("it has no maps");
+            if let Err(error) = self.nats.client.publish(who, status.into()).await {
+                tracing::warn!(%error, "Cannot send to NATS");
             }
         }
         if let Stage::Asking(due) = self.stage
@@ -299,6 +358,11 @@ impl JetStream {
                     all.push(Arrival::Change(change));
                 } else if let Poll::Ready(Some(answer)) = poll_next(&mut self.answers, context) {
                     all.push(Arrival::Answer(answer));
+                } else if let Poll::Ready(Some(asked)) = poll_next(&mut self.status_asked, context)
+                {
+                    all.push(Arrival::StatusAsked(asked));
+                } else if let Poll::Ready(Some(asked)) = poll_next(&mut self.copy_asked, context) {
+                    all.push(Arrival::CopyAsked(asked));
                 } else if connected
                     && let Poll::Ready(Some(told)) = poll_next(&mut self.told, context)
                 {
@@ -320,12 +384,20 @@ impl JetStream {
     async fn take(&mut self, came: Arrival) {
         match came {
             Arrival::Change(Change::Connected) => {
+                tracing::info!("Connected to NATS");
                 self.stage = Stage::Asking(Instant::now());
                 self.ask_how_it_is().await;
             }
             Arrival::Change(Change::Disconnected) => {
+                tracing::warn!("The connection to NATS is gone; connecting again");
                 (self.stage, self.fetch) = (Stage::Broken, None);
                 self.ready.push_back(Event::Disconnected);
+            }
+            Arrival::StatusAsked(message) => {
+                self.status_for.extend(message.reply.map(|reply| reply.to_string()));
+            }
+            Arrival::CopyAsked(message) => {
+                self.copy_for = message.reply.map(|reply| reply.to_string());
             }
             Arrival::Told(message) => {
                 self.ready.extend(stream::kept(&message).map(Event::Told));

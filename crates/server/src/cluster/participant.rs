@@ -25,7 +25,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Exclusion {
     /// The log does not fit to what the node has.
-    #[error("{0}; fetch a snapshot")]
+    #[error("{0}; start this node again, and it fetches a copy of another one's data")]
     Log(#[from] FollowError),
     /// The log is another one.
     #[error(
@@ -45,6 +45,7 @@ pub struct Participant {
     advertise: Box<str>,
     seal: Seal,
     membership: Membership,
+    only_reads: bool,
     follower: Follower,
     phase: Phase,
     /// Counts attempts to publish.
@@ -115,6 +116,7 @@ impl Participant {
             advertise: Box::default(),
             seal,
             membership,
+            only_reads: false,
             follower: Follower::new(applied, 0),
             phase: Phase::Reading,
             tickets: 0,
@@ -137,6 +139,21 @@ impl Participant {
     /// Clients of other nodes may come here, too, from the next time on that it joins.
     pub fn advertise(&mut self, place: &proto::node::Node) {
         self.advertise = place.to_string().into();
+    }
+
+    /// From now on it reads, and does not take part.
+    pub fn only_read(&mut self) {
+        self.only_reads = true;
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it has read all that the log had when it was connected.
+    pub fn is_up_to_date(&self) -> bool {
+        self.follower.is_up_to_date()
     }
 
     /// Who takes part, as of what this node has read.
@@ -373,7 +390,9 @@ impl Participant {
         let mut requests = Vec::new();
         let (caught_up, after) = (self.follower.is_up_to_date(), self.follower.applied());
         match &mut self.phase {
-            Phase::Reading if caught_up => requests.push(self.join(after, now)),
+            Phase::Reading if caught_up && !self.only_reads => {
+                requests.push(self.join(after, now));
+            }
             Phase::Joining { since } if caught_up && now >= *since + JOIN_MILLIS => {
                 requests.push(self.join(after, now));
             }

@@ -82,3 +82,17 @@ pub const LOG_LOOK_MILLIS: u64 = 20;
 pub const LEAVE_MILLIS: u64 = 5000;
 /// Bytes of a NATS server's monitoring answer.
 pub const MONITOR_BYTES: u64 = 1 << 20;
+/// Bytes of one piece of a copy of a node's store.
+pub const COPY_PIECE_BYTES: usize = 512 * 1024;
+/// Hours after which NATS forgets the pieces of a copy.
+pub const COPY_HOURS: u64 = 6;
+/// Milliseconds without news after which a node that makes a copy is given up.
+pub const COPY_SILENCE_MILLIS: u64 = 30_000;
+/// Milliseconds between its news.
+pub const COPY_NEWS_MILLIS: u64 = 1000;
+/// Milliseconds between attempts to get a copy.
+pub const COPY_WAIT_MILLIS: u64 = 2000;
+/// Milliseconds to wait for the nodes that are asked how they are.
+pub const STATUS_MILLIS: u64 = 1000;
+/// Milliseconds by which a node may be behind the log without saying so.
+pub const LATE_MILLIS: u64 = 200;

@@ -1,7 +1,11 @@
 //! A cluster node: what it needs before it can serve, and the commands for clusters.
 
+mod copy;
 mod create;
 mod founding;
+mod leave;
+mod snapshot;
+mod status;
 
 use super::RunError;
 use crate::args::ClusterCommand;
@@ -15,6 +19,7 @@ use crate::config::{Cluster, Config};
 use crate::hub::{Hub, live};
 use crate::limits::NATS_WAIT_MILLIS;
 use crate::state::snapshot::SnapshotError;
+pub(super) use copy::Copies;
 use founding::Founding;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,12 +59,9 @@ pub enum ClusterError {
     /// A new cluster needs an empty data folder.
     #[error("{0} has a database already; to make a cluster of it, name it with --from")]
     NotEmpty(PathBuf),
-    /// The log does not go back far enough.
-    #[error(
-        "the log begins too late for an empty data folder; copy the data folder of another node that was stopped, \
-         or restore one of its backups, into {0}"
-    )]
-    NoBeginning(PathBuf),
+    /// A copy would overwrite something.
+    #[error("{0} exists; name a file that does not")]
+    FileExists(PathBuf),
     /// The stored live state cannot be read.
     #[error("the data folder cannot be used in a cluster: {0}")]
     Unreadable(#[from] SnapshotError),
@@ -79,24 +81,34 @@ pub(super) struct Found {
     nats: Nats,
     identity: Identity,
     key: [u8; KEY_BYTES],
+    /// The first sequence that the log has.
+    first: u64,
+    /// The node's data are a copy of another node's that was just fetched.
+    is_copy: bool,
 }
 
 /// What a node has in addition to a single server.
 pub(super) struct Member {
     pub(super) log: JetStream,
     pub(super) participant: Participant,
+    pub(super) copies: Copies,
+    /// Its data are a copy of another node's that was just fetched.
+    pub(super) is_copy: bool,
 }
 
-/// Runs one of the commands about the cluster.
-pub(super) fn run(command: ClusterCommand) -> Result<(), RunError> {
+/// Runs one of the commands about the cluster. False: something is wrong with it.
+pub(super) fn run(command: ClusterCommand) -> Result<bool, RunError> {
     match command {
         ClusterCommand::Key { file } => {
             key::create(&file).map_err(ClusterError::from)?;
             println!("{} has a new key; copy it to all nodes, in secret.", file.display());
-            Ok(())
+            Ok(true)
         }
+        ClusterCommand::Status { config, json } => status::run(&config, json),
+        ClusterCommand::Leave { config, data, to } => leave::run(&config, data, &to).map(|()| true),
+        ClusterCommand::Snapshot { config, to } => snapshot::run(&config, &to).map(|()| true),
         ClusterCommand::Create { config, data, from } => {
-            create::run(&config, data, from.as_deref())
+            create::run(&config, data, from.as_deref()).map(|()| true)
         }
     }
 }
@@ -143,7 +155,14 @@ pub(super) fn find(config: &Cluster) -> Result<Found, RunError> {
         );
     }
     let identity = info.identity().map_err(ClusterError::from)?;
-    Ok(Found { config: config.clone(), nats, identity, key })
+    Ok(Found {
+        config: config.clone(),
+        nats,
+        identity,
+        key,
+        first: info.extent().first,
+        is_copy: false,
+    })
 }
 
 /// Connects to NATS, waiting as long as necessary.
@@ -168,30 +187,47 @@ fn wait_for<T>(mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<T, Clu
     }
 }
 
+/// Opens a node's store. What it has lost in a crash of the machine, the log has.
+fn open(data: &Path, instance: &str, progress: &Progress) -> Result<Box<SqliteStore>, RunError> {
+    Ok(Box::new(SqliteStore::open_watched(data, instance, true, progress)?))
+}
+
 impl Found {
-    /// Opens the node's store; creates it if the cluster began with nothing and the log still has
-    /// its beginning.
+    /// Opens the node's store. If there is none, or the log does not go on from it any more, it is made
+    /// from the log's beginning, or is a copy of another node's.
     pub(super) fn open_store(
-        &self,
+        &mut self,
         data: &Path,
-        accept_loss: bool,
-        progress: &Progress,
+        progress: &Arc<Progress>,
     ) -> Result<SqliteStore, RunError> {
-        let mut founding = None;
         if !data.join("parlor.db").exists() {
-            founding = self.founding()?;
-            if founding.as_ref().is_none_or(|it| !it.is_all) {
-                return Err(ClusterError::NoBeginning(data.to_owned()).into());
+            match self.founding()?.filter(|founding| founding.is_all) {
+                Some(founding) => {
+                    let mut store = open(data, &founding.instance, progress)?;
+                    founding.found(&mut *store, &self.identity)?;
+                    store.close()?;
+                }
+                None => self.fetch(data, progress)?,
             }
         }
-        let instance = founding.as_ref().map_or(Ok(String::new()), |it| Ok(it.instance.clone()));
-        let instance: Result<String, RunError> = instance;
-        let mut store = SqliteStore::open_watched(data, &instance?, accept_loss, progress)?;
-        if let Some(founding) = founding {
-            founding.found(&mut store, &self.identity)?;
+        let mut store = open(data, "", progress)?;
+        if self.first > 1 {
+            let begin = store.load()?.live.map_or(u64::MAX, |(sequence, _)| sequence);
+            if begin.saturating_add(1) < self.first {
+                store.close()?;
+                tracing::warn!("The log has gone on without this node for too long");
+                self.fetch(data, progress)?;
+                store = open(data, "", progress)?;
+            }
         }
         store.relax()?;
-        Ok(store)
+        Ok(*store)
+    }
+
+    fn fetch(&mut self, data: &Path, progress: &Arc<Progress>) -> Result<(), RunError> {
+        self.replace(data, progress)?;
+        self.is_copy = true;
+        Ok(())
     }
 
     /// How the cluster was founded, if the log still has that.
@@ -231,7 +267,10 @@ impl Found {
         );
         let clock = Clock::going_on_from(state.ordered.1);
         let hub = Hub::resume(config.clone(), state, loaded.applied, clock::wall());
+        let (data, making) = (data.to_owned(), Arc::default());
+        let copies = Copies { config: self.config, data, key: self.key, making };
         let log = self.nats.follow(self.identity).map_err(ClusterError::from)?;
-        Ok((hub, clock, Member { log, participant }))
+        let is_copy = self.is_copy;
+        Ok((hub, clock, Member { log, participant, copies, is_copy }))
     }
 }

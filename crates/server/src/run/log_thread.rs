@@ -2,31 +2,42 @@
 //! the hub gives it.
 
 use super::RunError;
-use crate::cluster::jetstream::JetStream;
+use super::cluster::Copies;
+use crate::cluster::jetstream::{JetStream, NodeStatus};
 use crate::cluster::log::Log;
 use crate::cluster::participant::Participant;
 use crate::cluster::queue::{LogCommand, ToHub};
 use crate::effects::SentEntry;
 use crate::hub::Input;
 use crate::hub::input::{Ordered, OrderedStep};
-use crate::limits::{LEAVE_MILLIS, LOG_LOOK_MILLIS};
+use crate::limits::{LATE_MILLIS, LEAVE_MILLIS, LOG_LOOK_MILLIS};
 use crate::metrics::{Cluster as ClusterMetrics, Metrics};
 use crate::wake::Wake;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
-/// Runs until the node has left, or is excluded.
+/// What the thread works with.
+pub(super) struct Node {
+    pub(super) log: JetStream,
+    pub(super) participant: Participant,
+    pub(super) copies: Copies,
+    pub(super) hub: ToHub,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// Runs until the node has left, or can take part no longer.
 pub(super) fn run(
-    mut log: JetStream,
-    mut participant: Participant,
+    node: Node,
     commands: &Receiver<LogCommand>,
-    hub: &ToHub,
-    metrics: &Metrics,
     wake: &SyncSender<Wake>,
 ) -> Result<(), RunError> {
+    let Node { mut log, mut participant, copies, hub, metrics: all_metrics } = node;
     let (begun, patience) = (Instant::now(), Duration::from_millis(LOG_LOOK_MILLIS));
-    let metrics = metrics.cluster().expect("it is a node of a cluster");
+    let metrics = all_metrics.cluster().expect("it is a node of a cluster");
+    // Since when it has not read all that there is.
+    let mut behind = begun;
     let mut ours = Ours(VecDeque::new());
     // When to stop waiting for the last publications, and why the node stops, unless it was asked
     // to.
@@ -75,7 +86,17 @@ pub(super) fn run(
             hub.tell(news);
         }
         metrics.add(&mut participant.tally);
-        metrics.shows(participant.figures());
+        let figures = participant.figures();
+        metrics.shows(figures);
+        if figures.lag == 0 && participant.is_up_to_date() {
+            behind = Instant::now();
+        }
+        if log.is_asked() {
+            log.answer(&status(&participant, behind.elapsed()));
+        }
+        if let Some(who) = log.take_copy_request() {
+            copies.make(who, &all_metrics);
+        }
         if let Some(until) = leaving {
             let late = Instant::now() >= until;
             if late {
@@ -90,6 +111,23 @@ pub(super) fn run(
                 return Ok(());
             }
         }
+    }
+}
+
+/// How the node is, for those who ask.
+fn status(participant: &Participant, behind: Duration) -> NodeStatus {
+    let (roster, figures) = (participant.roster(), participant.figures());
+    let members = roster.all_live().filter_map(|(node, _)| roster.name(node));
+    let late = behind.as_millis() as u64;
+    NodeStatus {
+        node: participant.name().to_owned(),
+        release: env!("CARGO_PKG_VERSION").to_owned(),
+        joined: participant.node().is_some(),
+        applied: participant.applied(),
+        lag: figures.lag,
+        lag_millis: if late > LATE_MILLIS { late } else { 0 },
+        available: figures.available,
+        members: members.map(str::to_owned).collect(),
     }
 }
 

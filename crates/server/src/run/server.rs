@@ -13,7 +13,7 @@ use crate::hub::turn_gate::TurnGate;
 use crate::inbox::{self, Inbox, Item};
 use crate::journal::{self, Journal};
 use crate::limits::{HUB_QUEUE, MAINTAIN_SECONDS, PASSWORD_THREADS, WAKE_QUEUE};
-use crate::metrics::{Metrics, Queue};
+use crate::metrics::{Metrics, Queue, SnapshotOutcome};
 use crate::pulse::Pulse;
 use crate::queue::{Sender, bounded};
 use crate::session_id::SessionId;
@@ -218,7 +218,7 @@ impl Server {
     /// Starts the thread of the cluster's log.
     fn follow(
         &mut self,
-        Member { log, mut participant }: Member,
+        Member { log, mut participant, copies, is_copy }: Member,
         wake: SyncSender<Wake>,
     ) -> Result<LogEnds, RunError> {
         let advertise = self.config.cluster.as_ref().and_then(|it| it.advertise.as_deref());
@@ -230,8 +230,12 @@ impl Server {
         let (to_log, words) = to_log(log.waker());
         let (to_hub, processed) = to_hub(self.hub.clone());
         let metrics = self.metrics.clone();
+        if is_copy && let Some(cluster) = metrics.cluster() {
+            cluster.snapshot(SnapshotOutcome::Fetched);
+        }
         self.spawn("log-follower", true, move || {
-            log_thread::run(log, participant, &words, &to_hub, &metrics, &wake)
+            let node = log_thread::Node { log, participant, copies, hub: to_hub, metrics };
+            log_thread::run(node, &words, &wake)
         })?;
         Ok(LogEnds { to_log, processed })
     }

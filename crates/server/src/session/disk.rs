@@ -63,6 +63,7 @@ pub fn bytes_of(write: &Write) -> usize {
         | Write::Record { value: None, .. }
         | Write::CloakKey(_)
         | Write::Applied(_)
+        | Write::LogLeft
         | Write::Live { .. }
         | Write::Probe => 0,
     }

@@ -1,6 +1,7 @@
 //! Several nodes as one server, with one NATS server beneath. Without a `nats-server` (see
 //! [`NatsServer`]) these tests say so and do nothing.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -67,19 +68,20 @@ impl Cluster {
 
 /// `chatserver cluster create` with the config and data folder of a server's command line.
 fn create(serve: &Command, more: &[&str]) -> Output {
-    let args: Vec<_> = serve.get_args().collect();
-    let value = |key: &str| {
-        let at = args.iter().position(|arg| *arg == key).expect("it is there");
-        args[at + 1]
-    };
     let mut command = chatserver();
-    command.args(["cluster", "create", "--config"]).arg(value("--config"));
-    command.arg("--data").arg(value("--data")).args(more);
+    command.args(["cluster", "create", "--config"]).arg(value(serve, "--config"));
+    command.arg("--data").arg(value(serve, "--data")).args(more);
     command.output().expect("the program runs")
 }
 
+/// What a command line gives for a key.
+fn value<'a>(command: &'a Command, key: &str) -> &'a OsStr {
+    command.get_args().skip_while(|arg| *arg != key).nth(1).expect("it is there")
+}
+
 fn well(output: &Output) {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = [&output.stdout[..], &output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
 }
 
 /// The one sentence that a program says that refuses.
@@ -178,6 +180,72 @@ fn a_single_server_becomes_the_first_node_with_all_its_history() {
     let mut ann = single.log_in("ann");
     ann.send("CH");
     ann.until("*as it was");
+}
+
+/// A command about the cluster, with a config file of its own.
+fn about(cluster: &Cluster, command: &str, more: &[&str]) -> Output {
+    let file = cluster.place.path().join("about.toml");
+    fs::write(&file, with_open_doors(&cluster.config("a"))).expect("it is written");
+    let mut about = chatserver();
+    about.args(["cluster", command, "--config"]).arg(&file).args(more);
+    about.output().expect("the program runs")
+}
+
+#[test]
+fn a_cluster_with_history_gives_copies_and_lets_nodes_go() {
+    let Some(cluster) = Cluster::new() else { return };
+    let mut single = Server::start("");
+    let mut ann = single.log_in("ann");
+    ann.send("BM :from before");
+    ann.until_answered();
+    single.terminate();
+    let (from, place) = (single.data(), tempfile::tempdir().expect("a folder"));
+    let path = |name: &str| place.path().join(name).to_str().expect("a path").to_owned();
+    let mut first = Server::start_by(&cluster.config("a"), |command| {
+        well(&create(&command, &["--from", from.to_str().expect("a path")]));
+        command
+    });
+
+    // Another node has nothing to begin with but a copy.
+    let mut second = cluster.join("b");
+    let mut bob = second.log_in("bob");
+    bob.send("CH");
+    bob.until(":ann!ann@parlor PRIVMSG #lobby :*from before");
+    bob.until_answered();
+
+    let status = about(&cluster, "status", &["--json"]);
+    well(&status);
+    let told = String::from_utf8_lossy(&status.stdout);
+    assert!(told.contains(r#""node":"a""#) && told.contains(r#""members":["a","b"]"#), "{told}");
+    well(&about(&cluster, "status", &[]));
+
+    // A backup, by any node, is data of a node.
+    let file = path("backup.db");
+    well(&about(&cluster, "snapshot", &["--to", &file]));
+    let mut restore = chatserver();
+    let restored = restore.args(["restore", &file, "--data", &path("restored")]).output();
+    well(&restored.expect("the program runs"));
+
+    second.kill();
+    let ill = about(&cluster, "status", &[]);
+    assert_eq!(ill.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&ill.stdout);
+    assert!(told.contains("Node b takes part and does not answer."), "{told}");
+
+    // What was said after the copy is in what becomes of it.
+    let mut ann = first.log_in("ann");
+    ann.send("BM :and from after");
+    ann.until_answered();
+    first.terminate();
+    let alone = Server::start_by("", |command| {
+        let to = value(&command, "--data").to_str().expect("a path");
+        well(&about(&cluster, "leave", &["--data", &path("restored"), "--to", to]));
+        command
+    });
+    let mut ann = alone.log_in("ann");
+    ann.send("CH");
+    ann.until(":ann!ann@parlor PRIVMSG #lobby :*from before");
+    ann.until(":ann!ann@parlor PRIVMSG #lobby :*and from after");
 }
 
 #[test]

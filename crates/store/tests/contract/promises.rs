@@ -137,6 +137,9 @@ fn the_position_in_a_log_is_stored_with_its_effects() {
         assert_eq!((found.applied, found.live), (u64::MAX / 2, Some((7, b"then"[..].into()))));
         commit(store, &[live(9, b"")]);
         assert_eq!(store.load().unwrap().live, Some((9, [].into())));
+        commit(store, &[Write::LogLeft]);
+        let left = store.load().unwrap();
+        assert_eq!((left.applied, left.live), (0, None));
     });
 }
 

@@ -34,9 +34,9 @@ impl Api<'_> {
         self.ask(&format!("$JS.API.STREAM.CREATE.{name}"), config.to_string()).await
     }
 
-    /// Removes the stream and its contents.
-    pub(super) async fn delete(&self) -> Result<(), Refusal> {
-        let subject = format!("$JS.API.STREAM.DELETE.{}", stream::name(self.name));
+    /// Removes a stream, and its contents.
+    pub(super) async fn delete(&self, stream: &str) -> Result<(), Refusal> {
+        let subject = format!("$JS.API.STREAM.DELETE.{stream}");
         self.ask::<Value>(&subject, String::new()).await.map(drop)
     }
 
@@ -53,9 +53,20 @@ impl Api<'_> {
         }
     }
 
+    /// Keeps a message. Returns its sequence.
+    pub(super) async fn publish(&self, subject: &str, bytes: Vec<u8>) -> Result<u64, Refusal> {
+        let answer = self.client.request(subject.to_owned(), bytes.into()).await;
+        let answer: Value = parse(&self.answered(answer.map_err(|error| error.kind()))?)?;
+        answer["seq"].as_u64().ok_or_else(|| Refusal::Unreadable(answer.to_string()))
+    }
+
     /// The message at a sequence, if the stream has it.
-    pub(super) async fn get(&self, sequence: u64) -> Result<Option<Message>, Refusal> {
-        let subject = stream::get_subject(self.name);
+    pub(super) async fn get(
+        &self,
+        stream: &str,
+        sequence: u64,
+    ) -> Result<Option<Message>, Refusal> {
+        let subject = format!("$JS.API.DIRECT.GET.{stream}");
         let question = json!({ "seq": sequence }).to_string();
         let answer = self.client.request(subject, question.into()).await;
         let answer = answer.map_err(|error| refused(error.kind()))?;

@@ -102,6 +102,26 @@ pub enum Refusal {
         "the clock here is {0} s apart from the one of NATS, and may be at most 60; set it, by NTP best"
     )]
     ClockApart(i64),
+    /// Nobody makes a copy.
+    #[error("no node of the cluster answers, so there is nobody who could give a copy of its data")]
+    NoNode,
+    /// The node that answers makes a copy for another one.
+    #[error("a node makes a copy for another one; try again in a minute")]
+    NodeBusy,
+    /// A node cannot make a copy.
+    #[error("a node cannot make a copy of its data: {0}")]
+    NoCopy(String),
+    /// A piece of a copy is not there, or not what was put there.
+    #[error("the copy is not whole; ask for another one")]
+    CopyGone,
+    /// The file of a copy.
+    #[error("the copy {path} cannot be read or written: {source}")]
+    CopyFile {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
     /// NATS does not wait for its disk.
     #[error(
         "NATS at {0} acknowledges before the disk has it, so a power cut could take what was confirmed; \

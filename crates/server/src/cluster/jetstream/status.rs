@@ -1,0 +1,62 @@
+//! How nodes are: each answers who asks over NATS.
+
+use super::{Nats, Refusal};
+use crate::limits::STATUS_MILLIS;
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How a node is.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct NodeStatus {
+    /// Its name.
+    pub node: String,
+    /// The version of the program.
+    pub release: String,
+    /// Whether it takes part.
+    pub joined: bool,
+    /// The sequence of the log up to which it has read.
+    pub applied: u64,
+    /// Messages that the log is known to have beyond that.
+    pub lag: u64,
+    /// Milliseconds for which it has been behind; 0 if it is not.
+    pub lag_millis: u64,
+    /// Whether the log takes what it says.
+    pub available: bool,
+    /// All nodes that take part, as far as it has read.
+    pub members: Vec<String>,
+}
+
+/// Where all nodes hear who asks.
+pub(super) fn subject(cluster: &str) -> String {
+    format!("parlor.{cluster}.ask.status")
+}
+
+impl Nats {
+    /// Asks all nodes how they are. Who does not answer within a second is not there.
+    ///
+    /// # Errors
+    /// When there is no connection.
+    pub fn ask_nodes(&self) -> Result<Vec<NodeStatus>, Refusal> {
+        let asked = self.runtime.block_on(async {
+            let inbox = self.client.new_inbox();
+            let mut heard = self.client.subscribe(inbox.clone()).await.ok()?;
+            let subject = subject(&self.cluster);
+            self.client.publish_with_reply(subject, inbox, "".into()).await.ok()?;
+            let mut all: Vec<NodeStatus> = Vec::new();
+            let wait = tokio::time::sleep(Duration::from_millis(STATUS_MILLIS));
+            tokio::pin!(wait);
+            loop {
+                tokio::select! {
+                    message = heard.next() => {
+                        all.extend(serde_json::from_slice::<NodeStatus>(&message?.payload).ok());
+                    }
+                    () = &mut wait => break,
+                }
+            }
+            all.sort_by(|one, other| one.node.cmp(&other.node));
+            Some(all)
+        });
+        asked.ok_or(Refusal::Silent)
+    }
+}

@@ -1,0 +1,83 @@
+//! `chatserver cluster leave`: makes a single server's data of a node's.
+
+use super::{ClusterError, Found, Member, RunError, find, open};
+use crate::clock;
+use crate::cluster::jetstream::Nats;
+use crate::cluster::log::Log;
+use crate::config::Config;
+use crate::hub::{Input, Stamped};
+use crate::limits::LOG_LOOK_MILLIS;
+use crate::run::shown::Shown;
+use crate::run::tasks::BESIDE;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::{SqliteStore, Store, Write};
+
+/// Copies a node's data, with all that the log has, into a new folder that is a single server's. The
+/// node must not run; its own data stay as they are, but for what it takes in of the log.
+pub(super) fn run(config: &Path, data: Option<PathBuf>, to: &Path) -> Result<(), RunError> {
+    let config = Arc::new(Config::read(config)?);
+    let cluster = config.cluster.as_ref().ok_or(ClusterError::NotConfigured)?;
+    let data = data.unwrap_or_else(|| config.server.data.clone());
+    if !data.join("parlor.db").exists() {
+        return Err(RunError::NoDatabase(data));
+    }
+    let shown = Shown::start();
+    // Whoever has lost the log for good leaves with what is stored.
+    match Nats::connect(cluster).and_then(|nats| nats.info()) {
+        Err(refusal) => {
+            eprintln!("{refusal}; so the copy has what this node has stored, and nothing else");
+        }
+        Ok(_) => {
+            let mut found = find(cluster)?;
+            let mut store = Box::new(found.open_store(&data, shown.progress())?);
+            take_in(found, &mut store, &config, &data)?;
+            store.close()?;
+        }
+    }
+    let file = to.with_extension("copy");
+    let copied = store::backup(&data, &file, BESIDE, shown.progress())
+        .and_then(|()| store::restore(&file, to, BESIDE, shown.progress()));
+    if file.exists() {
+        fs::remove_file(&file)?;
+    }
+    copied?;
+    let mut single = open(to, "", shown.progress())?;
+    single.commit(&mut [Write::LogLeft].iter())?;
+    single.close()?;
+    drop(shown);
+    println!("{} is a single server's data; leave [cluster] out of its config file.", to.display());
+    Ok(())
+}
+
+/// Applies and stores all that the log has.
+fn take_in(
+    found: Found,
+    store: &mut SqliteStore,
+    config: &Arc<Config>,
+    data: &Path,
+) -> Result<(), RunError> {
+    let (mut hub, clock, member) = found.load(store, config, data)?;
+    let Member { mut log, mut participant, .. } = member;
+    participant.only_read();
+    let begun = Instant::now();
+    while !participant.is_up_to_date() {
+        let now = begun.elapsed().as_millis() as u64;
+        if let Some(event) = log.next(Duration::from_millis(LOG_LOOK_MILLIS)) {
+            let ordered = participant
+                .heed(event, now)
+                .map_err(|excluded| ClusterError::Excluded(excluded.to_string()))?;
+            for ordered in ordered {
+                let (now, steady) = (clock::wall(), clock.steady());
+                let input = Input::Ordered(ordered);
+                let effects = hub.apply(Stamped { now, steady, committed: u64::MAX, input });
+                store.commit(&mut effects.writes.iter())?;
+            }
+        }
+        let (requests, _) = participant.look(now);
+        requests.into_iter().for_each(|request| log.request(request));
+    }
+    Ok(())
+}
