@@ -181,7 +181,7 @@ function Sessions({ app }) {
   };
   return html`<h3>${strings.sessions}</h3><ul class="entries">${sessions.map((session) => {
     const [id = "", since = "", , address = "", , , , text = ""] = session;
-    return html`<li key=${id}><span>${clean(address)} <small>${strings.sessionSince(shortTime(Date.parse(since) || 0))}. ${clean(text)}</small></span>
+    return html`<li key=${id}><span>${clean(address)} <small>${since === "*" ? "" : `${strings.sessionSince(shortTime(Date.parse(since) || 0))}. `}${clean(text)}</small></span>
       ${!isThisOne(session) && html`<button type="button" onClick=${() => end([session])}
         aria-label="${strings.sessionEnd} ${address}">${strings.sessionEnd}</button>`}</li>`;
   })}</ul>

@@ -82,6 +82,8 @@ pub const RPL_LISTEND: &str = "323";
 pub const RPL_CHANNELMODEIS: &str = "324";
 /// When a room was made.
 pub const RPL_CREATIONTIME: &str = "329";
+/// WHOIS: something else about the user.
+pub const RPL_WHOISSPECIAL: &str = "320";
 /// WHOIS: the account of the user.
 pub const RPL_WHOISACCOUNT: &str = "330";
 /// The room has no topic.

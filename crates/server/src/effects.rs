@@ -45,6 +45,9 @@ pub struct Effects {
     pub turn: Option<Turn>,
     /// New settings for retention, after a reload.
     pub history: Option<History>,
+    /// The time, by the steady clock, of the last entry that a log has brought: the store forgets by
+    /// it.
+    pub steady: Option<i64>,
     /// The writes, in order.
     pub writes: Vec<Write>,
     /// Events and notices, which effects refer to by index.

@@ -13,6 +13,8 @@ mod silence;
 mod undo;
 
 #[cfg(test)]
+mod across;
+#[cfg(test)]
 mod clocks;
 #[cfg(test)]
 mod copies;
@@ -51,6 +53,7 @@ use crate::session_id::SessionId;
 use crate::state::State;
 use crate::state::ban_terms;
 use crate::state::dormant;
+use crate::state::retention;
 use crate::state::settings::Settings;
 pub use input::{Batch, ClientEvent, Input, SessionEvent, Stamped};
 use input::{Ordered, OrderedStep};
@@ -119,6 +122,11 @@ impl Hub {
         if may_end && ban_terms::is_over(&self.state) {
             self.apply_for_nobody(&mut effects, Request::EndRoomBans);
         }
+        let forgets = self.node.forgets || retention::is_due(&self.state);
+        if self.node.sent.is_some() && forgets && !self.node.housekeeping {
+            self.node.forgets = false;
+            self.apply_for_nobody(&mut effects, Request::Forget);
+        }
         match stamped.input {
             Input::Batch(batch) => {
                 if dormant::is_due(&self.state) {
@@ -135,6 +143,7 @@ impl Hub {
                 }
             }
             Input::Look => {}
+            Input::ForgetMore => self.node.forgets = true,
             Input::Derived(Derived { session, outcome }) => {
                 if self.node.sessions.contains_key(&session) {
                     self.derived(&mut effects, session, outcome);
@@ -287,6 +296,7 @@ impl Hub {
                     out.differs = self.state.settings.difference(&settings);
                     out.joined = out.differs.is_none().then_some(node);
                 }
+                OrderedStep::Names(names) => self.node.names = names,
                 OrderedStep::Nodes(nodes) => {
                     command::nodes::set(&mut self.state, &mut self.node, out, nodes);
                 }
@@ -306,6 +316,7 @@ impl Hub {
         if !out.writes.is_empty() {
             out.writes.push(Write::Applied(sequence));
         }
+        out.steady = Some(self.state.ordered.1);
     }
 
     /// Applies an entry. If a session here was waiting for it, it goes on with its lines.

@@ -31,7 +31,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, SendError, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
-use store::{Failure, Keep, Store, Write};
+use store::{Failure, Keep, Outcome, Store, Write};
 
 /// What the journal works with.
 pub struct Journal {
@@ -47,6 +47,11 @@ pub struct Journal {
     pub epoch: u32,
     /// The clock for the store's maintenance.
     pub clock: Clock,
+    /// What is stored comes from a log, and what goes from the store goes by its entries and their
+    /// times, the same on all nodes.
+    pub ordered: bool,
+    /// The time of the newest of these entries, by the steady clock.
+    pub steady: i64,
     /// The time between two rounds of maintenance.
     pub every: Duration,
     /// The data folder; none if nothing is stored on disk.
@@ -167,7 +172,8 @@ impl JournalThread {
             let Some(journal) = &mut *shared else { return Ok(()) };
             if maintained.elapsed() >= self.every {
                 maintained = Instant::now();
-                if let Err(error) = journal.store.maintain(self.clock.steady()) {
+                let now = if journal.ordered { journal.steady } else { self.clock.steady() };
+                if let Err(error) = journal.store.maintain(now) {
                     tracing::warn!(%error, "Store maintenance failed, will retry");
                 }
             }
@@ -214,6 +220,7 @@ impl JournalThread {
         let mut bytes = 0;
         while group.len() < JOURNAL_GROUP
             && bytes < JOURNAL_GROUP_BYTES
+            && !group.last().is_some_and(forgets)
             && let Ok(next) = self.queue.try_recv()
         {
             bytes += next.text.len();
@@ -221,6 +228,11 @@ impl JournalThread {
         }
         group
     }
+}
+
+/// Whether these effects remove some of the history: of what comes later, that must see nothing.
+fn forgets(effects: &Effects) -> bool {
+    effects.writes.iter().any(|write| matches!(write, Write::Forget(_)))
 }
 
 impl Journal {
@@ -246,6 +258,7 @@ impl Journal {
     /// # Errors
     /// When it is uncertain whether they are stored.
     pub(crate) fn settle(&mut self, group: Vec<Effects>) -> Result<Vec<SettledBatch>, Failure> {
+        self.steady = group.iter().filter_map(|effects| effects.steady).fold(self.steady, i64::max);
         let epoch = self.epoch;
         let sound = |effects: &Effects| effects.writes.is_empty() || effects.epoch >= epoch;
         let has_writes = |effects: &&Effects| !effects.writes.is_empty() && sound(effects);
@@ -256,7 +269,13 @@ impl Journal {
             let begun = Instant::now();
             outcomes = self.store.commit(&mut writes.iter().copied());
             match &outcomes {
-                Ok(outcomes) => self.metrics.committed(begun.elapsed(), &writes, outcomes),
+                Ok(outcomes) => {
+                    self.metrics.committed(begun.elapsed(), &writes, outcomes);
+                    if outcomes.contains(&Outcome::More) {
+                        // As for failures, its queue has room.
+                        let _ = self.hub.send(Input::ForgetMore);
+                    }
+                }
                 Err(_) => self.metrics.commit_failed(),
             }
         }
@@ -323,7 +342,8 @@ impl Journal {
         }
         let History { keep_days, keep_per_room } = self.history;
         let keep = Keep { now: wall, days: keep_days, messages: keep_per_room };
-        match self.store.forget(&keep) {
+        let more = if self.ordered { self.store.tidy_up() } else { self.store.forget(&keep) };
+        match more {
             Ok(more) => retention.done(more, self.clock.steady()),
             Err(error) => {
                 tracing::warn!(%error, "Expired history cannot be removed, will retry");
@@ -419,6 +439,8 @@ mod tests {
             committed: committed.clone(),
             epoch: 0,
             clock: Clock::going_on_from(0),
+            ordered: false,
+            steady: i64::MIN,
             every,
             folder: None,
             history: History::default(),

@@ -265,7 +265,8 @@ impl Metrics {
 
     /// The state of the data folder.
     pub fn seen(&self) -> DiskState {
-        DiskState { damaged: self.damaged(), ..self.disk.seen() }
+        let log = self.cluster().map(Cluster::is_available);
+        DiskState { damaged: self.damaged(), log, ..self.disk.seen() }
     }
 
     /// The number of places found damaged in the stored data.

@@ -24,6 +24,7 @@ pub mod refusal;
 pub mod renames;
 pub mod reports;
 pub mod requester;
+pub mod retention;
 pub mod room;
 pub mod room_rules;
 pub mod second_factor;
@@ -56,6 +57,7 @@ use proto::name::fold;
 use recent_messages::RecentMessages;
 use records::Records;
 use renames::Renames;
+use retention::Retention;
 use room::{MaskSubject, Room};
 use serde::{Deserialize, Serialize};
 use server_bans::ServerBans;
@@ -140,6 +142,8 @@ pub struct State {
     pub pending: PendingMessages,
     /// Accounts that have never sent anything.
     pub dormant: Dormant,
+    /// When expired history was last removed.
+    pub retention: Retention,
     /// The largest number of users online at once since the start.
     pub users_most: usize,
     /// How to roll back what is not committed yet.
@@ -188,6 +192,7 @@ impl State {
             left: VecDeque::new(),
             pending: PendingMessages::new(loaded.pending),
             dormant: Dormant::new(loaded.unheard),
+            retention: Retention::default(),
             users_most: 0,
             undo: UndoLog::default(),
             last_event: loaded.last_event,

@@ -183,7 +183,7 @@ fn numerics() -> BTreeMap<String, String> {
     parts.map(|(name, code)| (name.into(), code.trim_matches(['"', ';']).into())).collect()
 }
 
-/// All lines that transcripts expect, and the sources of the black-box tests.
+/// All lines that transcripts expect, and the sources of the black-box tests and of those of two nodes.
 fn expectations() -> String {
     let mut all = String::new();
     for path in files_in(&server().join("tests/transcripts")) {
@@ -195,6 +195,9 @@ fn expectations() -> String {
     for path in files_in(&server().join("tests/blackbox")) {
         all.push_str(&fs::read_to_string(&path).expect("a test"));
     }
+    // A transcript has only one node.
+    let nodes = fs::read_to_string(server().join("src/hub/across.rs"));
+    all.push_str(&nodes.expect("the tests of two nodes"));
     all
 }
 

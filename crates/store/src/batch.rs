@@ -6,6 +6,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::departure::{Departed, NOBODY};
+use crate::forgetting::Forgetting;
 use crate::row::Rows;
 use crate::search::{self, RemovedMessage};
 use crate::sum::{self, Checksummer};
@@ -14,7 +15,7 @@ use crate::time_search::TimeSearch;
 use crate::{
     Account, AccountId, Audit, Conversation, Damage, Event, EventId, EventKind, Fingerprint,
     Member, Outcome, RESEND_MS, Refused, Resend, Room, RoomId, Subject, Write, about, audit,
-    departure, flags, records, schema, write,
+    departure, flags, forgetting, records, schema, write,
 };
 
 /// The number of known pairs kept in memory: about a megabyte.
@@ -72,6 +73,7 @@ pub(crate) struct Batch<'t> {
     resends: usize,
     taken_back: bool,
     live: bool,
+    forgetting: Option<Forgetting>,
     removed: Vec<RemovedMessage>,
     damage: &'t Damage,
     checksummer: Checksummer,
@@ -88,6 +90,8 @@ pub(crate) struct Filled {
     pub(crate) taken_back: bool,
     /// Whether the live state is part of it.
     pub(crate) live: bool,
+    /// What is to be forgotten now.
+    pub(crate) forgetting: Option<Forgetting>,
     /// The messages whose texts were.
     pub(crate) removed: Vec<RemovedMessage>,
 }
@@ -118,6 +122,7 @@ impl<'t> Batch<'t> {
             resends,
             taken_back,
             live: false,
+            forgetting: None,
             removed,
             damage,
             checksummer,
@@ -132,9 +137,9 @@ impl<'t> Batch<'t> {
         if self.marks.room > self.stored.room {
             about::set(self.connection, "last_room", self.marks.room)?;
         }
-        let Batch { marks, added, resends, taken_back, live, mut removed, .. } = self;
+        let Batch { marks, added, resends, taken_back, live, forgetting, mut removed, .. } = self;
         search::count(self.connection, &mut removed)?;
-        Ok(Filled { marks, added, resends, taken_back, live, removed })
+        Ok(Filled { marks, added, resends, taken_back, live, forgetting, removed })
     }
 
     pub(crate) fn apply(&mut self, write: &Write) -> rusqlite::Result<Outcome> {
@@ -190,7 +195,11 @@ impl<'t> Batch<'t> {
                 self.live = true;
             }
             Write::LogLeft => {
-                self.run("DELETE FROM about WHERE key IN ('applied', 'live')", [])?;
+                self.run("DELETE FROM about WHERE key IN ('applied', 'live', 'forgetting')", [])?;
+            }
+            Write::Forget(keep) => {
+                self.forgetting = Some(forgetting::begin(self.connection, *keep)?);
+                return Ok(Outcome::More);
             }
             // A different value each time: SQLite does not write unchanged pages.
             Write::Probe => self.run(

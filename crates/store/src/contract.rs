@@ -94,6 +94,14 @@ pub trait Store: Send {
     /// When the store cannot be written; nothing is lost, another call retries.
     fn forget(&mut self, keep: &Keep) -> Result<bool, Failure>;
 
+    /// The part of [`Store::forget`] that changes nothing visible: continues what
+    /// [`Write::DeleteAccount`] has begun, and gives free space back. For stores where
+    /// [`Write::Forget`] does the rest.
+    ///
+    /// # Errors
+    /// When the store cannot be written; nothing is lost, another call retries.
+    fn tidy_up(&mut self) -> Result<bool, Failure>;
+
     /// Closes the store with everything in the database file, if no reader is left and no other
     /// program has it open.
     ///

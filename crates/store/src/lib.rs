@@ -49,6 +49,7 @@ mod batch;
 mod tail;
 mod index;
 mod forget;
+mod forgetting;
 mod scrub;
 mod repair;
 mod row;

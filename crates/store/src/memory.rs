@@ -117,7 +117,18 @@ impl Store for MemoryStore {
         writes: &mut dyn Iterator<Item = &Write>,
     ) -> Result<Vec<Outcome>, Failure> {
         let mut contents = lock(&self.contents);
-        Ok(writes.map(|write| contents.apply(write)).collect())
+        let mut forget = None;
+        let outcomes = writes.map(|write| {
+            if let Write::Forget(keep) = write {
+                forget = Some(*keep);
+            }
+            contents.apply(write)
+        });
+        let outcomes = outcomes.collect();
+        if let Some(keep) = forget {
+            contents.forget(&keep);
+        }
+        Ok(outcomes)
     }
 
     fn damage(&self) -> Arc<Damage> {
@@ -135,6 +146,10 @@ impl Store for MemoryStore {
 
     fn forget(&mut self, keep: &Keep) -> Result<bool, Failure> {
         lock(&self.contents).forget(keep);
+        Ok(false)
+    }
+
+    fn tidy_up(&mut self) -> Result<bool, Failure> {
         Ok(false)
     }
 
@@ -235,7 +250,7 @@ impl Contents {
             Write::Applied(sequence) => self.applied = *sequence,
             Write::Live { sequence, bytes } => self.live = Some((*sequence, Arc::clone(bytes))),
             Write::LogLeft => (self.applied, self.live) = (0, None),
-            Write::Probe => {}
+            Write::Forget(_) | Write::Probe => {}
         }
         Outcome::Stored
     }

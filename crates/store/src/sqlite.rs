@@ -13,6 +13,7 @@ use crate::checkpoint::{CheckpointMode, Log};
 use crate::departure::{self, NOBODY};
 use crate::files::{Files, MissingFile};
 use crate::forget::{self, Forget, Found};
+use crate::forgetting::Forgetting;
 use crate::history::SqliteReader;
 use crate::index::Indexer;
 use crate::load::Loader;
@@ -60,6 +61,8 @@ pub struct SqliteStore {
     relaxed: bool,
     /// The last commit must be flushed.
     flushes: bool,
+    /// What is to be forgotten before the next commit.
+    forgetting: Forgetting,
     _lock: File,
 }
 
@@ -124,6 +127,7 @@ impl SqliteStore {
         repair::derived(&mut connection, &damage).map_err(told)?;
         let marks = Marks::read(&connection).map_err(told)?;
         let indexer = Indexer::new(&connection, &damage).map_err(told)?;
+        let forgetting = Forgetting::read(&connection).map_err(told)?;
         let mark = before.begin(&connection).map_err(told)?;
         let mark_file = MarkFile::create(folder, &mark)?;
         Ok(Self {
@@ -145,6 +149,7 @@ impl SqliteStore {
             words: Arc::default(),
             relaxed: false,
             flushes: false,
+            forgetting,
             _lock: lock,
         })
     }
@@ -162,7 +167,8 @@ impl SqliteStore {
     }
 
     /// From here on commits do not wait for the disk: a log has the last ones if the machine
-    /// crashes. Only [`Write::Live`] waits, which also flushes everything committed before.
+    /// crashes. Only [`Write::Live`] waits, which also flushes everything committed before. After a
+    /// crash [`Loaded::events`] may be off by the events removed since then.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -197,6 +203,7 @@ impl SqliteStore {
         self.resends += filled.resends;
         self.taken_back |= filled.taken_back;
         self.flushes |= filled.live;
+        self.forgetting = filled.forgetting.unwrap_or(self.forgetting);
         self.mark.events += filled.added.len() as u64;
         self.mark.marks = filled.marks;
         self.words.committed(sql_id(self.marks.event), filled.removed);
@@ -288,14 +295,92 @@ impl SqliteStore {
         Ok(value)
     }
 
-    /// Removes some events of a conversation.
-    fn remove(&mut self, of: Conversation, ids: &BTreeSet<i64>) -> Result<(), Failure> {
+    /// Does what [`Write::Forget`] has begun. Returns whether there is more than that.
+    fn finish_forgetting(&mut self) -> Result<bool, Failure> {
+        let mut more = false;
+        while self.forgetting.left > 0 {
+            self.index_all()?;
+            let Forgetting { keep, left, after } = self.forgetting;
+            let found = self.look_for_old(&keep, after)?;
+            let mut next = Forgetting { left: left - 1, ..self.forgetting };
+            match found {
+                Found::Old { of, ids, more } => {
+                    next.after = Some(of.key() - i64::from(more));
+                    self.remove(of, &ids, Some(&next))?;
+                }
+                Found::NothingUpTo(key) => {
+                    next.after = Some(key);
+                    self.tidy(|store| next.write(&store.connection))?;
+                }
+                Found::End => {
+                    let audit = self.tidy(|store| {
+                        let audit = audit::remove_old(&store.connection, &keep)?;
+                        next.after = audit.then_some(i64::MAX);
+                        next.left = if audit { next.left } else { 0 };
+                        next.write(&store.connection)?;
+                        Ok(audit)
+                    })?;
+                    (self.forgetting, more) = (next, audit);
+                    continue;
+                }
+            }
+            (self.forgetting, more) = (next, true);
+        }
+        Ok(more)
+    }
+
+    /// Everything is to be in the index.
+    fn index_all(&mut self) -> Result<(), Failure> {
+        loop {
+            if self.indexer.has_run() {
+                let moved = self.tidy(|store| store.indexer.advance(&store.connection, 0))?;
+                self.indexer.committed(&[], moved);
+            } else if !tail::now(&self.indexer.share()).fresh.is_empty() {
+                self.indexer.begin_run();
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    fn look_for_old(&self, keep: &Keep, after: Option<i64>) -> Result<Found, Failure> {
+        let tail = tail::now(&self.indexer.share());
+        let departed = &NOBODY; // of the time it makes no difference
+        let rows = Rows { connection: &self.connection, damage: &self.damage, departed };
+        let look = Forget { rows, tail: &tail, keep: *keep, newest: self.marks.event as i64 };
+        look.look(after).map_err(|error| open::damaged_or(&self.path, error))
+    }
+
+    /// Goes on with accounts that were deleted, if there are any. Returns whether there were.
+    fn depart(&mut self) -> Result<bool, Failure> {
+        let due = departure::is_due(&self.connection);
+        if !due.map_err(|error| open::damaged_or(&self.path, error))? {
+            return Ok(false);
+        }
+        let removed = self.tidy(|store| {
+            let mut removed = departure::step(&store.connection)?;
+            search::count(&store.connection, &mut removed)?;
+            Ok(removed)
+        })?;
+        self.words.committed(sql_id(self.marks.event), removed);
+        self.taken_back = true;
+        Ok(true)
+    }
+
+    /// Removes some events of a conversation; `next` is how far forgetting is then.
+    fn remove(
+        &mut self,
+        of: Conversation,
+        ids: &BTreeSet<i64>,
+        next: Option<&Forgetting>,
+    ) -> Result<(), Failure> {
         let tail = tail::now(&self.indexer.share());
         let mut gone: Vec<_> = ids.iter().copied().map(search::RemovedMessage::new).collect();
         let (removed, silent) = self.tidy(|store| {
             search::count(&store.connection, &mut gone)?;
             let removed = forget::remove(&store.connection, of, ids)?;
             scrub::around(&store.connection, "events", ids)?;
+            next.map_or(Ok(()), |next| next.write(&store.connection))?;
             Ok((removed, forget::remove_talk(&store.connection, &tail, of)?))
         })?;
         self.words.committed(sql_id(self.marks.event), gone);
@@ -304,7 +389,9 @@ impl SqliteStore {
         }
         self.taken_back = true;
         self.mark.events = self.mark.events.saturating_sub(removed);
-        self.mark_file.write(&self.mark, false);
+        if !self.relaxed {
+            self.mark_file.write(&self.mark, false);
+        }
         Ok(())
     }
 
@@ -342,15 +429,30 @@ impl Store for SqliteStore {
         writes: &mut dyn Iterator<Item = &Write>,
     ) -> Result<Vec<Outcome>, Failure> {
         self.look_for_files()?;
-        let outcomes = self.transact(writes).map_err(|failed| {
+        self.finish_forgetting()?;
+        let mut outcomes = self.transact(writes).map_err(|failed| {
             self.pairs.clear(); // some of them are not stored now
             self.make_certain(failed)
         })?;
         self.is_kept()?;
         if std::mem::take(&mut self.flushes) && self.relaxed {
             self.flush()?;
+            self.mark_file.write(&self.mark, false);
         }
-        self.mark_file.committed(&self.mark);
+        if self.forgetting.left > 0 {
+            match self.finish_forgetting() {
+                Ok(true) => {}
+                Ok(false) => {
+                    let done = outcomes.iter_mut().filter(|outcome| **outcome == Outcome::More);
+                    done.for_each(|outcome| *outcome = Outcome::Stored);
+                }
+                // What is committed is; the next commit begins with this.
+                Err(error) => tracing::warn!(%error, "Expired history cannot be removed yet"),
+            }
+        }
+        if !self.relaxed {
+            self.mark_file.committed(&self.mark);
+        }
         // If the length of the log is unknown, a checkpoint is due.
         if self.log.grown(&self.connection).unwrap_or(true) {
             self.checkpoint(CheckpointMode::Passive);
@@ -381,7 +483,9 @@ impl Store for SqliteStore {
     }
 
     fn condition(&mut self) -> Condition {
-        self.mark_file.catch_up(&self.mark);
+        if !self.relaxed {
+            self.mark_file.catch_up(&self.mark);
+        }
         Condition {
             log_bytes: self.files.log_bytes(),
             log_waits: self.log.waits().unwrap_or_default(),
@@ -419,15 +523,7 @@ impl Store for SqliteStore {
         if std::mem::replace(&mut self.keeps, keeps) != keeps {
             self.forgotten = None; // What was looked at may have to go now.
         }
-        let due = departure::is_due(&self.connection);
-        if due.map_err(|error| open::damaged_or(&self.path, error))? {
-            let removed = self.tidy(|store| {
-                let mut removed = departure::step(&store.connection)?;
-                search::count(&store.connection, &mut removed)?;
-                Ok(removed)
-            })?;
-            self.words.committed(sql_id(self.marks.event), removed);
-            self.taken_back = true;
+        if self.depart()? {
             return Ok(true);
         }
         if self.indexer.has_run() {
@@ -448,7 +544,7 @@ impl Store for SqliteStore {
         }
         match look.look(self.forgotten).map_err(told)? {
             Found::Old { of, ids, more } => {
-                self.remove(of, &ids)?;
+                self.remove(of, &ids, None)?;
                 // Those with smaller keys are done.
                 self.forgotten = Some(of.key() - i64::from(more));
                 Ok(true)
@@ -466,6 +562,14 @@ impl Store for SqliteStore {
                 Ok(more)
             }
         }
+    }
+
+    fn tidy_up(&mut self) -> Result<bool, Failure> {
+        self.look_for_files()?;
+        if self.words.is_behind() || self.depart()? {
+            return Ok(true);
+        }
+        forget::give_back(&self.connection).map_err(|error| open::damaged_or(&self.path, error))
     }
 
     fn close(mut self: Box<Self>) -> Result<(), Failure> {

@@ -152,6 +152,10 @@ pub enum Write {
     },
     /// The store is of no log any more: it forgets [`Write::Applied`] and [`Write::Live`].
     LogLeft,
+    /// Removes some expired events, as [`crate::Store::forget`] does, but the same in every store with
+    /// the same writes: after all other writes of this commit, and before any later commit. The outcome
+    /// is [`Outcome::More`] if there is more to remove; another such write continues there.
+    Forget(crate::Keep),
     /// Stores nothing lasting, but writes something, to see whether the store is writable.
     Probe,
 }
@@ -186,6 +190,8 @@ pub enum Outcome {
         /// Its time in milliseconds since the Unix epoch.
         time: i64,
     },
+    /// A [`Write::Forget`] is done with its part, and there is more.
+    More,
     /// A [`Write::Redact`] was refused. Nothing of this write is stored.
     Refused(Refused),
 }

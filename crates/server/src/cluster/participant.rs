@@ -303,9 +303,9 @@ impl Participant {
             }
         }
         if moved {
-            ordered.push(OrderedStep::Nodes(
-                self.membership.roster.advertised().map(Box::from).collect(),
-            ));
+            let roster = &self.membership.roster;
+            ordered.push(OrderedStep::Nodes(roster.advertised().map(Box::from).collect()));
+            ordered.push(OrderedStep::Names(roster.names().map(Box::from).collect()));
         }
         if let Phase::Member(part) = &mut self.phase {
             let live = self.membership.roster.live(part.node).expect("it takes part");
@@ -537,7 +537,8 @@ mod tests {
             let items = items.clone();
             let batch = Publication::Batch { node: 2, incarnation, counter, items };
             let steps = log.other_says(&batch);
-            let ended = matches!(steps[..], [OrderedStep::NodeEnded(1), OrderedStep::Nodes(_)]);
+            use OrderedStep::{Names, NodeEnded, Nodes};
+            let ended = matches!(steps[..], [NodeEnded(1), Nodes(_), Names(_)]);
             assert_eq!(ended, counter == LEASE_HEARTBEATS as u64);
         }
 

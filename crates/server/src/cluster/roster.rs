@@ -188,6 +188,11 @@ impl Roster {
         self.nodes.get(usize::from(number).checked_sub(1)?)?.live.as_ref()
     }
 
+    /// The names of all nodes that have ever been in the cluster, by number, from 1 on.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().map(|node| &*node.name)
+    }
+
     /// The name of a node.
     pub fn name(&self, number: u16) -> Option<&str> {
         Some(&self.nodes.get(usize::from(number).checked_sub(1)?)?.name)

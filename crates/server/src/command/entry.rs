@@ -18,7 +18,7 @@ use crate::state::apply_context::ApplyContext;
 use crate::state::invitation::Invitation;
 use crate::state::requester::Requester;
 use crate::state::settings::Settings;
-use crate::state::{ban_terms, dormant, last_login, pending, server_bans};
+use crate::state::{ban_terms, dormant, last_login, pending, retention, server_bans};
 use proto::Fingerprint;
 use proto::Message;
 use proto::scram::Keys;
@@ -82,7 +82,9 @@ pub enum Request<'a> {
         /// The ones that stay, because sessions are logging in to them.
         entering: BTreeSet<AccountId>,
     },
-    /// The clock was set: no account expires for an hour.
+    /// Some of the expired history is removed.
+    Forget,
+    /// The clock was set: no account and no history expires for an hour.
     ClockSet,
     /// The config file was reloaded: these are the settings that rules depend on.
     Settings(CowBox<'a, Settings>),
@@ -234,11 +236,19 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
             Ok(())
         }
         Request::ExpireAccounts { entering } => {
-            dormant::look(applying.state, applying.out, &entering);
+            // Another node may have asked for the same.
+            if dormant::is_due(applying.state) {
+                dormant::look(applying.state, applying.out, &entering);
+            }
+            Ok(())
+        }
+        Request::Forget => {
+            retention::step(applying.state, applying.out);
             Ok(())
         }
         Request::ClockSet => {
             applying.state.dormant.wait(entry.steady);
+            applying.state.retention.wait(entry.steady);
             Ok(())
         }
         Request::Settings(settings) => {

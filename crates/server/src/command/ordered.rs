@@ -218,8 +218,8 @@ fn apply_entry(
 
 /// Whether a request is for scheduled work: any node may make it, and one is enough.
 pub fn is_housekeeping(request: &Request<'_>) -> bool {
-    use Request::{EndRoomBans, EndServerBans, ExpireAccounts};
-    matches!(request, EndServerBans | EndRoomBans | ExpireAccounts { .. })
+    use Request::{EndRoomBans, EndServerBans, ExpireAccounts, Forget};
+    matches!(request, EndServerBans | EndRoomBans | ExpireAccounts { .. } | Forget)
 }
 
 /// Whether a session is waiting for the result of a request, and can be told that there is none.
@@ -261,6 +261,7 @@ impl RefusalTarget {
             | Request::EndServerBans
             | Request::EndRoomBans
             | Request::ExpireAccounts { .. }
+            | Request::Forget
             | Request::ClockSet
             | Request::Settings(_)
             | Request::SessionEnded { .. }

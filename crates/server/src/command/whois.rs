@@ -10,7 +10,7 @@ use crate::session::Session;
 use crate::state::user::UserId;
 use proto::Fingerprint;
 use proto::{Capability, Message, numeric as n};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// Carries out `WHOIS`.
@@ -102,6 +102,15 @@ fn show_private(context: &mut Context<'_>, id: UserId) {
         context.numeric(n::RPL_WHOISCERTFP, &[&nick], &text);
     }
     context.numeric(n::RPL_WHOISMODES, &[&nick], &modes);
+    let user = &context.state.users[&id];
+    let mut elsewhere = BTreeMap::<String, usize>::new();
+    for node in user.sessions.iter().filter_map(|one| context.node.name_elsewhere(*one)) {
+        *elsewhere.entry(node.to_owned()).or_default() += 1;
+    }
+    for (node, count) in elsewhere {
+        let text = format!("has connections to the node {node}: {count}");
+        context.numeric(n::RPL_WHOISSPECIAL, &[&nick], &text);
+    }
 }
 
 /// The rooms of a user that the requester may know about, with the user's marks: no secret rooms of

@@ -43,7 +43,7 @@ impl SettledBatch {
         match (when, &self.outcomes) {
             (Condition::Settled(write), Some(outcomes)) => match outcomes[write as usize] {
                 Outcome::Duplicate { id, time } => Some((id, time)),
-                Outcome::Stored | Outcome::Refused(_) => None,
+                Outcome::Stored | Outcome::More | Outcome::Refused(_) => None,
             },
             _ => None,
         }

@@ -48,7 +48,7 @@ impl Node {
         store.commit(&mut writes.iter()).unwrap();
         hub.node.sent = Some(0);
         let (sessions, derivations) = (Vec::new(), VecDeque::new());
-        Node { hub, shards: TestShards::new(store), sessions, derivations, opened: 0 }
+        Node { hub, shards: TestShards::new(Box::new(store)), sessions, derivations, opened: 0 }
     }
 
     fn carry_out(&mut self, effects: Effects) {

@@ -40,6 +40,8 @@ pub enum Input {
     Derived(Derived),
     /// The log has delivered entries of this node or of others.
     Ordered(Ordered),
+    /// The journal has removed some of the expired history, and there is more.
+    ForgetMore,
     /// The log does not answer. It does not have these entries and will not get them.
     LogSilent(Vec<SentEntry>),
     /// The log answers again.
@@ -79,6 +81,8 @@ pub enum OrderedStep {
     Joined(u16),
     /// Where clients may go now, each as [`proto::node::Node`] writes it.
     Nodes(Box<[Box<str>]>),
+    /// The names of all nodes by number, from 1 on.
+    Names(Box<[Box<str>]>),
 }
 
 /// What the connections of a shard did, in order, with one buffer for all lines.

@@ -56,7 +56,8 @@ impl World {
         let (mut hub, writes) = Hub::new(Arc::new(config), store.load().unwrap(), 0);
         store.commit(&mut writes.iter()).unwrap();
         hub.node.sent = ordered.then_some(0);
-        let mut world = World { hub, shards: TestShards::new(store), log: VecDeque::new() };
+        let mut world =
+            World { hub, shards: TestShards::new(Box::new(store)), log: VecDeque::new() };
         for (slot, name) in (0..SESSIONS).zip(NAMES) {
             world.shards.opens(session(slot));
             let address = "127.0.0.1".parse().unwrap();

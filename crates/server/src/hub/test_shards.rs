@@ -6,11 +6,11 @@ use crate::render::{Renderer, Tagging};
 use crate::session_id::SessionId;
 use proto::Capabilities;
 use std::collections::{BTreeMap, BTreeSet};
-use store::{MemoryStore, RoomId, Store};
+use store::{Outcome, RoomId, Store};
 
 /// A store to which everything is committed, and the lines released after that.
 pub(crate) struct TestShards {
-    pub(crate) store: MemoryStore,
+    pub(crate) store: Box<dyn Store>,
     /// The lines sent to each session.
     pub(crate) lines: BTreeMap<SessionId, Vec<String>>,
     gone: BTreeSet<SessionId>,
@@ -19,7 +19,7 @@ pub(crate) struct TestShards {
 }
 
 impl TestShards {
-    pub(crate) fn new(store: MemoryStore) -> TestShards {
+    pub(crate) fn new(store: Box<dyn Store>) -> TestShards {
         TestShards {
             store,
             lines: BTreeMap::new(),
@@ -44,15 +44,16 @@ impl TestShards {
         self.gone.contains(&session)
     }
 
-    /// Commits the writes, and delivers what was released.
-    pub(crate) fn carry_out(&mut self, renderer: &Renderer, effects: Effects) {
-        let outcomes = self.store.commit(&mut effects.writes.iter()).expect("it is in memory");
+    /// Commits the writes, and delivers what was released. Returns the outcomes.
+    pub(crate) fn carry_out(&mut self, renderer: &Renderer, effects: Effects) -> Vec<Outcome> {
+        let outcomes = self.store.commit(&mut effects.writes.iter()).expect("there is room");
         let settled = SettledBatch { effects, outcomes: Some(outcomes) };
         for effect in &settled.effects.list {
             if settled.happens(effect.condition) {
                 self.happens(renderer, &settled, effect);
             }
         }
+        settled.outcomes.unwrap_or_default()
     }
 
     fn happens(&mut self, renderer: &Renderer, settled: &SettledBatch, effect: &ConditionalEffect) {

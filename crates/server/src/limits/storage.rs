@@ -15,6 +15,8 @@ pub const MAINTAIN_SECONDS: u64 = 20;
 pub const FORGET_SECONDS: i64 = 60 * 60;
 /// Milliseconds without a commit before the journal takes a step of such a round.
 pub const FORGET_PAUSE_MILLIS: u64 = 5;
+/// The minimum number of milliseconds between two steps of such a round in a cluster.
+pub const FORGET_STEP_MILLIS: i64 = 200;
 /// Milliseconds after which it takes a step even though commits keep coming.
 pub const FORGET_LATE_MILLIS: i64 = 1000;
 /// Milliseconds between two checks of the free space, while there is something to do or the reserve

@@ -152,6 +152,11 @@ impl Cluster {
         self.available.set(i64::from(figures.available));
     }
 
+    /// Whether the log answers, as last shown.
+    pub fn is_available(&self) -> bool {
+        self.available.get() == 1
+    }
+
     /// An entry of this node was delivered.
     pub fn came_back(&self, took: Duration) {
         self.through.observe(took.as_secs_f64());

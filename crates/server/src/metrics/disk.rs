@@ -38,6 +38,8 @@ pub struct DiskState {
     pub gone: bool,
     /// The number of places found damaged in the stored data.
     pub damaged: u64,
+    /// Whether the log of the cluster answers; none without a cluster.
+    pub log: Option<bool>,
 }
 
 impl Disk {
@@ -79,6 +81,7 @@ impl Disk {
             scarce: self.scarce.load(Ordering::Relaxed),
             gone: self.gone.load(Ordering::Relaxed),
             damaged: 0,
+            log: None,
         }
     }
 }

@@ -165,6 +165,8 @@ impl Server {
             committed: committed.clone(),
             epoch: 0,
             clock,
+            ordered: log.is_some(),
+            steady: i64::MIN,
             every: Duration::from_secs(MAINTAIN_SECONDS),
             folder: server.folder.clone(),
             history: server.config.history.clone(),

@@ -65,6 +65,7 @@ pub fn bytes_of(write: &Write) -> usize {
         | Write::Applied(_)
         | Write::LogLeft
         | Write::Live { .. }
+        | Write::Forget(_)
         | Write::Probe => 0,
     }
 }

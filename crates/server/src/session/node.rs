@@ -25,8 +25,12 @@ pub struct Node {
     /// Where clients may go, each as [`proto::node::Node`] writes it: all live nodes that advertise an
     /// address.
     pub nodes: Box<[Box<str>]>,
+    /// The names of all nodes by number, from 1 on.
+    pub names: Box<[Box<str>]>,
     /// Due work, such as the end of bans, has been requested and is in flight.
     pub housekeeping: bool,
+    /// The store has more of the expired history to remove.
+    pub forgets: bool,
     /// The log does not answer: commands that would need it are refused.
     pub silent: bool,
     /// By how much the cluster's monotonic clock is ahead of this node's.
@@ -76,7 +80,9 @@ impl Node {
             sent: None,
             stored: 0,
             nodes: Box::default(),
+            names: Box::default(),
             housekeeping: false,
+            forgets: false,
             silent: false,
             steady_ahead: 0,
             config,
@@ -98,6 +104,13 @@ impl Node {
             started,
             up_since,
         }
+    }
+
+    /// The name of the node of a session, if that is another node.
+    pub fn name_elsewhere(&self, session: SessionId) -> Option<&str> {
+        let other = session.node != self.sessions.node;
+        let at = usize::from(session.node).checked_sub(1).filter(|_| other)?;
+        self.names.get(at).map(|name| &**name)
     }
 
     /// A removed session no longer counts for its address, nor holds budgets.

@@ -166,11 +166,14 @@ pub fn health(found: ProbeResult, disk: DiskState) -> Response {
     let full = disk.free.is_some_and(|bytes| bytes < DISK_FREE_LEAST);
     let gone = "a file of the database was moved or deleted; see the server's log";
     let scarce = "free disk space is below the reserve, so only operators can store anything";
+    let silent =
+        "this node cannot reach the cluster's log: people can read, but nothing new is stored";
     let grave = [
         problem,
         disk.gone.then_some(gone),
         full.then_some("the disk with the data directory is almost full"),
         disk.scarce.then_some(scarce),
+        (disk.log == Some(false)).then_some(silent),
     ];
     let large = "the write-ahead log is large: perhaps another program is reading the database";
     let late = "the write-ahead log is not being checkpointed; see the server's log";
@@ -191,6 +194,9 @@ pub fn health(found: ProbeResult, disk: DiskState) -> Response {
     if let Some(bytes) = disk.free {
         body += &format!(",\"disk_free_bytes\":{bytes}");
     }
+    if let Some(answers) = disk.log {
+        body += if answers { ",\"log\":\"answers\"" } else { ",\"log\":\"no_answer\"" };
+    }
     if !problems.is_empty() {
         body += &format!(",\"problems\":[{}]", problems.join(","));
     }
@@ -209,6 +215,7 @@ mod tests {
         scarce: false,
         gone: false,
         damaged: 0,
+        log: None,
     };
 
     fn free(bytes: u64) -> DiskState {
@@ -268,6 +275,17 @@ mod tests {
                 (
                     Status::Unavailable,
                     r#"{"status":"failing","store":"writable","problems":["free disk space is below the reserve, so only operators can store anything"]}"#,
+                ),
+            ),
+            (
+                (ProbeResult::Writable, DiskState { log: Some(true), ..DiskState::default() }),
+                (Status::Ok, r#"{"status":"ok","store":"writable","log":"answers"}"#),
+            ),
+            (
+                (ProbeResult::Writable, DiskState { log: Some(false), ..DiskState::default() }),
+                (
+                    Status::Unavailable,
+                    r#"{"status":"failing","store":"writable","log":"no_answer","problems":["this node cannot reach the cluster's log: people can read, but nothing new is stored"]}"#,
                 ),
             ),
             (

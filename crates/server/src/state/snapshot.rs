@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// The version of the form in which the state is written.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 const VERSION_BYTES: usize = size_of::<u32>();
 const CHECKSUM_BYTES: usize = 32;

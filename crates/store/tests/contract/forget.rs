@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use parlor_store::{
-    Conversation, Event, EventKind, KEEP_DAYS, KEEP_MESSAGES, Keep, RESEND_MS, Scope, Select,
-    Store, Subject, Write, check,
+    Conversation, Event, EventKind, KEEP_DAYS, KEEP_MESSAGES, Keep, MemoryStore, Outcome,
+    RESEND_MS, Scope, Select, Store, Subject, Write, check,
 };
 
 use crate::found::contents;
 use crate::support::{
-    commit, forget, id, keep_for, lobby, message, on_both, open, page, pending, put, query, redact,
-    room, say,
+    INSTANCE, commit, forget, id, keep_for, lobby, message, on_both, open, page, pending, put,
+    query, redact, room, say,
 };
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -253,4 +253,52 @@ fn removed_events_are_in_no_file() {
         let left: Vec<_> = gone.iter().filter(|id| text.contains(&word(**id))).collect();
         assert!(left.is_empty(), "{left:?}");
     }
+}
+
+/// Stores with the same writes remove the same with each `Write::Forget`, however much of them was
+/// indexed, and whether they were closed in between. In the end, that is what `forget` removes.
+#[test]
+fn forgetting_as_a_write_removes_the_same_everywhere() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut stores = [open(folders[0].path()), open(folders[1].path())];
+    let mut memory = MemoryStore::new(INSTANCE);
+    let rooms: Vec<Write> = (1..=80).map(|n| Write::Room(room(n, &format!("#r{n}")))).collect();
+    let said = |n: u64| say(n, Conversation::room(1 + (n * n) as u32 % 80));
+    let all: Vec<Write> = rooms.into_iter().chain((1..=20_000).map(said)).collect();
+    for part in all.chunks(700) {
+        commit(&mut stores[0], part);
+        commit(&mut memory, part);
+    }
+    // All at once, so that less of it is indexed.
+    commit(&mut stores[1], &all);
+    let keep = Keep { now: DAY * 2, days: 0, messages: 20 };
+    let pages = |store: &dyn Store| -> Vec<Vec<u64>> {
+        let page = |n| page(store, Conversation::room(n), Select::Latest, 30_000);
+        (1..=80).map(page).collect()
+    };
+    let mut id = 20_000;
+    for step in 1.. {
+        id += 1;
+        let writes = [said(id), Write::Forget(keep), said(id + 1)];
+        id += 1;
+        let outcomes = stores.each_mut().map(|store| commit(store, &writes));
+        assert_eq!(outcomes[0], outcomes[1], "step {step}");
+        assert!(pages(&stores[0]) == pages(&stores[1]), "step {step}");
+        commit(&mut memory, &writes);
+        let [first, second] = stores;
+        drop(first); // As a kill would leave it.
+        stores = [open(folders[0].path()), second];
+        if outcomes[0][1] == Outcome::Stored {
+            assert!(step > 5, "it is done after {step} steps");
+            break;
+        }
+        assert_eq!(outcomes[0], [Outcome::Stored, Outcome::More, Outcome::Stored]);
+    }
+    // What was said since some rooms had their turn may be one message more than they keep.
+    commit(&mut memory, &[Write::Forget(keep)]);
+    let mut last = Outcome::More;
+    while last == Outcome::More {
+        last = commit(&mut stores[0], &[Write::Forget(keep)])[0];
+    }
+    assert_eq!(pages(&stores[0]), pages(&memory));
 }

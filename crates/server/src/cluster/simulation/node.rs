@@ -16,7 +16,9 @@ use crate::session_id::SessionId;
 use proto::scram::Keys;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use store::{MemoryStore, Store, Write};
+use store::{Conversation, Kinds, MemoryStore, Point, Query, Scope, Select, Store, Write};
+
+use super::disk::Disk;
 
 /// After so many messages of the log a node writes its live state.
 const LIVE_EVERY: u64 = 40;
@@ -28,12 +30,10 @@ pub(super) const KEY: [u8; 32] = [9; 32];
 pub(super) struct Node {
     pub(super) name: String,
     config: Arc<Config>,
-    /// All that its disk has.
-    transactions: Vec<Vec<Write>>,
+    disk: Disk,
     /// By how much its clocks are ahead.
     pub(super) wall: i64,
     steady: i64,
-    starts: u64,
     pub(super) running: Option<Running>,
 }
 
@@ -56,34 +56,24 @@ pub(super) fn founding(config: &Arc<Config>) -> Vec<Vec<Write>> {
 }
 
 impl Node {
-    pub(super) fn new(at: usize, config: &Arc<Config>, random: &mut Random) -> Node {
+    pub(super) fn new(at: usize, config: &Arc<Config>, real: bool, random: &mut Random) -> Node {
         Node {
             name: format!("node-{at}"),
             config: config.clone(),
-            transactions: founding(config),
+            disk: Disk::new(real, founding(config)),
             wall: random.below(3000) as i64,
             steady: random.below(100_000) as i64,
-            starts: 0,
             running: None,
         }
     }
 
-    fn store(&self) -> MemoryStore {
-        let mut store = MemoryStore::new("test");
-        for writes in &self.transactions {
-            store.commit(&mut writes.iter()).expect("it is in memory");
-        }
-        store
-    }
-
     pub(super) fn start(&mut self, random: &mut Random) {
-        let mut store = self.store();
-        let loaded = store.load().expect("it is in memory");
+        let mut store = self.disk.open();
+        let loaded = store.load().expect("it can be read");
         let (sequence, bytes) = loaded.live.expect("it was founded with one");
         let (membership, state) = live::read(&bytes).expect("just written");
         let membership = Membership::read(membership).expect("just written");
         let hub = Hub::resume(self.config.clone(), state, loaded.applied, 0);
-        self.starts += 1;
         let prefix = u128::from(random.next()).to_le_bytes();
         let seal = Seal::new(&KEY, b"entries", prefix);
         let mut participant =
@@ -97,20 +87,16 @@ impl Node {
 
     /// It gets a copy of what another node's disk has.
     pub(super) fn copy(&mut self, other: &Node) {
-        self.transactions.clone_from(&other.transactions);
+        self.disk.copy(&other.disk);
     }
 
     /// Kills it. Its disk may lose the last transactions, but none that it has waited for.
-    pub(super) fn kill(&mut self, torn: usize) {
+    pub(super) fn kill(&mut self, torn: usize, random: &mut Random) {
+        // The files are taken as they are, before the store could do anything about its end.
+        let crash = self.running.is_some().then(|| self.disk.crash(torn, random));
         self.running = None;
-        for _ in 0..torn {
-            let flushed = |writes: &Vec<Write>| {
-                writes.iter().any(|write| matches!(write, Write::Live { .. }))
-            };
-            if self.transactions.last().is_some_and(flushed) {
-                break;
-            }
-            self.transactions.pop();
+        if let Some(crash) = crash {
+            self.disk = crash;
         }
     }
 
@@ -130,9 +116,11 @@ impl Node {
             let effects = running.hub.apply(stamped);
             if !effects.writes.is_empty() {
                 assert!(sequence.is_some(), "only what the log brings is stored: {effects:?}");
-                self.transactions.push(effects.writes.clone());
+                self.disk.commits(&effects.writes);
             }
+            let writes = effects.writes.clone();
             running.carry_out(effects, random);
+            self.disk.committed(&writes);
             let more = running.hub.has_rest() || running.hub.has_turns();
             next = more.then_some(Input::Continue);
         }
@@ -140,14 +128,34 @@ impl Node {
     }
 
     /// What its disk has, by a sequence of words that is the same for equal contents.
-    pub(super) fn contents(&self) -> String {
-        let mut loaded = self.store().load().expect("it is in memory");
-        (loaded.live, loaded.applied) = (None, 0);
-        format!("{loaded:#?}")
+    pub(super) fn contents(&mut self) -> String {
+        let mut loaded = self.store().load().expect("it can be read");
+        // How many events there are is only known roughly after a crash.
+        (loaded.live, loaded.applied, loaded.events) = (None, 0, 0);
+        let lobby = self.running.as_ref().and_then(|it| it.hub.state.lobby);
+        let of = Scope::One(Conversation::room(lobby.expect("there is one")));
+        let (select, limit, up_to, kinds) = (Select::Latest, 100_000, u64::MAX, Kinds::ALL);
+        let query = Query { of, select, limit, up_to, kinds };
+        let page = self.reader().page(&query).expect("it can be read");
+        format!("{loaded:#?} {page:#?}")
     }
 
-    pub(super) fn reader(&self) -> Box<dyn store::Reader> {
-        self.store().reader().expect("it is in memory")
+    /// About how many events it had and has no longer.
+    pub(super) fn forgotten(&mut self) -> u64 {
+        let lobby = self.running.as_ref().and_then(|it| it.hub.state.lobby);
+        let of = Scope::One(Conversation::room(lobby.expect("there is one")));
+        let select = Select::After(Point::Id(0));
+        let oldest = Query { of, select, limit: 1, up_to: u64::MAX, kinds: Kinds::ALL };
+        let first = self.reader().page(&oldest).expect("it can be read");
+        first.first().map_or(0, |event| event.id)
+    }
+
+    pub(super) fn reader(&mut self) -> Box<dyn store::Reader> {
+        self.store().reader().expect("it can be read")
+    }
+
+    fn store(&mut self) -> &mut dyn Store {
+        &mut *self.running.as_mut().expect("it runs").shards.store
     }
 }
 
@@ -168,7 +176,13 @@ impl Running {
                 self.inputs.push_back(Input::Derived(Derived { session: *session, outcome }));
             }
         }
-        self.shards.carry_out(&self.hub.state.renderer, effects);
+        if let Some(steady) = effects.steady.filter(|_| random.below(50) == 0) {
+            self.shards.store.maintain(steady).expect("there is room");
+        }
+        let outcomes = self.shards.carry_out(&self.hub.state.renderer, effects);
+        if outcomes.contains(&store::Outcome::More) {
+            self.inputs.push_back(Input::ForgetMore);
+        }
     }
 
     /// Whether its hub has heard that it takes part, or has taken part.

@@ -11,7 +11,7 @@ const AT_ONCE: usize = 3;
 /// After so many milliseconds without an answer the impatient go elsewhere, and the patient.
 const PATIENCE: [u64; 2] = [20_000, 90_000];
 /// After so many somebody asks whether the server is there at all.
-const DOUBT: u64 = 16_000;
+const DOUBT: u64 = 5_000;
 
 /// A message: whose it is, and its number among those.
 pub(super) type Message = (String, u64);

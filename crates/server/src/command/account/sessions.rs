@@ -13,7 +13,12 @@ const ENDED: &str = "Ended by another of your sessions";
 
 /// How a session is identified to its user.
 pub(super) fn name(id: SessionId) -> String {
-    format!("{}.{}.{}", id.shard, id.slot, id.generation)
+    let SessionId { node, shard, slot, generation } = id;
+    match node {
+        0 => format!("{shard}.{slot}.{generation}"),
+        // Nodes number their connections independently.
+        _ => format!("{node}.{shard}.{slot}.{generation}"),
+    }
 }
 
 /// How a session has logged in.
@@ -41,7 +46,15 @@ pub(super) fn client(session: &Session) -> (String, String) {
 pub(super) fn list(context: &mut Context<'_>) {
     let (sessions, me) = (context.user().sessions.clone(), context.requester.session);
     for id in &sessions {
-        let Some(session) = context.node.sessions.get(id) else { continue };
+        let Some(session) = context.node.sessions.get(id) else {
+            // Only its own node knows more about it.
+            if let Some(node) = context.node.name_elsewhere(*id) {
+                let text = format!("Connected to the node {node}, which shows more about it");
+                let params = [&*name(*id), "*", "*", "*", "*", "*", "*"];
+                context.note("ACCOUNT", "SESSION", &params, &text);
+            }
+            continue;
+        };
         let idle = (context.state.steady - session.seen).max(0) / 1000;
         let ((word, by), (client, with)) = (credential(session), client(session));
         let app = match &session.credential {

@@ -56,6 +56,10 @@ impl Store for Faulty {
         self.inner.forget(keep)
     }
 
+    fn tidy_up(&mut self) -> Result<bool, Failure> {
+        self.inner.tidy_up()
+    }
+
     fn close(self: Box<Self>) -> Result<(), Failure> {
         Box::new(self.inner).close()
     }
@@ -109,6 +113,8 @@ impl World {
             committed: Arc::new(AtomicU64::new(0)),
             epoch: 0,
             clock: Clock::going_on_from(0),
+            ordered: false,
+            steady: i64::MIN,
             every: std::time::Duration::from_secs(60),
             folder: None,
             history: History::default(),

@@ -1,0 +1,379 @@
+//! What holds for a whole cluster, checked on two nodes with one log: names and limits, operators, bans,
+//! resends, what people are told about others elsewhere, and a log that does not answer.
+
+use super::input::{Ordered, OrderedStep};
+use super::test_shards::TestShards;
+use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
+use crate::config::Config;
+use crate::effects::{Effect, SentEntry, Task};
+use crate::session::login::{Derived, Outcome};
+use crate::session_id::SessionId;
+use proto::scram::Keys;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use store::{Conversation, Event, Kinds, MemoryStore, Query, Scope, Select, Store};
+
+const CONFIG: &str = "\
+server.guests = true
+server.plaintext_login = true
+limits.work_millis = 0
+limits.sessions_per_account = 2
+operator = [{ name = \"boss\", password = \"up\" }]
+";
+
+const ELSEWHERE: &str = "198.51.100.7";
+
+struct World {
+    hubs: Vec<Hub>,
+    shards: Vec<TestShards>,
+    /// Entries that were sent and not delivered.
+    log: VecDeque<SentEntry>,
+    opened: Vec<u32>,
+    sequence: u64,
+}
+
+impl World {
+    fn new() -> World {
+        let config: Arc<Config> = Arc::new(toml::from_str(CONFIG).expect("a config"));
+        let (hubs, shards) = (Vec::new(), Vec::new());
+        let (log, opened, sequence) = (VecDeque::new(), vec![0; 2], 0);
+        let mut world = World { hubs, shards, log, opened, sequence };
+        for node in 1..=2 {
+            let mut store = MemoryStore::new("test");
+            let (mut hub, writes) = Hub::new(config.clone(), store.load().unwrap(), 0);
+            store.commit(&mut writes.iter()).unwrap();
+            hub.node.sent = Some(0);
+            world.hubs.push(hub);
+            world.shards.push(TestShards::new(Box::new(store)));
+            let names = ["left", "right"].map(Box::from).into();
+            let steps = vec![OrderedStep::Joined(node), OrderedStep::Names(names)];
+            let joined = Ordered { sequence: 0, steps, roster: None };
+            world.apply(usize::from(node) - 1, Input::Ordered(joined));
+        }
+        world
+    }
+
+    fn apply(&mut self, at: usize, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let (now, committed) = (1_000_000, u64::MAX);
+            let mut effects = self.hubs[at].apply(Stamped { now, steady: now, committed, input });
+            self.log.extend(effects.entries.drain(..));
+            for effect in &effects.list {
+                if let Effect::Derive { session, job } = &effect.effect {
+                    let outcome = derived(&job.task);
+                    inputs.push_back(Input::Derived(Derived { session: *session, outcome }));
+                }
+            }
+            self.shards[at].carry_out(&self.hubs[at].state.renderer, effects);
+            if inputs.is_empty() && (self.hubs[at].has_rest() || self.hubs[at].has_turns()) {
+                inputs.push_back(Input::Continue);
+            }
+        }
+    }
+
+    /// The log delivers everything to both.
+    fn settle(&mut self) {
+        while let Some(sent) = self.log.pop_front() {
+            self.sequence += 1;
+            for at in 0..2 {
+                let entry = SentEntry::new(sent.bytes().into()).expect("just written");
+                let steps = vec![OrderedStep::Entry(entry)];
+                let ordered = Ordered { sequence: self.sequence, steps, roster: None };
+                self.apply(at, Input::Ordered(ordered));
+            }
+        }
+        let states: Vec<_> = self.hubs.iter_mut().map(|hub| hub.state.write()).collect();
+        assert!(states[0] == states[1]);
+    }
+
+    fn does(&mut self, session: SessionId, text: &str, event: ClientEvent) {
+        let events = vec![SessionEvent { session, event }];
+        let batch = Batch { shard: 0, text: text.into(), events };
+        self.apply(usize::from(session.node) - 1, Input::Batch(batch));
+    }
+
+    /// The session of this slot at a node opens. Both nodes number theirs alike.
+    fn opens(&mut self, node: u16, address: &str) -> SessionId {
+        let at = usize::from(node) - 1;
+        self.opened[at] += 1;
+        let session = SessionId { node, shard: 0, slot: self.opened[at], generation: 1 };
+        self.shards[at].opens(session);
+        let address = address.parse().expect("an address");
+        self.does(session, "", ClientEvent::Opened { address, entropy: [0; 16] });
+        session
+    }
+
+    /// Sends a line, which the log does not deliver yet.
+    fn sends(&mut self, session: SessionId, line: &str) {
+        self.does(session, line, ClientEvent::Line(0..line.len() as u32));
+    }
+
+    /// Sends a line, and returns everything that this session is told until it has taken effect.
+    fn says(&mut self, session: SessionId, line: &str) -> String {
+        self.told(session);
+        self.sends(session, line);
+        self.settle();
+        self.told(session)
+    }
+
+    /// What a session was told since this was last asked.
+    fn told(&mut self, session: SessionId) -> String {
+        let shards = &mut self.shards[usize::from(session.node) - 1];
+        let lines = shards.lines.get_mut(&session).expect("it was opened");
+        std::mem::take(lines).join("\n")
+    }
+
+    fn guest(&mut self, node: u16, nick: &str) -> SessionId {
+        let session = self.opens(node, "192.0.2.7");
+        self.sends(session, &format!("NICK {nick}"));
+        self.says(session, "USER u 0 * :Somebody");
+        session
+    }
+
+    fn account(&mut self, node: u16, name: &str, capabilities: &str) -> SessionId {
+        let session = self.opens(node, "192.0.2.7");
+        self.sends(session, &format!("CAP REQ :{capabilities}"));
+        self.sends(session, "CAP END");
+        let told = self.says(session, &format!("LOGIN {name} :secret"));
+        assert!(told.contains(" LOGIN "), "{told}");
+        session
+    }
+
+    fn is_gone(&self, session: SessionId) -> bool {
+        self.shards[usize::from(session.node) - 1].is_gone(session)
+    }
+
+    fn lobby(&self, at: usize) -> Vec<Event> {
+        let of = Scope::One(Conversation::room(self.hubs[at].state.lobby.expect("there is one")));
+        let (select, limit, up_to, kinds) = (Select::Latest, 100, u64::MAX, Kinds::MESSAGES);
+        let query = Query { of, select, limit, up_to, kinds };
+        self.shards[at].store.reader().unwrap().page(&query).unwrap()
+    }
+}
+
+fn derived(task: &Task) -> Outcome {
+    let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };
+    match task {
+        Task::Make { .. } => Outcome::Made(keys),
+        Task::Compare { .. } => Outcome::Compared(true),
+        _ => Outcome::Waited,
+    }
+}
+
+#[test]
+fn a_name_is_taken_once_in_the_whole_cluster() {
+    let mut world = World::new();
+    world.guest(1, "ann");
+    let late = world.opens(2, "192.0.2.7");
+    assert!(world.says(late, "NICK ann").contains(" 433 "));
+    // At once, at both nodes.
+    let both = [world.opens(1, "192.0.2.7"), late];
+    for session in both {
+        world.sends(session, "NICK bob");
+        world.sends(session, "USER u 0 * :Somebody");
+    }
+    world.settle();
+    let told = both.map(|session| world.told(session));
+    assert!(told[0].contains(" 001 bob ") && !told[0].contains(" 433 "), "{}", told[0]);
+    assert!(told[1].contains(" 433 ") && !told[1].contains(" 001 "), "{}", told[1]);
+}
+
+#[test]
+fn an_account_registered_at_two_nodes_at_once_belongs_to_one_and_the_other_is_told() {
+    let mut world = World::new();
+    let both = [world.opens(1, "192.0.2.7"), world.opens(2, "192.0.2.7")];
+    for session in both {
+        world.sends(session, "LOGIN ann :secret");
+    }
+    world.settle();
+    let told = both.map(|session| world.told(session));
+    assert!(told[0].contains(" ACCOUNT_CREATED ann "), "{}", told[0]);
+    // As on one node: the name has a password now, and this is not it.
+    assert!(told[1].contains("FAIL LOGIN WRONG_PASSWORD ann "), "{}", told[1]);
+}
+
+#[test]
+fn an_account_has_its_connections_at_all_nodes_together() {
+    let mut world = World::new();
+    let first = world.account(1, "ann", "");
+    let second = world.account(2, "ann", "");
+    let third = world.opens(2, "192.0.2.7");
+    let told = world.says(third, "LOGIN ann :secret");
+    assert!(told.contains("ERROR") && world.is_gone(third), "{told}");
+    // Each is listed with its node, and ended by its own name, although both have the same numbers there.
+    let told = world.says(first, "ACCOUNT SESSIONS");
+    assert!(told.contains(" SESSION 1.0.1.1 "), "{told}");
+    assert!(told.contains(" SESSION 2.0.1.1 * ") && told.contains("the node right"), "{told}");
+    let told = world.says(first, "WHOIS ann");
+    assert!(told.contains(" 320 ann ann :has connections to the node right: 1"), "{told}");
+    world.says(first, "ACCOUNT END 2.0.1.1");
+    assert!(world.is_gone(second) && !world.is_gone(first));
+}
+
+#[test]
+fn operators_act_on_people_at_other_nodes() {
+    let mut world = World::new();
+    let boss = world.account(1, "eve", "");
+    assert!(world.says(boss, "OPER boss up").contains(" 381 "));
+    let killed = world.guest(2, "bob");
+    let told = world.says(boss, "KILL bob :spam");
+    assert!(told.contains("connections: 1"), "{told}");
+    assert!(world.is_gone(killed) && world.told(killed).contains("Killed (eve (spam))"));
+    assert!(world.hubs[1].node.sessions.get(&killed).is_none());
+    let banned = world.opens(2, ELSEWHERE);
+    world.sends(banned, "NICK cem");
+    world.says(banned, "USER u 0 * :Somebody");
+    let told = world.says(boss, "SERVERBAN ADD 198.51.100.0/24 :spam");
+    assert!(told.contains(" ADDED "), "{told}");
+    assert!(world.is_gone(banned));
+    let again = world.opens(2, ELSEWHERE);
+    assert!(world.is_gone(again), "the ban holds at each node");
+}
+
+#[test]
+fn people_are_told_who_is_online_elsewhere() {
+    let mut world = World::new();
+    let ann = world.account(1, "ann", "");
+    assert!(world.says(ann, "MONITOR + bob").contains(" 731 ann "));
+    let bob = world.account(2, "bob", "");
+    let told = world.told(ann);
+    assert!(told.contains(" 730 ") && told.contains(":bob!"), "{told}");
+    assert!(world.says(ann, "ISON bob").contains(":bob"));
+    let told = world.says(ann, "PM bob :hello");
+    assert!(told.contains("NOTE PM SENT bob "), "{told}");
+    assert!(world.told(bob).contains("hello"));
+    world.says(bob, "QUIT");
+    let told = world.told(ann);
+    assert!(told.contains(" 731 ") && told.contains(":bob"), "{told}");
+    assert!(world.says(ann, "PM bob :are you there?").contains("NOTE PM STORED bob "));
+}
+
+#[test]
+fn a_message_sent_again_to_another_node_is_stored_once() {
+    let mut world = World::new();
+    let capabilities = "echo-message message-tags labeled-response draft/message-redaction";
+    let [left, right] = [1, 2].map(|node| world.account(node, "ann", capabilities));
+    let line = "@label=a;+parlor/resend=x PRIVMSG #lobby :once";
+    let told = [left, right].map(|session| world.says(session, line));
+    assert!(told.iter().all(|told| told.contains("label=a")), "{told:?}");
+    for at in 0..2 {
+        assert_eq!(world.lobby(at).len(), 1);
+    }
+    // Taken back at the other node, it is gone at both.
+    let event = &world.lobby(0)[0];
+    let msgid = store::msgid("test", event.id);
+    world.says(right, &format!("REDACT #lobby {msgid}"));
+    for at in 0..2 {
+        assert_eq!(world.lobby(at), []);
+    }
+}
+
+#[test]
+fn what_was_read_at_one_node_is_read_at_all() {
+    let mut world = World::new();
+    let [left, right] = [1, 2].map(|node| world.account(node, "ann", "draft/read-marker"));
+    world.says(left, "MARKREAD #lobby timestamp=1970-01-01T00:00:05.000Z");
+    let marker = "MARKREAD #lobby timestamp=1970-01-01T00:00:05.000Z";
+    assert!(world.told(right).contains(marker));
+    assert!(world.says(right, "MARKREAD #lobby").contains(marker));
+}
+
+#[test]
+fn a_room_renamed_at_one_node_has_its_name_at_all() {
+    let mut world = World::new();
+    let [ann, bob] = [world.account(1, "ann", ""), world.account(2, "bob", "")];
+    for session in [ann, bob] {
+        world.says(session, "JOIN #a");
+    }
+    world.says(ann, "RENAME #a #b");
+    assert!(world.told(bob).contains("JOIN #b"));
+    world.says(bob, "PRIVMSG #b :hello");
+    assert!(world.told(ann).contains("PRIVMSG #b :hello"));
+}
+
+/// What may be in the log stays without an answer until that is known. Nothing else waits for it.
+#[test]
+fn while_the_log_is_silent_sessions_go_on_without_it() {
+    let mut world = World::new();
+    let ann = world.account(1, "ann", "echo-message labeled-response");
+    world.told(ann);
+    world.sends(ann, "@label=first PRIVMSG #lobby :first");
+    world.sends(ann, "PING waits");
+    assert_eq!(world.told(ann), "", "it waits for its answer");
+    world.apply(0, Input::LogSilent(Vec::new()));
+    let told = world.told(ann);
+    assert!(told.contains(" PONG ") && told.contains("waits"), "{told}");
+    world.sends(ann, "@label=ping PING there");
+    let told = world.told(ann);
+    assert!(told.contains("label=ping") && told.contains("PONG"), "{told}");
+    world.sends(ann, "@label=second PRIVMSG #lobby :second");
+    let told = world.told(ann);
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.starts_with("@label=second ") && told.contains("FAIL PRIVMSG LOG_UNAVAILABLE"));
+    world.sends(ann, "CHATHISTORY LATEST #lobby * 5");
+    let told = world.told(ann);
+    assert!(told.contains("Latest") && !told.contains("FAIL"), "{told}");
+    world.sends(ann, "LIST");
+    assert!(world.told(ann).contains(" 323 "));
+    // It was in the log.
+    world.settle();
+    world.apply(0, Input::LogAnswers);
+    let told = world.told(ann);
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("label=first") && told.contains("PRIVMSG #lobby :first"), "{told}");
+    let told = world.says(ann, "@label=third PRIVMSG #lobby :third");
+    assert!(told.contains("label=third") && told.contains("PRIVMSG #lobby :third"), "{told}");
+    let texts: Vec<_> = world.lobby(1).iter().map(|event| event.text.to_string()).collect();
+    assert_eq!(texts, ["first", "third"]);
+}
+
+/// What never left for the log is refused, with its label, and what waited behind it goes on.
+#[test]
+fn what_had_not_left_for_a_silent_log_is_refused() {
+    let mut world = World::new();
+    let ann = world.account(1, "ann", "echo-message labeled-response");
+    let guest = world.opens(1, "192.0.2.7");
+    world.told(ann);
+    world.sends(ann, "@label=first PRIVMSG #lobby :first");
+    world.sends(ann, "@label=then PING then");
+    world.sends(guest, "LOGIN bob :secret");
+    let taken: Vec<_> = world.log.drain(..).collect();
+    assert!(taken.len() == 2 && taken.iter().all(SentEntry::is_awaited));
+    world.apply(0, Input::LogSilent(taken));
+    let told = world.told(ann);
+    let lines: Vec<_> = told.lines().collect();
+    assert!(
+        lines[0].starts_with("@label=first ") && lines[0].contains("LOG_UNAVAILABLE"),
+        "{told}"
+    );
+    assert!(lines[1].contains("label=then") && lines[1].contains("PONG"), "{told}");
+    let told = world.told(guest);
+    assert!(told.contains("FAIL LOGIN LOG_UNAVAILABLE"), "{told}");
+    // Who leaves meanwhile has left when the log answers.
+    world.sends(ann, "QUIT");
+    assert!(world.is_gone(ann));
+    world.apply(0, Input::LogAnswers);
+    world.settle();
+    assert!(world.hubs.iter().all(|hub| hub.state.users.is_empty()));
+    assert_eq!(world.lobby(0), []);
+}
+
+/// The slot of a closed connection is used again while its last command is in flight.
+#[test]
+fn a_connection_that_closes_before_its_answer_gives_its_slot_to_the_next() {
+    let mut world = World::new();
+    let ann = world.account(1, "ann", "");
+    world.sends(ann, "PRIVMSG #lobby :last");
+    world.does(ann, "", ClientEvent::Closed { reason: "gone".into() });
+    let next = SessionId { generation: 2, ..ann };
+    world.shards[0].opens(next);
+    let address = "192.0.2.8".parse().expect("an address");
+    world.does(next, "", ClientEvent::Opened { address, entropy: [0; 16] });
+    world.sends(next, "NICK bob");
+    world.says(next, "USER u 0 * :Somebody");
+    assert_eq!(world.lobby(1).len(), 1);
+    let online: Vec<_> = world.hubs[1].state.users.values().map(|user| &*user.nick).collect();
+    assert_eq!(online, ["bob"]);
+    assert_eq!(world.hubs[0].node.sessions.len(), 1);
+}
