@@ -87,8 +87,8 @@ pub enum Command {
         #[arg(long, value_name = "DIR", default_value = "./parlor-data")]
         data: PathBuf,
     },
-    /// Look after the running server: accounts, bans, the audit log. The words are a command as the
-    /// server's HELP lists them, such as `accounts list` or `serverban add 192.0.2.0/24 2h Spam`
+    /// Administer the running server: accounts, bans, the audit log. Takes a command that the server's
+    /// HELP lists, such as `accounts list` or `serverban add 192.0.2.0/24 2h Spam`
     Admin {
         /// Print each reply as JSON, one a line, with field names that stay the same
         #[arg(long)]
@@ -126,7 +126,7 @@ pub enum Command {
         /// The data directory to create
         to: PathBuf,
     },
-    /// Look after a cluster: several nodes as one server, on NATS JetStream
+    /// Manage a cluster: several nodes as one server, on NATS JetStream
     #[command(subcommand)]
     Cluster(ClusterCommand),
     /// Restore a backup into a data directory that has no database
@@ -142,12 +142,12 @@ pub enum Command {
 /// What to do about a cluster.
 #[derive(Debug, Subcommand)]
 pub enum ClusterCommand {
-    /// Write a new random key to a file, which all nodes of a cluster get
+    /// Write a new random key to a file; all nodes of a cluster need the same one
     Key {
         /// The file to create; nothing is overwritten
         file: PathBuf,
     },
-    /// Make a cluster: its log, and the data folder of its first node. Once for all nodes
+    /// Create a cluster: its log, and the data folder of its first node. Once for all nodes
     Create {
         /// Config file with a [cluster]
         #[arg(long, value_name = "FILE")]
@@ -160,7 +160,7 @@ pub enum ClusterCommand {
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
     },
-    /// Show the log, the nodes, how far they are behind, and what is wrong; exit code 1 if anything is
+    /// Show the log, the nodes, how far they lag behind, and what is wrong; exit code 1 if anything is
     Status {
         /// Config file with a [cluster]
         #[arg(long, value_name = "FILE")]
@@ -169,8 +169,8 @@ pub enum ClusterCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Copy a node's data, with all that the log has, into a new folder that is a single server's. The
-    /// node must not run, and the others may
+    /// Copy a node's data, with everything in the log, into a new folder for a single server. The node
+    /// must be stopped; the others may run
     Leave {
         /// Config file with a [cluster]
         #[arg(long, value_name = "FILE")]

@@ -13,7 +13,7 @@ use thiserror::Error;
 pub enum KeyError {
     /// The file cannot be read.
     #[error(
-        "cannot read the cluster's key in {path}: {source}; `chatserver cluster key FILE` makes one, which all nodes get"
+        "cannot read the cluster's key in {path}: {source}; `chatserver cluster key FILE` creates one; copy it to all nodes"
     )]
     Unreadable {
         /// The file.

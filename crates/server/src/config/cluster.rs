@@ -50,13 +50,13 @@ impl Cluster {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if !(1..=CLUSTER_NAME_BYTES).contains(&self.name.len()) || !self.name.chars().all(plain) {
             return Err(format!(
-                "[cluster] name is {:?}; use 1 to {CLUSTER_NAME_BYTES} small letters, digits and hyphens, the same on all nodes",
+                "[cluster] name is {:?}; use 1 to {CLUSTER_NAME_BYTES} lower-case letters, digits and hyphens, the same on all nodes",
                 self.name
             ));
         }
         if !is_node_name(&self.node) {
             return Err(format!(
-                "[cluster] node is {:?}; use 1 to {NODE_NAME_BYTES} small letters, digits, dots and hyphens, on each node others",
+                "[cluster] node is {:?}; use 1 to {NODE_NAME_BYTES} lower-case letters, digits, dots and hyphens, different on each node",
                 self.node
             ));
         }
@@ -72,7 +72,7 @@ impl Cluster {
         }
         if self.key_file.as_os_str().is_empty() {
             return Err(
-                "[cluster] key_file is missing; `chatserver cluster key FILE` makes one, which all nodes get"
+                "[cluster] key_file is missing; `chatserver cluster key FILE` creates one; copy it to all nodes"
                     .into(),
             );
         }

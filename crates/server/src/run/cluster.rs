@@ -101,7 +101,7 @@ pub(super) fn run(command: ClusterCommand) -> Result<bool, RunError> {
     match command {
         ClusterCommand::Key { file } => {
             key::create(&file).map_err(ClusterError::from)?;
-            println!("{} has a new key; copy it to all nodes, in secret.", file.display());
+            println!("{} contains a new key; copy it to all nodes, in secret.", file.display());
             Ok(true)
         }
         ClusterCommand::Status { config, json } => status::run(&config, json),

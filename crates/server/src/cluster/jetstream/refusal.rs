@@ -28,10 +28,10 @@ pub enum Refusal {
     )]
     NotAllowed,
     /// The server has no JetStream, or not for this account.
-    #[error("NATS has no JetStream for this account; switch it on there")]
+    #[error("NATS has no JetStream for this account; enable it there")]
     NoJetStream,
     /// JetStream does not answer: usually it has no leader.
-    #[error("JetStream does not answer; see whether most of its servers run")]
+    #[error("JetStream does not answer; check that most of its servers run")]
     Silent,
     /// There is no such stream.
     #[error("NATS has no stream {0:?}; `chatserver cluster create` makes it, once for all nodes")]
@@ -99,20 +99,20 @@ pub enum Refusal {
     OtherCluster(String),
     /// The clocks differ.
     #[error(
-        "the clock here is {0} s apart from the one of NATS, and may be at most 60; set it, by NTP best"
+        "the clock here differs by {0} s from that of NATS, more than the 60 s allowed; set it, preferably by NTP"
     )]
     ClockApart(i64),
     /// Nobody makes a copy.
-    #[error("no node of the cluster answers, so there is nobody who could give a copy of its data")]
+    #[error("no node of the cluster answers, so none can give a copy of its data")]
     NoNode,
     /// The node that answers makes a copy for another one.
-    #[error("a node makes a copy for another one; try again in a minute")]
+    #[error("a node is making a copy already; try again in a minute")]
     NodeBusy,
     /// A node cannot make a copy.
     #[error("a node cannot make a copy of its data: {0}")]
     NoCopy(String),
     /// A piece of a copy is not there, or not what was put there.
-    #[error("the copy is not whole; ask for another one")]
+    #[error("the copy is incomplete; ask for another one")]
     CopyGone,
     /// The file of a copy.
     #[error("the copy {path} cannot be read or written: {source}")]

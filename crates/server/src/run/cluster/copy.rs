@@ -48,11 +48,11 @@ impl Copies {
                 }
             };
             if let Err(error) = told {
-                tracing::warn!(%error, "Another node has asked for a copy in vain");
+                tracing::warn!(%error, "Cannot make the copy that another node has asked for");
             }
         });
         if let Err(error) = made {
-            tracing::warn!(%error, "No thread for a copy that another node has asked for");
+            tracing::warn!(%error, "Cannot start a thread for the copy that another node has asked for");
             if !busy {
                 self.making.store(false, Ordering::Release);
             }
