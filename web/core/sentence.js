@@ -24,6 +24,13 @@ export function sentence(numeric, params) {
       return second.startsWith("is offline") ? `${first} ${second}` : `${first} is away: ${second}`;
     case "314":
       return `${first} was ${second}@${third}: ${fifth}`;
+    case "760":
+    case "761":
+      if (second === "display-name") return `${first} is called ${params[4] ?? ""}`;
+      if (second === "status") return `${first}'s status: ${params[4] ?? ""}`;
+      return `${first}'s ${second}: ${params[4] ?? ""}`;
+    case "766":
+      return `${first} has no ${second}`;
     case "341":
       return `${first} is invited to ${second}`;
     case "346":

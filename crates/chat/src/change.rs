@@ -1,6 +1,8 @@
 //! What has changed, for the faces: what to draw again, whom to tell.
 
+use crate::conversation::Member;
 use crate::entry::Entry;
+use crate::people::Person;
 
 /// Something that has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +96,24 @@ pub enum Change {
     /// The conversations that have something new, as asked for with [`Intent::Changed`](crate::Intent::Changed), or why
     /// the server does not say.
     Targets(Result<Vec<String>, String>),
+    /// Somebody says something else of themselves.
+    Facts {
+        /// Who.
+        nick: String,
+        /// Of what: one of [`KEYS`](crate::people::KEYS).
+        key: String,
+        /// What they say now.
+        value: Option<String>,
+    },
+    /// The answer to `WHOIS` is complete.
+    Whois(Box<Person>),
+    /// The answer to `NAMES` of a room in which this person is not is complete.
+    Names {
+        /// The room.
+        room: String,
+        /// Those of its members that may be known.
+        members: Vec<Member>,
+    },
     /// The answer to a `PING` that a face has sent: all that was asked before is answered, too.
     Pong(String),
     /// The results of a search.

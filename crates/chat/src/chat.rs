@@ -1,10 +1,11 @@
 //! All that a client knows of one login, across broken connections.
 
 use crate::change::Change;
-use crate::conversation::{Conversation, With};
+use crate::conversation::{Conversation, Member, With};
 use crate::entry::{Entry, Kind};
 use crate::limits::{CONVERSATIONS, ENTRIES, REQUESTS};
 use crate::outgoing::{Abilities, Outgoing};
+use crate::people::{People, Person};
 use crate::receive::batch::Batch;
 use crate::server::Server;
 use crate::timeline::Run;
@@ -87,6 +88,12 @@ pub struct Chat {
     pub(crate) unfinished: Vec<Change>,
     /// The number and receiver of the message that such an answer has confirmed last.
     pub(crate) confirmed: Option<(u64, String)>,
+    /// What people say of themselves.
+    pub people: People,
+    /// An answer to `WHOIS` that is not complete.
+    pub(crate) whois: Person,
+    /// An answer to `NAMES` of a room in which this person is not.
+    pub(crate) naming: Vec<Member>,
     /// The newest time that the server has told with anything, in milliseconds since 1970 UTC.
     pub server_time_ms: Option<i64>,
 }
@@ -129,6 +136,9 @@ impl Chat {
         self.batches.clear();
         self.changes.append(&mut self.unfinished);
         self.lists.clear();
+        self.people.clear();
+        self.whois = Person::default();
+        self.naming.clear();
         self.server.listing = Default::default();
         for request in std::mem::take(&mut self.requests).into_values() {
             self.forget_request(&request, "the connection broke");

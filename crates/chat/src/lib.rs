@@ -17,6 +17,7 @@ pub mod receive;
 pub mod change;
 pub mod conversation;
 pub mod entry;
+pub mod people;
 pub mod timeline;
 
 pub use change::Change;
@@ -34,6 +35,7 @@ pub const WANTED: &[&str] = &[
     "draft/chathistory",
     "draft/event-playback",
     "draft/message-redaction",
+    "draft/metadata-2",
     "draft/multiline",
     "draft/read-marker",
     "draft/search",

@@ -6,6 +6,10 @@ pub const CONVERSATIONS: usize = 2_000;
 pub const ENTRIES: usize = 50_000;
 /// Members kept of one room.
 pub const MEMBERS: usize = 20_000;
+/// Bytes kept of one thing that somebody says of themselves.
+pub const FACT_BYTES: usize = 1_024;
+/// Rooms kept of one answer to `WHOIS`.
+pub const ROOMS_OF_ONE: usize = 500;
 /// Client tags kept of one message.
 pub const TAGS: usize = 16;
 /// Reactions kept of one message, and names of one reaction.

@@ -5,6 +5,7 @@ mod membership;
 mod sentence;
 mod message;
 mod replies;
+mod person;
 
 use crate::change::Change;
 use crate::chat::Chat;
@@ -112,7 +113,8 @@ impl Chat {
             }
             "CAP" => self.capabilities(received, out),
             "FAIL" | "WARN" | "NOTE" => self.standard(received),
-            "ACK" | "ACCOUNT" | "CHGHOST" | "SETNAME" | "METADATA" => {}
+            "METADATA" => self.fact(received, 0),
+            "ACK" | "ACCOUNT" | "CHGHOST" | "SETNAME" => {}
             verb if verb.len() == 3 && verb.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.numeric(verb, received);
             }
@@ -129,6 +131,10 @@ impl Chat {
             }
         }
         self.settled = true;
+        if self.server.has("draft/metadata-2") {
+            let line = Line::to(out).verb("METADATA").param("*").param("SUB");
+            crate::people::KEYS.iter().fold(line, |line, key| line.param(key)).end();
+        }
         self.changes.push(Change::Ready);
         let current = self.current.clone();
         if !current.is_empty() {

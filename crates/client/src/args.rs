@@ -99,7 +99,7 @@ pub struct Args {
     #[arg(long)]
     pub plain: bool,
 
-    /// The same, for screen readers: lines are only ever added, and nothing is drawn over
+    /// The same, for screen readers: lists are numbered lines, and a number chooses from them
     #[arg(long)]
     pub screen_reader: bool,
 

@@ -35,12 +35,16 @@ enum InputSource {
 }
 
 impl Console {
-    /// Opens standard input, output and error; answers go to `events`. `keep_history`: what is
-    /// typed at a terminal is kept for the next session.
+    /// Takes standard input, output and error; answers will come to `events`. `keep_history`: what is typed at a
+    /// terminal is kept for the next session. `completes`: Tab asks for completion.
     ///
     /// # Errors
     /// If the system refuses the terminal, or a thread.
-    pub fn open(events: SyncSender<Event>, keep_history: bool) -> io::Result<Console> {
+    pub fn open(
+        events: SyncSender<Event>,
+        keep_history: bool,
+        completes: bool,
+    ) -> io::Result<Console> {
         let interactive = io::stdin().is_terminal();
         let mut warning = None;
         let side = if interactive {
@@ -49,7 +53,7 @@ impl Console {
                 warning = Some(format!("Input history is not kept: {reason}."));
                 InputHistory::for_now()
             });
-            InputSource::Terminal(Terminal::open(events, recall)?)
+            InputSource::Terminal(Terminal::open(events, recall, completes)?)
         } else {
             script::watch_interrupts(events.clone())?;
             let (questions, to_answer) = sync_channel(1);
@@ -115,7 +119,18 @@ impl Console {
         self.refused.take()
     }
 
-    /// Shows a status: on the terminal, or for a script on standard error.
+    /// Puts a text in place of the one that is being typed, if that is still the old one.
+    ///
+    /// # Errors
+    /// If the terminal is closed.
+    pub fn replace(&self, old: &str, new: String, cursor: usize) -> io::Result<()> {
+        match &self.side {
+            InputSource::Terminal(terminal) => terminal.replace(old, new, cursor),
+            InputSource::Script(_) => Ok(()),
+        }
+    }
+
+    /// Tells the person how things stand: on the terminal, for a script on standard error.
     ///
     /// # Errors
     /// If the terminal is closed.

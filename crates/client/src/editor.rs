@@ -24,6 +24,8 @@ pub enum Act {
     Quit,
     /// Ctrl-L.
     ClearScreen,
+    /// Tab, where it completes.
+    Complete,
 }
 
 /// What kind of answer is typed.
@@ -47,9 +49,16 @@ pub struct Editor {
     back: usize,
     /// What was being typed before going back.
     draft: String,
+    /// Tab completes; otherwise it is a character.
+    completes: bool,
 }
 
 impl Editor {
+    /// An empty line, in which Tab completes, or is a character.
+    pub fn new(completes: bool) -> Editor {
+        Editor { completes, ..Editor::default() }
+    }
+
     /// The text so far.
     pub fn text(&self) -> &str {
         &self.text
@@ -90,6 +99,7 @@ impl Editor {
         let modifiers = event.modifiers & (Modifiers::CONTROL | Modifiers::ALT);
         match (event.code, modifiers) {
             (KeyCode::Enter, _) => return Act::Done,
+            (KeyCode::Tab, _) if self.completes => return Act::Complete,
             (KeyCode::Tab, _) => self.insert("\t"),
             (KeyCode::Backspace, Modifiers::ALT) => {
                 self.cut_to(motion::word_left(&self.text, self.cursor));
@@ -126,6 +136,14 @@ impl Editor {
         let room = TYPED_BYTES.saturating_sub(self.text.len());
         self.insert(text);
         text.len() <= room
+    }
+
+    /// Puts another text in place of this one, if it is still this one.
+    pub fn replace(&mut self, old: &str, new: &str, cursor: usize) {
+        if self.text == old {
+            new.clone_into(&mut self.text);
+            self.cursor = motion::at_or_after(&self.text, cursor.min(self.text.len()));
+        }
     }
 
     fn control(&mut self, key: char, kind: Kind, recall: &InputHistory) -> Act {

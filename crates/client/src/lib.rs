@@ -101,7 +101,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let outcome = match session.open() {
         Ok(()) => match export {
             Some(file) => export::run(&mut session, file),
-            None => Plain::run(&mut session),
+            None => Plain::run(&mut session, args.screen_reader),
         },
         Err(End::Left(Leaving::Interrupted)) => Ok(Outcome::Interrupted),
         Err(End::Left(Leaving::Terminated)) => Ok(Outcome::Terminated),

@@ -28,7 +28,9 @@ pub enum Event {
     Broken(u64, String),
     /// The person answered a question.
     Input(Input),
-    /// Something happened on the full screen.
+    /// The person wants this to be completed, where the cursor is (in bytes).
+    Complete(String, usize),
+    /// Something happened at the full screen.
     Screen(ScreenEvent),
 }
 

@@ -316,6 +316,7 @@ impl Login {
             Question::Operation
             | Question::Words
             | Question::Text
+            | Question::Message
             | Question::Author
             | Question::Reaction
             | Question::Recipient

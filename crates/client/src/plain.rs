@@ -8,6 +8,8 @@ mod speak;
 mod history;
 mod rooms;
 mod messages;
+mod choice;
+mod completion;
 mod ending;
 
 pub(crate) use session::{End, Session};
@@ -20,8 +22,9 @@ use crate::failure::Failure;
 use crate::link::Leaving;
 use crate::question::Question;
 use crate::show::harmless;
+use choice::Choice;
 use history::Older;
-use operation::{HELP, Operation};
+use operation::{HELP, NUMBERED_HELP, Operation};
 
 /// The plain face at work.
 pub struct Plain<'s> {
@@ -29,18 +32,23 @@ pub struct Plain<'s> {
     older: Option<Older>,
     /// The room or person of whom was spoken last: commands without a name are about it.
     here: String,
+    /// What is chosen is chosen by numbers.
+    numbered: bool,
+    /// What the numbers of the newest list stand for.
+    choices: Vec<Choice>,
     /// Everything that was asked for was done, and every message confirmed.
     all_well: bool,
 }
 
 impl Plain<'_> {
-    /// Does what the person says until the exit.
+    /// Does what the person says until the exit. `numbered`: what is chosen from a list is chosen by its number.
     ///
     /// # Errors
     /// If it cannot go on.
-    pub fn run(session: &mut Session) -> Result<Outcome, Failure> {
+    pub fn run(session: &mut Session, numbered: bool) -> Result<Outcome, Failure> {
         let here = session.chat().lobby().unwrap_or_default().to_owned();
-        let mut plain = Plain { session, older: None, here, all_well: true };
+        let mut plain =
+            Plain { session, older: None, here, numbered, choices: Vec::new(), all_well: true };
         loop {
             let outcome = match plain.operation() {
                 Err(End::Unusable(reason)) => {
@@ -84,9 +92,14 @@ impl Plain<'_> {
             Operation::Who(name) => self.who(name)?,
             Operation::Pins(room) => self.pins(room)?,
             Operation::Slash(line) => return self.slash(line),
+            Operation::Go(letters) => self.go(letters)?,
+            Operation::Number(number) if self.numbered => self.choose(number)?,
             Operation::Help => self.help()?,
             Operation::Exit => return Ok(false),
             Operation::Nothing => {}
+            Operation::Number(_) => {
+                self.refuse(&format!("Unknown operation {}; try help.", harmless(&line)))?;
+            }
             Operation::Unknown(line) => {
                 self.refuse(&format!("Unknown operation {}; try help.", harmless(line)))?;
             }
@@ -104,6 +117,9 @@ impl Plain<'_> {
     fn help(&mut self) -> Result<(), End> {
         for line in HELP.lines() {
             self.session.console.status(line)?;
+        }
+        if self.numbered {
+            self.session.console.status(NUMBERED_HELP)?;
         }
         Ok(())
     }
@@ -136,7 +152,7 @@ impl Plain<'_> {
                         self.session.console.status(&line)?;
                     }
                 }
-                Order::Palette => self.who("")?,
+                Order::Palette => self.go("")?,
                 Order::ChangePassword => self.change_password()?,
                 Order::Set(_) => self.refuse("Plain prompts have no settings.")?,
                 Order::Tell(sentence) => self.session.aside(&sentence)?,

@@ -27,6 +27,8 @@ pub enum Question {
     Recipient,
     /// What to look for.
     Words,
+    /// Which message is meant, of those that were offered, or whose newest.
+    Message,
     /// Whose newest message is meant.
     Author,
     /// How to react to it.
@@ -50,6 +52,7 @@ impl Question {
             Question::Text => "Enter the message: ",
             Question::Recipient => "Enter the user: ",
             Question::Words => "Enter the words to find: ",
+            Question::Message => "Enter the number of a message, or a user: ",
             Question::Author => "Enter the user whose message is meant: ",
             Question::Reaction => "Enter an emoji, or its name: ",
             Question::SendLines => "Send all of them? (y/n): ",

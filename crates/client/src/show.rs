@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use chat::Chat;
+use chat::conversation::Member;
 use chat::entry::{Entry, Kind};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -131,6 +132,24 @@ impl LineStyle {
     fn paint(&self, ink: Ink, text: &str) -> String {
         if self.colour { format!("\x1b[{}m{text}\x1b[0m", ink.code()) } else { text.to_owned() }
     }
+}
+
+/// A member of a room: the marks and name, and what is known besides.
+pub fn member(chat: &Chat, member: &Member) -> String {
+    let mut text = format!("{}{}", member.marks, member.nick);
+    if member.away {
+        text.push_str(" (away)");
+    }
+    let facts = chat.people.facts(&member.nick).cloned().unwrap_or_default();
+    if let Some(name) = facts.display_name {
+        text.push_str(", called ");
+        text.push_str(&name);
+    }
+    if let Some(status) = facts.status {
+        text.push_str(", status: ");
+        text.push_str(&status);
+    }
+    harmless(&text)
 }
 
 /// The text as a sentence: with a capital, and a full stop if it ends with a word.

@@ -104,10 +104,10 @@ pub enum Script {
         #[arg(long)]
         json: bool,
     },
-    /// Print who is in a room
+    /// Print who is in a room, or who somebody is
     Who {
-        /// The room [default: the lobby]
-        room: Option<String>,
+        /// A room, also one you are not in, or a user [default: the lobby]
+        target: Option<String>,
         /// Print one JSON object a line
         #[arg(long)]
         json: bool,
@@ -179,7 +179,7 @@ pub fn run(args: &Args, script: &Script) -> Result<Outcome, Failure> {
         Script::Search { words, limit, json } => {
             search::run(&mut caller, &words.join(" "), *limit, *json)
         }
-        Script::Who { room, json } => lists::who(&mut caller, room.as_deref(), *json),
+        Script::Who { target, json } => lists::who(&mut caller, target.as_deref(), *json),
         Script::Rooms { json } => lists::rooms(&mut caller, *json),
         Script::Status { json } => lists::status(&mut caller, *json),
         Script::Export { target, format } => export::run(&mut caller, target, *format),
@@ -263,6 +263,26 @@ impl Caller {
             }
         }
         Ok(changes)
+    }
+
+    /// Sends a line, and waits until `answer` makes something of a change.
+    fn ask<T>(
+        &mut self,
+        line: &str,
+        mut answer: impl FnMut(&Chat, &Change) -> Option<Result<T, String>>,
+    ) -> Result<T, Failure> {
+        let sent = self.wire.intend(Intent::Raw(line.to_owned()));
+        sent.map_err(|error| Failure::Refused(error.to_string()))?;
+        let mut answered = None;
+        self.wait(|chat, change| {
+            answered = answer(chat, change);
+            answered.is_some()
+        })?;
+        match answered {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(reason)) => Err(Failure::Refused(reason)),
+            None => Err(Failure::GaveUp("the server does not answer".to_owned())),
+        }
     }
 
     /// Says goodbye, and gives the server a moment to let go of the name.

@@ -28,6 +28,8 @@ const RETRY: Duration = Duration::from_millis(20);
 enum Order {
     Ask(Question),
     Show(String),
+    /// Put the second text in place of the first, with the cursor there.
+    Replace(String, String, usize),
 }
 
 /// The terminal and its thread. Dropping it restores the terminal.
@@ -39,11 +41,15 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Takes over the terminal; answers go to `events`.
+    /// Takes hold of the terminal; answers go to `events`, and what is to be completed, if Tab does that.
     ///
     /// # Errors
     /// If the system refuses it, or a thread.
-    pub fn open(events: SyncSender<Event>, recall: InputHistory) -> io::Result<Terminal> {
+    pub fn open(
+        events: SyncSender<Event>,
+        recall: InputHistory,
+        completes: bool,
+    ) -> io::Result<Terminal> {
         let is_dumb = std::env::var_os("TERM").is_none_or(|name| name.is_empty() || name == "dumb");
         let (signals, waker) = Signals::take()?;
         let tty = Tty::open(is_dumb)?;
@@ -57,7 +63,7 @@ impl Terminal {
             events,
             recall,
             screen,
-            editor: Editor::default(),
+            editor: Editor::new(completes),
             decoder: Decoder::default(),
             question: None,
             asked: Vec::new(),
@@ -89,6 +95,14 @@ impl Terminal {
     /// If the terminal is gone.
     pub fn show(&self, line: &str) -> io::Result<()> {
         self.order(Order::Show(line.to_owned()))
+    }
+
+    /// Puts a text in place of the one that is being typed, if that is still the old one.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub fn replace(&self, old: &str, new: String, cursor: usize) -> io::Result<()> {
+        self.order(Order::Replace(old.to_owned(), new, cursor))
     }
 
     fn order(&self, order: Order) -> io::Result<()> {
@@ -352,6 +366,7 @@ impl Worker {
                     self.type_ahead()?;
                 }
                 Ok(Order::Show(line)) => self.lines.push(line),
+                Ok(Order::Replace(old, new, cursor)) => self.editor.replace(&old, &new, cursor),
                 Err(TryRecvError::Empty) => return Ok(()),
                 Err(TryRecvError::Disconnected) => return Err(ThreadEnd::Done),
             }
@@ -376,6 +391,11 @@ impl Worker {
                     Act::EndOfInput => {
                         self.put_the_question_away();
                         self.end_of_input();
+                    }
+                    Act::Complete if !question.is_secret() => {
+                        let (text, cursor) = (self.editor.text().to_owned(), self.editor.cursor());
+                        // If there is no room for it, the key can be pressed again.
+                        let _ = self.events.try_send(Event::Complete(text, cursor));
                     }
                     _ => {}
                 },

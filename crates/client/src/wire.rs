@@ -8,7 +8,8 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chat::{Change, Chat, Intent, SendError};
+use chat::entry::Kind;
+use chat::{Change, Chat, SendError, Intent};
 use proto::Message;
 
 use crate::args::Args;
@@ -81,6 +82,8 @@ pub struct Wire {
     pauses: Pauses,
     /// There was a login, so a break is only a break.
     established: bool,
+    /// The account was made by this client.
+    registered: bool,
     /// The server has shown that it speaks the protocol.
     greeted: bool,
     /// A script gives up after a while.
@@ -125,6 +128,7 @@ impl Wire {
             phase: Phase::Closed,
             pauses: Pauses::default(),
             established: false,
+            registered: false,
             greeted: false,
             tries_most: (face != Face::Person).then_some(SCRIPT_TRIES),
             told: Vec::new(),
@@ -155,6 +159,11 @@ impl Wire {
     /// Whether there was a login, on this connection or one before.
     pub fn is_established(&self) -> bool {
         self.established
+    }
+
+    /// Whether the account was made by this client, so that no login came before it.
+    pub fn has_registered(&self) -> bool {
+        self.registered
     }
 
     /// How many bytes have come on this connection.
@@ -391,6 +400,7 @@ impl Wire {
                     // A person who registers by hand is not told what programs are at the welcome: it comes with the
                     // next login.
                     self.established = true;
+                    self.registered = true;
                     self.send(b"QUIT :\r\n")?;
                     return Ok(self.connect()?);
                 }
@@ -499,6 +509,15 @@ enum StepFailure {
 impl<F: Into<Failure>> From<F> for StepFailure {
     fn from(failure: F) -> StepFailure {
         StepFailure::Failed(failure.into())
+    }
+}
+
+/// The server's sentence, if a change is a refusal.
+pub fn refusal(change: &Change) -> Option<String> {
+    match change {
+        Change::Happened { entry, .. } if entry.kind == Kind::Error => Some(entry.text.clone()),
+        Change::Answered { text, refused: true, .. } => Some(text.clone()),
+        _ => None,
     }
 }
 

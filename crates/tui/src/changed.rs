@@ -38,6 +38,12 @@ impl Tui {
                         list.selected = list.selected.min(chat.search.found.len().max(1) - 1);
                     }
                 }
+                Change::Names { room, members } => {
+                    let names: Vec<String> =
+                        members.iter().map(|one| format!("{}{}", one.marks, one.nick)).collect();
+                    let count = names.len();
+                    self.say(&format!("{count} in {room}: {}", names.join(", ")), false);
+                }
                 Change::Closing(reason) => self.say(&format!("The server says: {reason}"), true),
                 Change::Ready => actions.extend(self.ready(chat)),
                 Change::Conversation(name) => actions.extend(self.left(name, chat)),

@@ -314,12 +314,14 @@ impl Keymap {
         for own in [true, false] {
             for (at, binding) in BINDINGS.iter().enumerate() {
                 let chosen = configured.get(binding.name);
-                if chosen.is_some() != own {
-                    continue;
-                }
+                // Where nothing that was chosen is a key, the default stays.
+                let is_key = |name: &String| Key::parse(name).is_some();
+                let has_own =
+                    chosen.is_some_and(|names| names.is_empty() || names.iter().any(is_key));
                 let names: Vec<&str> = match chosen {
-                    Some(names) => names.iter().map(String::as_str).collect(),
-                    None => binding.keys.to_vec(),
+                    Some(names) if own => names.iter().map(String::as_str).collect(),
+                    _ if !own && !has_own => binding.keys.to_vec(),
+                    _ => continue,
                 };
                 for name in names {
                     match Key::parse(name) {
@@ -508,6 +510,7 @@ mod tests {
             ]
         );
         assert_eq!(map.act(key("F6"), &[Context::Anywhere]), Some(Act::Search));
+        assert_eq!(map.act(key("Ctrl-L"), &[Context::Anywhere]), Some(Act::Redraw), "the default");
         assert_eq!(map.act(key("Ctrl-Y"), &[Context::Text]), None);
     }
 

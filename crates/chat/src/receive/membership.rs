@@ -100,6 +100,7 @@ impl Chat {
                 conversation.members.insert(fold(new), member);
             }
         }
+        self.people.rename(old, new);
         if same(old, &self.me) {
             new.clone_into(&mut self.me);
         } else if let Some(mut conversation) = self.conversations.remove(&fold(old)) {
@@ -208,10 +209,13 @@ impl Chat {
                 (marks.to_owned(), proto::mask::Source::parse(rest).nick.to_owned())
             })
             .collect();
-        let Some(conversation) = self.conversations.get_mut(&fold(room)) else { return };
-        if conversation.with != With::Room {
+        let joined = |conversation: &&mut Conversation| {
+            conversation.with == With::Room && conversation.joined
+        };
+        let Some(conversation) = self.conversations.get_mut(&fold(room)).filter(joined) else {
+            self.names_elsewhere(names);
             return;
-        }
+        };
         let away = |nick: &str| conversation.members.get(&fold(nick)).is_some_and(|m| m.away);
         let known: Vec<bool> = names.iter().map(|(_, nick)| away(nick)).collect();
         let list = conversation.names.get_or_insert_default();
@@ -224,12 +228,15 @@ impl Chat {
 
     /// The end of `NAMES`.
     pub(super) fn end_of_names(&mut self, room: &str) {
-        let Some(conversation) = self.conversations.get_mut(&fold(room)) else { return };
-        if let Some(names) = conversation.names.take()
-            && conversation.joined
-        {
-            conversation.members = names;
-            self.changes.push(Change::Conversation(conversation.name.clone()));
+        let conversation = self.conversations.get_mut(&fold(room));
+        if let Some(conversation) = conversation.filter(|conversation| conversation.joined) {
+            if let Some(names) = conversation.names.take() {
+                conversation.members = names;
+                self.changes.push(Change::Conversation(conversation.name.clone()));
+            }
+            return;
         }
+        let members = std::mem::take(&mut self.naming);
+        self.changes.push(Change::Names { room: room.to_owned(), members });
     }
 }

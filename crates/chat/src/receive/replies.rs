@@ -54,6 +54,19 @@ impl Chat {
             "321" | "329" | "333" | "251" | "252" | "253" | "254" | "255" | "265" | "266" => {}
             n::RPL_TRYAGAIN => self.try_again(received),
             n::RPL_AWAY => self.receiver_is_away(received),
+            n::RPL_WHOISUSER
+            | n::RPL_WHOISCHANNELS
+            | n::RPL_WHOISACCOUNT
+            | n::RPL_WHOISIDLE
+            | n::RPL_WHOISKEYVALUE
+            | n::RPL_ENDOFWHOIS => self.about_somebody(numeric, received),
+            n::RPL_KEYVALUE => {
+                self.fact(received, 1);
+                let text = sentence(numeric, received.message.params());
+                self.tell(received, Kind::Info, &text);
+            }
+            // What was asked for at the login is heard of.
+            n::RPL_METADATASUBOK => {}
             _ if numeric.starts_with(['4', '5']) => self.refused(received, received.last()),
             _ => {
                 let text = sentence(numeric, received.message.params());
@@ -75,7 +88,7 @@ impl Chat {
             None => proto::name::same(to, received.param(1)),
         });
         let Some((number, to)) = meant.map(|(number, to)| (number, to.clone())) else {
-            self.tell(received, Kind::Info, &text);
+            self.about_somebody(n::RPL_AWAY, received);
             return;
         };
         self.changes.push(Change::Away { number, text: received.last().to_owned() });

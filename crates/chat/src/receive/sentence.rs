@@ -16,6 +16,12 @@ pub(super) fn sentence(numeric: &str, params: &[&str]) -> String {
         "301" if second.starts_with("is offline") => format!("{first} {second}"),
         "301" => format!("{first} is away: {second}"),
         "314" => format!("{first} was {second}@{third}: {}", param(5)),
+        "760" | "761" => match second {
+            "display-name" => format!("{first} is called {}", param(4)),
+            "status" => format!("{first}'s status: {}", param(4)),
+            _ => format!("{first}'s {second}: {}", param(4)),
+        },
+        "766" => format!("{first} has no {second}"),
         "341" => format!("{first} is invited to {second}"),
         "346" => format!("Invited to {first} without asking: {second}"),
         "348" => format!("Let into {first} in spite of bans: {second}"),

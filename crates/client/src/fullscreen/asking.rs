@@ -126,15 +126,19 @@ impl FullScreen {
         if !self.drafts.is_new() {
             return;
         }
-        let key = |act| self.tui.keymap.key(act);
         use tui::keymap::Act;
+        // A key may have been taken away in the configuration.
+        let key = |act, instead: &str| match self.tui.keymap.key(act) {
+            key if key.is_empty() => instead.to_owned(),
+            key => key,
+        };
         let lines = [
             "Type something and press Enter: everybody here can read it.".to_owned(),
             format!(
                 "{} finds rooms, people and commands by a few letters; /join #name opens a room.",
-                key(Act::Palette)
+                key(Act::Palette, "PM")
             ),
-            format!("{} shows all keys, /help a command, /quit leaves.", key(Act::Help)),
+            format!("{} shows all keys, /help a command, /quit leaves.", key(Act::Help, "/help")),
         ];
         self.drafts.greeted();
         for line in lines {

@@ -6,10 +6,11 @@ use chat::{Change, Intent};
 use proto::name::{fold, same};
 
 use super::Plain;
+use super::choice::Choice;
 use super::session::End;
 use super::tell::unread;
 use crate::question::Question;
-use crate::show::Place;
+use crate::show::{Place, harmless};
 
 /// Where the next older page ends.
 pub(super) enum Older {
@@ -171,10 +172,20 @@ impl Plain<'_> {
         let mut found: Vec<(String, Entry)> = search.found.iter().skip(known).cloned().collect();
         let late = search.note.clone();
         found.reverse();
-        for (target, entry) in &found {
-            let place = Place::of(&self.session.wire.chat, target);
-            for line in self.session.console.look.hit(place, entry, words) {
-                self.session.console.message(&line)?;
+        let look = &self.session.console.look;
+        let lines = found.iter().map(|(target, entry)| {
+            look.hit(Place::of(&self.session.wire.chat, target), entry, words)
+        });
+        let lines: Vec<Vec<String>> = lines.collect();
+        let choice = |(target, entry): &(String, Entry)| {
+            Choice::Message(target.clone(), entry.msgid.clone().unwrap_or_default())
+        };
+        let first = lines.iter().map(|lines| lines.first().cloned().unwrap_or_default());
+        let first = self.offer(found.iter().map(choice).collect(), first.collect());
+        for (first, lines) in first.iter().zip(&lines) {
+            self.session.console.message(first)?;
+            for line in lines.iter().skip(1) {
+                self.session.console.message(line)?;
             }
         }
         let is_full = found.len() >= chat::limits::RESULTS;
@@ -209,10 +220,16 @@ impl Plain<'_> {
         if sentences.is_empty() {
             return Ok(self.session.aside("Nothing is unread.")?);
         }
-        for sentence in &sentences {
-            self.session.aside(sentence)?;
+        let (names, sentences) = sentences.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+        for line in self.offer(names.into_iter().map(Choice::Unread).collect(), sentences) {
+            if self.numbered {
+                self.session.console.status(&harmless(&line))?;
+            } else {
+                self.session.aside(&line)?;
+            }
         }
-        Ok(self.session.aside("READ shows the messages, as READ #room or READ user.")?)
+        let how = if self.numbered { "A number" } else { "READ #room, or READ user," };
+        Ok(self.session.aside(&format!("{how} shows the messages."))?)
     }
 
     /// Shows what is unread in a conversation; without a name, in the first that has something.

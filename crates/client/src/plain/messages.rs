@@ -7,7 +7,6 @@ use proto::name::same;
 
 use super::Plain;
 use super::session::End;
-use crate::question::Question;
 
 impl Plain<'_> {
     /// Answers the newest message of somebody.
@@ -21,7 +20,7 @@ impl Plain<'_> {
     pub(super) fn react(&mut self, user: &str, text: &str) -> Result<(), End> {
         let Some((target, msgid)) = self.message_of(user)? else { return Ok(()) };
         let text = match text.is_empty() {
-            true => self.detail(Question::Reaction)?,
+            true => self.which_reaction()?,
             false => text.to_owned(),
         };
         let text = text.trim();
@@ -49,10 +48,13 @@ impl Plain<'_> {
     fn message_of(&mut self, user: &str) -> Result<Option<(String, String)>, End> {
         let asked;
         let user = match user {
-            "" => {
-                asked = self.detail(Question::Author)?;
-                asked.trim()
-            }
+            "" => match self.which_message()? {
+                Ok(message) => return Ok(Some(message)),
+                Err(user) => {
+                    asked = user;
+                    &asked
+                }
+            },
             user => user,
         };
         self.session.until_ready()?;

@@ -22,11 +22,17 @@ JOIN #room                enter a room
 PART #room                leave a room
 WHO [user or room]        tell who somebody is, or who is in a room
 PINS #room                show the messages pinned in a room
+GO [letters]              find a room, person or command by a few letters
 /command                  anything else, as /topic #room text; /help lists all
 EX                        leave the chat
 
 A pasted text may have several lines. Lines that begin with a space are not kept
 in the input history.";
+
+/// What `help` tells besides, where numbers are answers.
+pub(super) const NUMBERED_HELP: &str = "\
+number                    choose from the list that came last
+Tab                       complete a word; if several fit, add a number and Tab";
 
 /// An operation as it was typed.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,7 +52,9 @@ pub(super) enum Operation<'a> {
     Part(&'a str),
     Who(&'a str),
     Pins(&'a str),
+    Go(&'a str),
     Slash(&'a str),
+    Number(usize),
     Help,
     Exit,
     Nothing,
@@ -90,11 +98,12 @@ impl<'a> Operation<'a> {
             "part" if is_room(rest) => Operation::Part(rest),
             "who" if is_one => Operation::Who(first),
             "pins" if is_room(rest) => Operation::Pins(rest),
+            "go" => Operation::Go(rest),
             "help" | "?" => Operation::Help,
             "ex" => Operation::Exit,
             "" => Operation::Nothing,
             slash if slash.starts_with('/') => Operation::Slash(line.trim()),
-            _ => Operation::Unknown(line),
+            _ => line.trim().parse().map_or(Operation::Unknown(line), Operation::Number),
         }
     }
 }
@@ -144,13 +153,16 @@ mod tests {
         assert_eq!(Operation::parse("Redact"), Operation::TakeBack(""));
         assert_eq!(Operation::parse("WHO #rust"), Operation::Who("#rust"));
         assert_eq!(Operation::parse(" /topic a  b "), Operation::Slash("/topic a  b"));
+        assert_eq!(Operation::parse("go de"), Operation::Go("de"));
+        assert_eq!(Operation::parse(" 12 "), Operation::Number(12));
         assert_eq!(Operation::parse("Ex"), Operation::Exit);
         assert_eq!(Operation::parse("  "), Operation::Nothing);
     }
 
     #[test]
     fn the_help_fits_a_terminal() {
-        assert!(HELP.lines().all(|line| line.chars().count() <= 80), "{HELP}");
+        let lines = HELP.lines().chain(NUMBERED_HELP.lines());
+        assert!(lines.clone().all(|line| line.chars().count() <= 80), "{HELP}");
     }
 
     #[test]

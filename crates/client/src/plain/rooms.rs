@@ -8,10 +8,12 @@ use chat::{Change, Chat, Intent};
 use proto::name::same;
 
 use super::Plain;
-use super::session::{End, Session, refusal};
+use super::choice::{Choice, numbered};
+use super::session::{End, Session};
 use crate::limits::PINS_ASKED_MAX;
 use crate::question::Question;
-use crate::show::{Place, harmless};
+use crate::show::{Place, harmless, member};
+use crate::wire::refusal;
 
 /// Names told on one line.
 const NAMES_ON_A_LINE: usize = 20;
@@ -26,13 +28,17 @@ impl Plain<'_> {
             return self.refuse(&sentence);
         }
         let rooms = self.session.chat().listed.clone();
-        for room in &rooms {
+        let line = |room: &chat::chat::Listed| {
             let topic =
                 if room.topic.is_empty() { String::new() } else { format!(": {}", room.topic) };
-            let line = format!("{} ({} there){topic}", room.name, room.members);
+            format!("{} ({} there){topic}", room.name, room.members)
+        };
+        let choices = rooms.iter().map(|room| Choice::Room(room.name.clone())).collect();
+        for line in self.offer(choices, rooms.iter().map(line).collect()) {
             self.session.console.status(&harmless(&line))?;
         }
-        Ok(self.session.aside(&format!("{} rooms; JOIN #room enters one.", rooms.len()))?)
+        let how = if self.numbered { "a number" } else { "JOIN #room" };
+        Ok(self.session.aside(&format!("{} rooms; {how} enters one.", rooms.len()))?)
     }
 
     pub(super) fn join(&mut self, room: &str) -> Result<(), End> {
@@ -120,10 +126,16 @@ impl Plain<'_> {
     pub(super) fn recipient(&mut self) -> Result<String, End> {
         self.session.until_ready()?;
         let people: Vec<String> = people(self.session.chat()).into_values().collect();
-        for names in people.chunks(NAMES_ON_A_LINE) {
-            self.session.console.status(&format!("Online: {}", harmless(&names.join(" "))))?;
+        if self.numbered {
+            for line in numbered(people.clone()) {
+                self.session.console.status(&harmless(&line))?;
+            }
+        } else {
+            for names in people.chunks(NAMES_ON_A_LINE) {
+                self.session.console.status(&format!("Online: {}", harmless(&names.join(" "))))?;
+            }
         }
-        Ok(self.detail(Question::Recipient)?.trim().to_owned())
+        self.pick(Question::Recipient, &people)
     }
 
     /// Tells who is in a room, or who somebody is; without a name, who is in the lobby.
@@ -140,12 +152,17 @@ impl Plain<'_> {
         let Some(room) = chat.conversation(&name).filter(|room| room.joined) else {
             return self.order(&Intent::Raw(format!("NAMES {name}")));
         };
-        let members = room.members.values().map(|member| {
-            let away = if member.away { " (away)" } else { "" };
-            format!("{}{}{away}", member.marks, member.nick)
-        });
-        let members: Vec<String> = members.collect();
+        let members: Vec<String> = room.members.values().map(|one| member(chat, one)).collect();
+        let room_people: Vec<String> =
+            room.members.values().map(|member| member.nick.clone()).collect();
         self.session.aside(&format!("{} in {name}:", members.len()))?;
+        if self.numbered {
+            let people = room_people.into_iter().map(Choice::Person).collect();
+            for line in self.offer(people, members) {
+                self.session.console.status(&harmless(&line))?;
+            }
+            return Ok(());
+        }
         for names in members.chunks(NAMES_ON_A_LINE) {
             self.session.console.status(&harmless(&names.join(", ")))?;
         }

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
-use chat::entry::Kind;
-use chat::{Change, Chat, Intent, SendError};
+use chat::{Change, Chat, SendError, Intent};
 
 use super::missed::Behind;
 use crate::args::Args;
@@ -19,7 +18,7 @@ use crate::pace::Patience;
 use crate::question::Question;
 use crate::seen::Seen;
 use crate::show::sentence;
-use crate::wire::{Face, Wire, WireEvent, next_event};
+use crate::wire::{Face, WireEvent, Wire, next_event, refusal};
 
 /// Why an operation did not come to its end.
 #[derive(Debug)]
@@ -84,6 +83,8 @@ pub struct Session {
     broken: bool,
     /// Why it could not be restored, as told last.
     told_reason: String,
+    /// What was offered to complete a text.
+    pub(super) offered: Option<super::completion::Offered>,
     /// What was missed meanwhile, until it was shown.
     pub(super) behind: Option<Behind>,
     pub(super) catching_up: bool,
@@ -106,7 +107,7 @@ impl Session {
     /// If the system refuses the terminal, a thread or random bytes.
     pub fn new(args: &Args, credentials: Credentials) -> Result<Session, Failure> {
         let (to_events, events) = sync_channel(EVENTS_WAITING);
-        let console = Console::open(to_events.clone(), !args.no_history)?;
+        let console = Console::open(to_events.clone(), !args.no_history, args.screen_reader)?;
         let face = if console.interactive { Face::Person } else { Face::Pipe };
         let wire = Wire::new(args, credentials, face, to_events)?;
         Ok(Session {
@@ -134,6 +135,7 @@ impl Session {
             breaks: 0,
             broken: false,
             told_reason: String::new(),
+            offered: None,
             behind: None,
             catching_up: false,
         })
@@ -353,6 +355,10 @@ impl Session {
         let until = [until, self.tell_shown_at, self.wire.due()].into_iter().flatten().min();
         let told = match next_event(&self.events, until, self.deadline)? {
             Some(Event::Input(input)) => return self.typed(input),
+            Some(Event::Complete(text, cursor)) => {
+                self.complete(&text, cursor)?;
+                return Ok(Vec::new());
+            }
             Some(event) => self.wire.take(event),
             None => self.wire.tick(),
         };
@@ -507,15 +513,6 @@ impl Session {
     pub fn aside(&mut self, text: &str) -> Result<(), Failure> {
         let line = self.console.look.aside(&sentence(text));
         Ok(self.console.status(&line)?)
-    }
-}
-
-/// The server's sentence, if a change is a refusal.
-pub(super) fn refusal(change: &Change) -> Option<String> {
-    match change {
-        Change::Happened { entry, .. } if entry.kind == Kind::Error => Some(entry.text.clone()),
-        Change::Answered { text, refused: true, .. } => Some(text.clone()),
-        _ => None,
     }
 }
 

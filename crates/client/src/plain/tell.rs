@@ -10,7 +10,7 @@ use proto::name::{fold, same};
 use super::session::{End, Session, Settled};
 use crate::failure::Failure;
 use crate::limits::SHOWN_TOLD;
-use crate::show::Place;
+use crate::show::{Place, member};
 use crate::system::now_ms;
 
 impl Session {
@@ -23,6 +23,16 @@ impl Session {
             Change::Reacted { target, msgid, text, by, undo } => {
                 let sentence = reaction(self.chat(), target, msgid, text, by, *undo);
                 self.presence(&sentence)?;
+            }
+            Change::Facts { nick, key, value } => {
+                let sentence = fact(self.chat(), nick, key, value.as_deref());
+                self.presence(&sentence)?;
+            }
+            Change::Names { room, members } => {
+                let members: Vec<String> =
+                    members.iter().map(|one| member(self.chat(), one)).collect();
+                let count = members.len();
+                self.aside(&format!("{count} in {room}: {}", members.join("; ")))?;
             }
             Change::Redacted { target, msgid, by } => self.redacted(target, msgid, by)?,
             Change::PutOff { reason, .. } => self.aside(reason)?,
@@ -129,6 +139,7 @@ impl Session {
             ("PRIVMSG" | "NOTICE" | "BATCH", _) if refused => return Ok(()),
             // What is told at a login is told once, and not after each break.
             ("LOGIN", _) if !self.told.insert(code.to_owned()) => return Ok(()),
+            ("LOGIN", "LAST_LOGIN") if self.wire.has_registered() => return Ok(()),
             ("LOGIN", "LAST_LOGIN" | "UNREAD") => {}
             ("LOGIN", _) => return Ok(()),
             _ => {}
@@ -193,6 +204,20 @@ fn happening(chat: &Chat, target: &str, entry: &Entry) -> String {
     }
 }
 
+/// What somebody says of themselves from now on.
+fn fact(chat: &Chat, nick: &str, key: &str, value: Option<&str>) -> String {
+    let (who, whose, are, have) = match you_or(chat, nick) {
+        "you" => ("you", "your".to_owned(), "are", "have"),
+        nick => (nick, format!("{nick}'s"), "is", "has"),
+    };
+    match (key, value) {
+        ("status", Some(text)) => format!("{whose} status: {text}"),
+        ("status", None) => format!("{who} no longer {have} a status"),
+        (_, Some(name)) => format!("{who} {are} called {name}"),
+        (_, None) => format!("{who} {are} only called {nick} again"),
+    }
+}
+
 fn reaction(chat: &Chat, target: &str, msgid: &str, text: &str, by: &str, undo: bool) -> String {
     let whose = match chat.find_message(target, msgid) {
         Some(entry) if entry.mine => "your message".to_owned(),
@@ -209,8 +234,8 @@ fn reaction(chat: &Chat, target: &str, msgid: &str, text: &str, by: &str, undo: 
     format!("{by} {verb} to {whose} with {text}")
 }
 
-/// How much is unread, a sentence for each conversation.
-pub(super) fn unread(chat: &Chat) -> Vec<String> {
+/// How much is unread: each conversation with a sentence.
+pub(super) fn unread(chat: &Chat) -> Vec<(String, String)> {
     let unread = chat.conversations.values().filter(|conversation| conversation.unread > 0);
     let sentence = |conversation: &chat::conversation::Conversation| {
         let more = if conversation.unread_more { "more than " } else { "" };
@@ -224,7 +249,8 @@ pub(super) fn unread(chat: &Chat) -> Vec<String> {
             1 => ", 1 of them mentions you".to_owned(),
             number => format!(", {number} of them mention you"),
         };
-        format!("{more}{} unread {place}{mention}", conversation.unread)
+        let sentence = format!("{more}{} unread {place}{mention}", conversation.unread);
+        (conversation.name.clone(), sentence)
     };
     unread.map(sentence).collect()
 }
@@ -310,6 +336,19 @@ mod tests {
     }
 
     #[test]
+    fn what_people_say_of_themselves_is_a_sentence() {
+        let chat = chat();
+        for (nick, key, value, sentence) in [
+            ("bob", "display-name", Some("Bob B."), "bob is called Bob B."),
+            ("bob", "display-name", None, "bob is only called bob again"),
+            ("bob", "status", Some("at lunch"), "bob's status: at lunch"),
+            ("Ann", "status", None, "you no longer have a status"),
+        ] {
+            assert_eq!(fact(&chat, nick, key, value), sentence);
+        }
+    }
+
+    #[test]
     fn what_is_unread_is_a_sentence_for_each_conversation() {
         let mut chat = chat();
         for line in [
@@ -319,9 +358,8 @@ mod tests {
         ] {
             told(&mut chat, line);
         }
-        assert_eq!(
-            unread(&chat),
-            ["2 unread in #rust, 1 of them mentions you", "1 unread from bob"]
-        );
+        let sentences: Vec<String> =
+            unread(&chat).into_iter().map(|(_, sentence)| sentence).collect();
+        assert_eq!(sentences, ["2 unread in #rust, 1 of them mentions you", "1 unread from bob"]);
     }
 }

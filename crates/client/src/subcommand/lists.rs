@@ -2,36 +2,95 @@
 
 use std::io::Write;
 
-use chat::conversation::With;
-use chat::{Change, Intent};
+use chat::conversation::{Member, With};
+use chat::entry::Kind;
+use chat::{Change, Chat, Intent};
 use serde_json::json;
 
 use super::Caller;
 use crate::Outcome;
 use crate::failure::Failure;
 use crate::show::harmless;
+use crate::wire::refusal;
 
-/// Who is in a room.
-pub(super) fn who(caller: &mut Caller, room: Option<&str>, json: bool) -> Result<Outcome, Failure> {
-    let rooms =
-        || caller.chat().conversations.values().filter(|c| c.with == With::Room && c.joined);
-    let found = match room {
-        Some(room) => rooms().find(|conversation| proto::name::same(&conversation.name, room)),
-        // The largest room, usually the lobby.
-        None => rooms().max_by_key(|conversation| conversation.members.len()),
+/// Who is in a room, or who somebody is.
+pub(super) fn who(
+    caller: &mut Caller,
+    target: Option<&str>,
+    json: bool,
+) -> Result<Outcome, Failure> {
+    // What people say of themselves comes with the answer to what was asked at the login.
+    caller.ask("PING :known", |_, change| match change {
+        Change::Pong(text) => (text == "known").then_some(Ok(())),
+        _ => None,
+    })?;
+    let target = match target {
+        Some(target) => target.to_owned(),
+        None => lobby(caller.chat())?,
     };
-    let Some(conversation) = found else {
-        let room = room.unwrap_or("a room");
-        return Err(Failure::Refused(format!("you are not in {room}")));
+    if !caller.chat().server.is_room(&target) {
+        return person(caller, &target, json);
+    }
+    let room = caller.chat().conversation(&target).filter(|room| room.joined);
+    let members = match room {
+        Some(room) => room.members.values().cloned().collect(),
+        None => members_elsewhere(caller, &target)?,
     };
     let mut out = std::io::stdout();
-    for member in conversation.members.values() {
+    for member in &members {
         if json {
-            let line = json!({ "nick": member.nick, "ranks": member.marks, "away": member.away });
+            let facts = caller.chat().people.facts(&member.nick).cloned().unwrap_or_default();
+            let line = json!({
+                "nick": member.nick, "ranks": member.marks, "away": member.away,
+                "display_name": facts.display_name, "status": facts.status,
+            });
             writeln!(out, "{line}")?;
         } else {
-            let away = if member.away { " (away)" } else { "" };
-            writeln!(out, "{}{}{away}", member.marks, harmless(&member.nick))?;
+            writeln!(out, "{}", crate::show::member(caller.chat(), member))?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// The room that everybody is in, or the largest that this person is in.
+fn lobby(chat: &Chat) -> Result<String, Failure> {
+    let rooms = chat.conversations.values().filter(|c| c.with == With::Room && c.joined);
+    let largest = || rooms.max_by_key(|room| room.members.len()).map(|room| &*room.name);
+    let found = chat.lobby().or_else(largest).map(str::to_owned);
+    found.ok_or_else(|| Failure::Refused("you are in no room; name one".to_owned()))
+}
+
+/// The members of a room in which this person is not, as far as the server tells.
+fn members_elsewhere(caller: &mut Caller, room: &str) -> Result<Vec<Member>, Failure> {
+    let members = caller.ask(&format!("NAMES {room}"), |_, change| match change {
+        Change::Names { room: of, members } if proto::name::same(of, room) => {
+            Some(Ok(members.clone()))
+        }
+        change => refusal(change).map(Err),
+    })?;
+    if members.is_empty() {
+        return Err(Failure::Refused(format!("there is no room {room} that you may see")));
+    }
+    Ok(members)
+}
+
+/// Who somebody is.
+fn person(caller: &mut Caller, nick: &str, json: bool) -> Result<Outcome, Failure> {
+    let mut sentences = Vec::new();
+    let person = caller.ask(&format!("WHOIS {nick}"), |_, change| match change {
+        Change::Happened { entry, .. } if entry.kind == Kind::Info => {
+            sentences.push(entry.text.clone());
+            None
+        }
+        Change::Whois(person) => Some(Ok(person.clone())),
+        change => refusal(change).map(Err),
+    })?;
+    let mut out = std::io::stdout();
+    if json {
+        writeln!(out, "{}", json!(person))?;
+    } else {
+        for sentence in &sentences {
+            writeln!(out, "{}", harmless(sentence))?;
         }
     }
     Ok(Outcome::Done)

@@ -25,6 +25,8 @@ mod editing;
 #[cfg(unix)]
 mod waiting;
 #[cfg(unix)]
+mod screen_reader;
+#[cfg(unix)]
 mod fullscreen;
 #[cfg(unix)]
 mod ngircd;

@@ -109,6 +109,33 @@ impl Drop for Running {
 }
 
 #[test]
+fn who_tells_of_rooms_one_is_not_in_and_of_people() {
+    let place = Place::new();
+    let facts = "JOIN #garden\n/display-name Bob the Builder\n/status among roses\n";
+    let set = place.call("bob", &["--plain"], facts);
+    assert_eq!(set.code, Some(0), "{set:?}");
+    let bob = Running::start(place.command("bob", &["tail", "--follow"]));
+    place.done("ann", &["send", "#lobby", "are you there?"]);
+    assert!(bob.line().contains("are you there?"));
+
+    let garden = place.done("ann", &["who", "#garden"]);
+    assert!(garden.starts_with("@bob"), "{garden}");
+    assert!(garden.contains(", called Bob the Builder, status: among roses"), "{garden}");
+    let lobby = json_lines(&place.done("ann", &["who", "--json"]));
+    let bob = lobby.iter().find(|member| member["nick"] == "bob").expect("he is there");
+    assert_eq!(bob["display_name"], "Bob the Builder");
+    let person = json_lines(&place.done("ann", &["who", "bob", "--json"]));
+    for (field, value) in [("nick", "bob"), ("account", "bob"), ("status", "among roses")] {
+        assert_eq!(person[0][field], value, "{person:?}");
+    }
+    assert!(place.done("ann", &["who", "bob"]).contains("bob is called Bob the Builder\n"));
+    for nowhere in ["#nowhere", "nobody"] {
+        let refused = place.call("ann", &["who", nowhere], "");
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
+    }
+}
+
+#[test]
 fn send_prints_the_msgid_under_which_history_has_the_message() {
     let place = Place::new();
     let msgid = place.done("ann", &["send", "#lobby", "hello world"]);

@@ -37,7 +37,12 @@ pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas, area: Rect) 
         let mark = member.marks.chars().next().map(String::from).unwrap_or_default();
         canvas.put(area.x, y, area.x + 1, &mark, quiet);
         let style = if member.away { quiet } else { Style::new() };
-        canvas.put_cut(area.x + 1, y, area.right(), &bare(&member.nick), style);
+        let x = canvas.put_cut(area.x + 1, y, area.right(), &bare(&member.nick), style);
+        let facts = chat.people.facts(&member.nick);
+        let about = facts.and_then(|facts| facts.display_name.as_ref().or(facts.status.as_ref()));
+        if let Some(about) = about.filter(|_| x + 3 < area.right()) {
+            canvas.put_cut(x + 1, y, area.right(), &bare(about), quiet);
+        }
         let row = Rect::new(area.x, y, area.width, 1);
         hits.push((row, Hit::Member(member.nick.clone())));
     }

@@ -6,7 +6,7 @@ use crate::theme::Role;
 use crate::tui::{Link, Tui};
 use crate::wrap::{ellipsis, width};
 use chat::Chat;
-use chat::conversation::Notify;
+use chat::conversation::{Notify, With};
 use ratatui_core::layout::Rect;
 use ratatui_core::style::Style;
 
@@ -31,7 +31,11 @@ pub(super) fn draw(tui: &Tui, chat: &Chat, now_ms: i64, canvas: &mut Canvas, are
         Some(conversation) if conversation.name.is_empty() => (server_name(chat), String::new()),
         Some(conversation) => {
             let muted = if conversation.notify == Notify::None { " (muted)" } else { "" };
-            (format!("{}{muted}", conversation.name), conversation.topic.clone())
+            let about = match conversation.with {
+                With::Person => about(chat, &conversation.name),
+                _ => conversation.topic.clone(),
+            };
+            (format!("{}{muted}", conversation.name), about)
         }
         None => (tui.open.clone(), String::new()),
     };
@@ -42,7 +46,14 @@ pub(super) fn draw(tui: &Tui, chat: &Chat, now_ms: i64, canvas: &mut Canvas, are
     }
 }
 
-/// The title of the server's own conversation.
+/// What somebody says of themselves.
+fn about(chat: &Chat, nick: &str) -> String {
+    let facts = chat.people.facts(nick).cloned().unwrap_or_default();
+    let facts: Vec<String> = [facts.display_name, facts.status].into_iter().flatten().collect();
+    facts.join(" · ")
+}
+
+/// What the server's own conversation is called.
 pub(super) fn server_name(chat: &Chat) -> String {
     match chat.server.name.as_str() {
         "" => "server".to_owned(),

@@ -266,6 +266,8 @@ impl Tui {
     /// Reacts, or removes the same reaction.
     fn react(&mut self, text: String, chat: &Chat) -> Vec<Action> {
         let Some((target, msgid)) = self.memory.reacting.take() else { return Vec::new() };
+        // What is typed next is said.
+        self.focus = Focus::Composer;
         let text = crate::complete::emoji_named(&text).map_or(text, str::to_owned);
         let reactions = chat.find_message(&target, &msgid).map(|entry| &entry.reactions);
         let undo = reactions.is_some_and(|reactions| {

@@ -62,15 +62,30 @@ impl View<'_> {
                 _ => ("←", because(&format!("{from} left"), &entry.text)),
             };
         }
-        let of = |kinds: &[Kind]| -> Vec<String> {
-            let those = entries.iter().filter(|entry| kinds.contains(&entry.kind));
-            those.map(|entry| bare(&entry.from)).collect()
+        // Somebody who came, left and came again has come.
+        let mut people: Vec<(String, bool, bool)> = Vec::new();
+        let mut renamed = Vec::new();
+        for entry in &entries {
+            let (name, comes) = (bare(&entry.from), entry.kind == Kind::Join);
+            match people.iter_mut().find(|(known, ..)| *known == name) {
+                _ if entry.kind == Kind::Nick => renamed.push(name),
+                Some((_, _, is_there)) => *is_there = comes,
+                None => people.push((name, !comes, comes)),
+            }
+        }
+        let of = |was_there: bool, is_there: bool| -> Vec<String> {
+            let those = people.iter().filter(|(_, was, is)| (*was, *is) == (was_there, is_there));
+            those.map(|(name, ..)| name.clone()).collect()
         };
-        let came = of(&[Kind::Join]);
-        let left = of(&[Kind::Part, Kind::Quit]);
-        let renamed = of(&[Kind::Nick]);
-        let few = entries.len() <= NAMED;
-        let told = [(&came, "came"), (&left, "left"), (&renamed, "changed names")];
+        let (came, left) = (of(false, true), of(true, false));
+        let few = people.len() + renamed.len() <= NAMED;
+        let told = [
+            (&came, "came"),
+            (&left, "left"),
+            (&of(false, false), "came and left"),
+            (&of(true, true), "left and came back"),
+            (&renamed, "changed names"),
+        ];
         let parts = told.into_iter().filter(|(names, _)| !names.is_empty());
         let parts = parts.map(|(names, verb)| match few {
             true => format!("{} {verb}", names.join(", ")),

@@ -41,6 +41,35 @@ fn label(sent: &[String], request: &str) -> String {
 }
 
 #[test]
+fn what_people_say_of_themselves_stands_beside_their_names() {
+    let mut scene = Scene::new(110, 12);
+    scene.room("#dev", "", "ann @bob");
+    scene.ready();
+    scene.line(":parlor METADATA bob display-name * :Bob the Builder");
+    scene.open("#dev");
+    let picture = scene.picture();
+    assert!(picture.contains("@bob Bob the"), "{picture}");
+    scene.line(":parlor METADATA bob status * :among roses");
+    scene.open("bob");
+    let picture = scene.picture();
+    assert!(picture.contains("bob  Bob the Builder · among roses"), "{picture}");
+}
+
+#[test]
+fn somebody_who_left_and_came_back_has_come_once() {
+    let mut scene = Scene::new(80, 12);
+    scene.room("#dev", "", "ann dave");
+    scene.ready();
+    scene.open("#dev");
+    for line in ["bob!b@s JOIN #dev", "bob!b@s QUIT :x", "bob!b@s JOIN #dev", "dave!d@s PART #dev"]
+    {
+        scene.line(&format!(":{line}"));
+    }
+    let picture = scene.picture();
+    assert!(picture.contains("bob came; dave left"), "{picture}");
+}
+
+#[test]
 fn history_loads_when_its_beginning_is_near() {
     let mut scene = with_history(60, 16, 100, 50);
     scene.draw();

@@ -1,0 +1,76 @@
+//! Tab for those who cannot see a list: what fits is told as numbered lines, and a number chooses.
+
+use tui::complete::Completion;
+
+use super::choice::numbered;
+use super::session::Session;
+use crate::failure::Failure;
+use crate::show::harmless;
+
+/// What fits a text.
+#[derive(Debug)]
+pub(super) struct Offered {
+    /// What stands before the word.
+    before: String,
+    /// The word as it was typed.
+    word: String,
+    /// What stands behind the cursor.
+    after: String,
+    choices: Vec<String>,
+}
+
+impl Offered {
+    /// What fits the word before the cursor; none if nothing does.
+    fn of(text: &str, cursor: usize, session: &Session) -> Option<Offered> {
+        let chat = session.chat();
+        let here = chat.lobby().unwrap_or_default();
+        let mut completion = Completion::of(text, cursor, here, chat)?;
+        // The last is what was typed.
+        completion.choices.pop();
+        // A name is no address here.
+        let choice = |choice: &String| choice.trim_end_matches([':', ' ']).to_owned() + " ";
+        Some(Offered {
+            before: text[..completion.from].to_owned(),
+            word: text[completion.from..cursor].to_owned(),
+            after: text[cursor..].to_owned(),
+            choices: completion.choices.iter().map(choice).collect(),
+        })
+    }
+
+    /// The choice whose number was typed behind the word.
+    fn chosen(&self, text: &str) -> Option<&str> {
+        let typed = text.strip_prefix(&*self.before)?.strip_suffix(&*self.after)?;
+        let number: usize = typed.strip_prefix(&*self.word)?.parse().ok()?;
+        self.choices.get(number.checked_sub(1)?).map(String::as_str)
+    }
+}
+
+impl Session {
+    /// Completes the word before the cursor, or tells what fits.
+    pub(super) fn complete(&mut self, text: &str, cursor: usize) -> Result<(), Failure> {
+        let offered = self.offered.take();
+        let chosen = offered
+            .as_ref()
+            .and_then(|offered| offered.chosen(text).map(|choice| (offered, choice.to_owned())));
+        if let Some((offered, choice)) = chosen {
+            return self.put(text, offered, &choice);
+        }
+        let Some(offered) = Offered::of(text, cursor, self) else {
+            return self.aside("Nothing fits.");
+        };
+        if let [choice] = &offered.choices[..] {
+            return self.put(text, &offered, choice);
+        }
+        for line in numbered(offered.choices.clone()) {
+            self.console.status(&harmless(line.trim_end()))?;
+        }
+        self.offered = Some(offered);
+        Ok(())
+    }
+
+    fn put(&self, text: &str, offered: &Offered, choice: &str) -> Result<(), Failure> {
+        let new = format!("{}{choice}{}", offered.before, offered.after);
+        let cursor = offered.before.len() + choice.len();
+        Ok(self.console.replace(text, new, cursor)?)
+    }
+}

@@ -1,0 +1,86 @@
+//! Plain prompts for screen readers: what the full screen shows as a list is numbered lines, and a number answers.
+
+use pty_process::blocking::Command;
+
+use crate::process::Computer;
+use crate::scripts::{Place, write_private};
+use crate::terminal::{OPERATION, Terminal};
+
+fn reader(place: &Place, user: &str) -> Terminal {
+    let computer = Computer::new();
+    let file = computer.state().join("password");
+    write_private(&file, user);
+    let port = place.port.to_string();
+    let command = Command::new(env!("CARGO_BIN_EXE_chatclient"))
+        .args(["127.0.0.1", &port, "--register", "--screen-reader", "-u", user])
+        .env("PARLOR_PASSWORD_FILE", file);
+    let mut terminal = Terminal::run(computer, command, |command| command);
+    terminal.expect(OPERATION);
+    terminal
+}
+
+#[test]
+fn lists_are_numbered_lines_and_a_number_chooses() {
+    let place = Place::new();
+    let said = place.call("bob", &["--plain"], "BM tea at four\nJOIN #garden\nPM #garden roses\n");
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let mut ann = reader(&place, "ann");
+    ann.type_in("ROOMS\r");
+    ann.expect("1: #garden (");
+    ann.expect("2: #lobby (");
+    ann.expect("* 2 rooms; a number enters one.");
+    ann.type_in("1\r");
+    ann.expect("* You are in #garden.");
+    ann.type_in("FIND tea\r");
+    ann.expect("1: [BM]");
+    ann.expect("* That is all.");
+    ann.type_in("1\r");
+    ann.expect("bob: tea at four");
+    ann.type_in("7\r");
+    ann.expect("* That number is not on a list; try help.");
+
+    // Which message, and how to react to it, or whom to write to.
+    ann.type_in("REACT\r");
+    ann.expect("bob: tea at four");
+    ann.expect("Enter the number of a message, or a user: ");
+    ann.type_in("bob\r");
+    ann.expect("1: thumbs up");
+    ann.expect("Enter an emoji, or its name: ");
+    ann.type_in("1\r");
+    ann.expect("* you react to the message of bob with 👍");
+    ann.type_in("PM\r");
+    ann.expect("1: ann");
+    ann.expect("Enter the user: ");
+    ann.type_in("1\r");
+    ann.expect("Enter the message: ");
+    ann.type_in("to myself\r");
+    ann.expect("* Sent to ann.");
+    ann.type_in("GO gard\r");
+    ann.expect("1: #garden");
+    ann.expect(OPERATION);
+    ann.type_in("EX\r");
+    assert_eq!(ann.finish().0, Some(0));
+}
+
+#[test]
+fn tab_tells_what_fits_and_a_number_chooses() {
+    let place = Place::new();
+    place.done("bob", &["send", "#garden", "roses"]);
+    let mut ann = reader(&place, "ann");
+    ann.type_in("ROOMS\r");
+    ann.expect("* 2 rooms");
+    ann.expect(OPERATION);
+    ann.type_in("JOIN #\t");
+    ann.see("both rooms", |shown| shown.contains("1: #lobby") && shown.contains("2: #garden"));
+    ann.type_in("2\t");
+    ann.see("the chosen room", |shown| shown.ends_with("JOIN #garden"));
+    ann.type_in("\r");
+    ann.expect("* You are in #garden.");
+    // One that fits alone is put in at once.
+    ann.type_in("/topi\t");
+    ann.see("the command", |shown| shown.ends_with("/topic"));
+    ann.type_in("\x15qqq\t");
+    ann.expect("* Nothing fits.");
+    ann.type_in("\x15EX\r");
+    assert_eq!(ann.finish().0, Some(0));
+}
