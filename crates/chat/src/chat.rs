@@ -136,7 +136,6 @@ impl Chat {
         self.batches.clear();
         self.changes.append(&mut self.unfinished);
         self.lists.clear();
-        self.people.clear();
         self.whois = Person::default();
         self.naming.clear();
         self.server.listing = Default::default();

@@ -52,11 +52,6 @@ impl People {
             self.0.insert(fold(new), facts);
         }
     }
-
-    /// Nothing is known any more.
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
 }
 
 /// What the server says of somebody.
@@ -131,6 +126,10 @@ mod tests {
             told.contains(&status(Some("at lunch"))) && told.contains(&status(None)),
             "{told:?}"
         );
+        // After a break it is no news, either.
+        chat.broken();
+        let again = take(&mut chat, &[":s METADATA bob display-name * :Bob the Builder"]);
+        assert_eq!(again.iter().find(news), None);
         take(&mut chat, &[":bob!b@s NICK rob"]);
         assert_eq!(chat.people.facts("bob"), None);
         assert!(chat.people.facts("rob").is_some());

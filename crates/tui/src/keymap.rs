@@ -106,13 +106,13 @@ use Context as P;
 #[rustfmt::skip]
 const BINDINGS: &[Binding] = &[
     row(A::Help,         P::Anywhere, "help",           &["F1"],                  "Show this help"),
-    row(A::Palette,      P::Anywhere, "palette",        &["Ctrl-K"],              "Go to a room or person, or do a command"),
-    row(A::Search,       P::Anywhere, "search",         &["Ctrl-F"],              "Search in everything that was said"),
+    row(A::Palette,      P::Anywhere, "palette",        &["Ctrl-K"],              "Find a room, person or command"),
+    row(A::Search,       P::Anywhere, "search",         &["Ctrl-F"],              "Search all messages"),
     row(A::Rooms,        P::Anywhere, "rooms",          &["F3"],                  "Show the rooms of the server"),
     row(A::NextUnread,   P::Anywhere, "next-unread",    &["Alt-A"],               "Go to the next unread room; mentions first"),
     row(A::RoomAbove,    P::Anywhere, "room-above",     &["Alt-Up"],              "Go to the room above"),
     row(A::RoomBelow,    P::Anywhere, "room-below",     &["Alt-Down"],            "Go to the room below"),
-    row(A::LastRoom,     P::Anywhere, "last-room",      &["Alt-0"],               "Go back to the room before"),
+    row(A::LastRoom,     P::Anywhere, "last-room",      &["Alt-0"],               "Go back to the previous room"),
     row(A::Room(1),      P::Anywhere, "room-1",         &["Alt-1"],               "Go to the first room"),
     row(A::Room(2),      P::Anywhere, "room-2",         &["Alt-2"],               "Go to the second room, and so on"),
     row(A::Room(3),      P::Anywhere, "room-3",         &["Alt-3"],               ""),
@@ -125,19 +125,19 @@ const BINDINGS: &[Binding] = &[
     row(A::PageUp,       P::Anywhere, "page-up",        &["PgUp"],                "Scroll up a page; history loads by itself"),
     row(A::PageDown,     P::Anywhere, "page-down",      &["PgDn"],                "Scroll down a page"),
     row(A::Back,         P::Anywhere, "back",           &["Esc"],                 "Back to the composer and the newest messages"),
-    row(A::React,        P::Anywhere, "react",          &["Ctrl-R"],              "React to the chosen or newest message"),
+    row(A::React,        P::Anywhere, "react",          &["Ctrl-R"],              "React to the selected or newest message"),
     row(A::Members,      P::Anywhere, "members",        &["F2"],                  "Show or hide the members"),
-    row(A::Redraw,       P::Anywhere, "redraw",         &["Ctrl-L"],              "Draw the screen anew"),
-    row(A::Suspend,      P::Anywhere, "suspend",        &["Ctrl-Z"],              "Back to the shell for now; fg returns"),
-    row(A::Interrupt,    P::Anywhere, "interrupt",      &["Ctrl-C"],              "Drop what is typed; leave if nothing is"),
+    row(A::Redraw,       P::Anywhere, "redraw",         &["Ctrl-L"],              "Redraw the screen"),
+    row(A::Suspend,      P::Anywhere, "suspend",        &["Ctrl-Z"],              "Suspend to the shell; fg returns"),
+    row(A::Interrupt,    P::Anywhere, "interrupt",      &["Ctrl-C"],              "Discard what you typed; quit if there is nothing"),
     row(A::Send,         P::Text,     "send",           &["Enter"],               "Send"),
-    row(A::NewLine,      P::Text,     "new-line",       &["Alt-Enter", "Ctrl-J"], "Begin a new line"),
+    row(A::NewLine,      P::Text,     "new-line",       &["Alt-Enter", "Ctrl-J"], "Start a new line"),
     row(A::Complete,     P::Text,     "complete",       &["Tab"],                 "Complete a name, room, :emoji: or /command"),
-    row(A::CompleteBack, P::Text,     "complete-back",  &["Shift-Tab"],           "The completion before"),
+    row(A::CompleteBack, P::Text,     "complete-back",  &["Shift-Tab"],           "The previous completion"),
     row(A::Editor,       P::Text,     "editor",         &["Ctrl-E"],              "Write in $VISUAL or $EDITOR"),
     row(A::Left,         P::Text,     "left",           &["Left", "Ctrl-B"],      ""),
     row(A::Right,        P::Text,     "right",          &["Right"],               ""),
-    row(A::Up,           P::Text,     "up",             &["Up"],                  "Up a line; from the first to what you said before"),
+    row(A::Up,           P::Text,     "up",             &["Up"],                  "Up a line; from the first, to what you sent before"),
     row(A::Down,         P::Text,     "down",           &["Down"],                "Down a line"),
     row(A::WordLeft,     P::Text,     "word-left",      &["Ctrl-Left", "Alt-B"],  "Left by a word"),
     row(A::WordRight,    P::Text,     "word-right",     &["Ctrl-Right", "Alt-F"], "Right by a word"),
@@ -150,11 +150,11 @@ const BINDINGS: &[Binding] = &[
     row(A::CutToStart,   P::Text,     "cut-to-start",   &["Ctrl-U"],              "Cut to the start of the line"),
     row(A::CutToEnd,     P::Text,     "cut-to-end",     &["Alt-K"],               "Cut to the end of the line"),
     row(A::Yank,         P::Text,     "yank",           &["Ctrl-Y"],              "Insert what was cut"),
-    row(A::Older,        P::Text,     "older",          &["Ctrl-P"],              "What you said before"),
-    row(A::Newer,        P::Text,     "newer",          &["Ctrl-N"],              "What you said after that"),
+    row(A::Older,        P::Text,     "older",          &["Ctrl-P"],              "The message you sent before"),
+    row(A::Newer,        P::Text,     "newer",          &["Ctrl-N"],              "The message you sent after that"),
     row(A::Help,         P::Empty,    "help-empty",     &["?"],                   "Show this help"),
-    row(A::FocusMessage, P::Empty,    "message",        &["Up"],                  "Choose a message, to reply, react, copy …"),
-    row(A::Oldest,       P::Empty,    "oldest",         &["Home"],                "Scroll to the oldest message that is here"),
+    row(A::FocusMessage, P::Empty,    "message",        &["Up"],                  "Select a message, to reply, react, copy …"),
+    row(A::Oldest,       P::Empty,    "oldest",         &["Home"],                "Scroll to the oldest loaded message"),
     row(A::Newest,       P::Empty,    "newest",         &["End"],                 "Scroll to the newest message"),
     row(A::Leave,        P::Empty,    "leave",          &["Ctrl-D"],              "Leave"),
     row(A::MessageAbove, P::Message,  "message-above",  &["Up", "k"],             "The message above"),
@@ -163,14 +163,14 @@ const BINDINGS: &[Binding] = &[
     row(A::React,        P::Message,  "react-message",  &["+"],                   "React"),
     row(A::Copy,         P::Message,  "copy",           &["y", "c"],              "Copy the text"),
     row(A::TakeBack,     P::Message,  "take-back",      &["Delete", "d"],         "Take it back"),
-    row(A::Jump,         P::Message,  "jump",           &["g", "Left"],           "Go to what it answers"),
-    row(A::Pin,          P::Message,  "pin",            &["p"],                   "Pin it, or take the pin away"),
+    row(A::Jump,         P::Message,  "jump",           &["g", "Left"],           "Go to the message it answers"),
+    row(A::Pin,          P::Message,  "pin",            &["p"],                   "Pin or unpin it"),
     row(A::Retry,        P::Message,  "retry",          &["t"],                   "Send it again, if it failed"),
     row(A::Edit,         P::Message,  "edit",           &["e"],                   "Edit it, if it failed"),
-    row(A::Discard,      P::Message,  "discard",        &["x"],                   "Give it up, if it failed"),
+    row(A::Discard,      P::Message,  "discard",        &["x"],                   "Discard it, if it failed"),
     row(A::ItemAbove,    P::List,     "item-above",     &["Up"],                  "The entry above"),
     row(A::ItemBelow,    P::List,     "item-below",     &["Down"],                "The entry below"),
-    row(A::Choose,       P::List,     "choose",         &["Enter"],               "Take the entry"),
+    row(A::Choose,       P::List,     "choose",         &["Enter"],               "Choose the entry"),
 ];
 
 /// A key with its modifiers.
@@ -537,7 +537,7 @@ mod tests {
     fn the_help_shows_the_configured_keys() {
         let (map, _) = Keymap::new(&configured(&[("palette", &["F9"])]));
         let help = map.help();
-        let row = ("F9".to_owned(), "Go to a room or person, or do a command".to_owned());
+        let row = ("F9".to_owned(), "Find a room, person or command".to_owned());
         assert!(help[0].1.contains(&row));
         assert!(help.iter().all(|(_, rows)| !rows.is_empty()));
     }

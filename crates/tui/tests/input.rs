@@ -156,9 +156,12 @@ fn a_message_is_answered_reacted_to_copied_and_taken_back() {
     };
     assert_eq!(*only(&actions), react(false));
     desk.hears(&["@+draft/reply=m2;+draft/react=🎉 :ann!a@s TAGMSG #lobby"]);
+    // What is typed next is no key for the message any more.
+    desk.types(UP);
     desk.types("+");
     assert_eq!(*only(&desk.types("party\r")), react(true), "the same again takes it back");
 
+    desk.types(UP);
     assert_eq!(desk.types("d"), []);
     assert_eq!(desk.types("n"), []);
     desk.types("d");

@@ -169,7 +169,12 @@ impl Plain<'_> {
             return self.refuse(&sentence);
         }
         let search = &self.session.chat().search;
-        let mut found: Vec<(String, Entry)> = search.found.iter().skip(known).cloned().collect();
+        let (before, new) = search.found.split_at(known.min(search.found.len()));
+        // Where a search that was cut short goes on, the last second comes again.
+        let is_new = |(_, entry): &&(String, Entry)| {
+            !before.iter().any(|(_, known)| known.msgid == entry.msgid)
+        };
+        let mut found: Vec<(String, Entry)> = new.iter().filter(is_new).cloned().collect();
         let late = search.note.clone();
         found.reverse();
         let look = &self.session.console.look;
@@ -189,9 +194,10 @@ impl Plain<'_> {
             }
         }
         let is_full = found.len() >= chat::limits::RESULTS;
-        let oldest = found.first().map(|(_, entry)| entry.time_ms);
-        self.older = oldest
-            .filter(|_| is_full || !late.is_empty())
+        let oldest = found.first().map(|(_, entry)| entry.time_ms).filter(|_| is_full);
+        let next = searched_back_to(&late).map(|time_ms| time_ms + 1_000).or(oldest);
+        self.older = next
+            .filter(|next| before_ms.is_none_or(|before_ms| *next < before_ms))
             .map(|before_ms| Older::Found { words: words.to_owned(), before_ms });
         let told = match (&self.older, found.is_empty(), before_ms) {
             (Some(_), ..) if !late.is_empty() => format!("{late}; type more to go on."),
@@ -246,6 +252,13 @@ impl Plain<'_> {
     }
 }
 
+/// How far a search came that was cut short, in milliseconds since 1970 UTC, from the server's sentence:
+/// `Searched back to 2026-03-01 12:00:00 UTC`.
+fn searched_back_to(sentence: &str) -> Option<i64> {
+    let time = sentence.strip_prefix("Searched back to ")?.strip_suffix(" UTC")?;
+    proto::time::parse_server_time(&format!("{}.000Z", time.replace(' ', "T")))
+}
+
 /// A run of messages that are here.
 struct Known {
     /// Oldest first, each with its conversation.
@@ -261,3 +274,14 @@ const READ_AT_ONCE: usize = 100;
 
 /// Messages with their conversations, and whether there may be older ones; or the server's sentence.
 type Page = Result<(Vec<(String, Entry)>, bool), String>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_was_cut_short_goes_on_where_it_ended() {
+        assert_eq!(searched_back_to("Searched back to 1970-01-01 00:00:05 UTC"), Some(5_000));
+        assert_eq!(searched_back_to("End of results"), None);
+    }
+}

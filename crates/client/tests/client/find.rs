@@ -17,11 +17,14 @@ fn found(peer: &mut Peer, numbers: &[u32], late: Option<&str>) {
 #[test]
 fn what_is_found_comes_page_by_page_towards_the_past() {
     let server = Server::start();
-    let client = Client::ann(&server, "FIND from:bob tea\nmore\nfind\n  cake \nmore\n");
+    let client = Client::ann(&server, "FIND from:bob tea\nmore\nmore\nfind\n  cake \nmore\n");
     let mut peer = server.accept_ann();
     peer.expect_request("SEARCH :from=bob;text=tea;limit=50");
     found(&mut peer, &[4, 5], Some("Searched back to 2001-02-03 14:02:04 UTC"));
-    peer.expect_request("SEARCH :from=bob;before=2001-02-03T14:02:04.000Z;text=tea;limit=50");
+    peer.expect_request("SEARCH :from=bob;before=2001-02-03T14:02:05.000Z;text=tea;limit=50");
+    // Nothing in that time is no reason not to go on, and what comes twice is shown once.
+    found(&mut peer, &[4], Some("Searched back to 2001-02-03 14:02:02 UTC"));
+    peer.expect_request("SEARCH :from=bob;before=2001-02-03T14:02:03.000Z;text=tea;limit=50");
     found(&mut peer, &[1], None);
     peer.expect_request("SEARCH :text=cake;limit=50");
     found(&mut peer, &[], None);

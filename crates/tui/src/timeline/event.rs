@@ -77,13 +77,19 @@ impl View<'_> {
             let those = people.iter().filter(|(_, was, is)| (*was, *is) == (was_there, is_there));
             those.map(|(name, ..)| name.clone()).collect()
         };
-        let (came, left) = (of(false, true), of(true, false));
+        let (mut came, mut left) = (of(false, true), of(true, false));
+        let (mut passed, back) = (of(false, false), of(true, true));
         let few = people.len() + renamed.len() <= NAMED;
+        if !few {
+            // Of many it is enough to know how many came and left.
+            came.extend(passed.iter().cloned());
+            left.append(&mut passed);
+        }
         let told = [
             (&came, "came"),
             (&left, "left"),
-            (&of(false, false), "came and left"),
-            (&of(true, true), "left and came back"),
+            (&passed, "came and left"),
+            (&back, "left and came back"),
             (&renamed, "changed names"),
         ];
         let parts = told.into_iter().filter(|(names, _)| !names.is_empty());
