@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chat::entry::Kind;
-use chat::{Change, Chat, SendError, Intent};
+use chat::{Change, Chat, Intent, SendError};
 use proto::Message;
 
 use crate::args::Args;

@@ -99,10 +99,10 @@ impl Plain<'_> {
         let palette = Palette::new(letters, self.session.chat());
         let choice = |hit: &tui::palette::Hit| match hit.kind {
             Kind::Command(more) => Choice::Command(hit.text.clone(), more),
-            Kind::Place if self.session.chat().server.is_room(&hit.text) => {
+            Kind::Conversation if self.session.chat().server.is_room(&hit.text) => {
                 Choice::Room(hit.text.clone())
             }
-            Kind::Place => Choice::Person(hit.text.clone()),
+            Kind::Conversation => Choice::Person(hit.text.clone()),
         };
         let choices = palette.hits.iter().map(choice).collect();
         let line = |hit: &tui::palette::Hit| match hit.about.is_empty() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
-use chat::{Change, Chat, SendError, Intent};
+use chat::{Change, Chat, Intent, SendError};
 
 use super::missed::Behind;
 use crate::args::Args;
@@ -18,7 +18,7 @@ use crate::pace::Patience;
 use crate::question::Question;
 use crate::seen::Seen;
 use crate::show::sentence;
-use crate::wire::{Face, WireEvent, Wire, next_event, refusal};
+use crate::wire::{Face, Wire, WireEvent, next_event, refusal};
 
 /// Why an operation did not come to its end.
 #[derive(Debug)]
