@@ -54,7 +54,6 @@ const svgNamespace = "http://www.w3.org/2000/svg";
 /** The icons' outlines in a box of 24 × 24. */
 export const iconPaths = {
   back: "M15 5l-7 7 7 7",
-  bell: "M6 16V11a6 6 0 0 1 12 0v5l1.5 2h-15zM10 21h4",
   bellOff: "M6 16V11a6 6 0 0 1 9-5.2M18 11v5l1.5 2h-15M10 21h4M4 4l16 16",
   close: "M6 6l12 12M18 6L6 18",
   down: "M12 5v14M6 13l6 6 6-6",

@@ -173,27 +173,6 @@ export class Chat {
     return this.outgoing.filter(({ to }) => same(to, name));
   }
 
-  /** Unread messages, and mentions among them, in all conversations but this one. @param {string} name */
-  unreadElsewhere(name) {
-    let [unread, mentions] = [0, 0];
-    for (const conversation of this.conversations.values()) {
-      if (same(conversation.name, name)) continue;
-      unread += conversation.unread;
-      mentions += conversation.mentions;
-    }
-    return { unread, mentions };
-  }
-
-  /** A message by msgid. @param {string} target @param {string} msgid */
-  findMessage(target, msgid) {
-    return this.conversation(target)?.timeline.find(msgid);
-  }
-
-  /** Shows a sentence of this client's own. @param {string} target @param {boolean} failed @param {number} nowMs @param {string} text */
-  remark(target, failed, nowMs, text) {
-    this.inform(target, failed ? "error" : "info", nowMs, text);
-  }
-
   // What follows is for the core's own modules.
 
   /** Something of a conversation has changed. @param {"timeline" | "conversation"} type @param {string} target */
