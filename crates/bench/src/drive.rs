@@ -20,7 +20,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// The clients and their connections, numbered from 0 in the order in which they connect.
 pub struct Drive {
     dialect: Dialect,
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     transport: Transport,
     /// Shared by the clients of an encrypted transport.
     tls: Option<Arc<rustls::ClientConfig>>,
@@ -49,14 +49,14 @@ struct Connection {
 }
 
 impl Drive {
-    /// Clients for the server at `address`, none connected yet.
+    /// Clients for the server at these addresses, none connected yet; they connect to one after another.
     ///
     /// # Errors
     /// [`Failure::Io`] if the system has no epoll to give.
-    pub fn new(dialect: Dialect, address: SocketAddr, transport: Transport) -> Result<Self> {
+    pub fn new(dialect: Dialect, addresses: Vec<SocketAddr>, transport: Transport) -> Result<Self> {
         Ok(Self {
             dialect,
-            address,
+            addresses,
             transport,
             tls: layers::client_config(transport)?,
             poller: Poller::new().doing("creating an epoll")?,
@@ -101,7 +101,8 @@ impl Drive {
     pub fn connect(&mut self) -> Result<usize> {
         let number = self.connections.len();
         let doing = || format!("connecting client {number}");
-        let stream = TcpStream::connect(self.address).doing(doing())?;
+        let stream =
+            TcpStream::connect(self.addresses[number % self.addresses.len()]).doing(doing())?;
         stream.set_nodelay(true).doing(doing())?;
         stream.set_nonblocking(true).doing(doing())?;
         self.poller.add(&stream, number).doing(doing())?;

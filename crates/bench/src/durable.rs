@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::failure::{Failure, Result};
-use crate::fanout::Times;
+use crate::fanout::{Times, log_figures};
 use crate::report::{Better, Figure, figure, latency_figures};
 use crate::server::{Bench, Kind};
 use crate::traffic::{Pace, Traffic};
@@ -63,6 +63,7 @@ impl Durable {
         let mut figures =
             vec![figure("acknowledged per second", acknowledged / elapsed, Better::Higher)];
         figures.extend(latency_figures(&measured.latency));
+        figures.extend(log_figures(&measured));
         figures.extend([
             figure("server CPU per message, µs", cpu * 1e6 / acknowledged, Better::Lower),
             figure("server CPU, % of a core", 100.0 * cpu / elapsed, Better::Neither),

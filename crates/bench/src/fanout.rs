@@ -110,6 +110,7 @@ fn figures(measured: &Measured) -> Vec<Figure> {
         figure("deliveries per second", deliveries / elapsed, Better::Higher),
     ];
     figures.extend(latency_figures(&measured.latency));
+    figures.extend(log_figures(measured));
     figures.extend([
         figure("server CPU, % of a core", 100.0 * cpu / elapsed, Better::Neither),
         figure("anonymous memory, MiB", measured.anonymous_bytes as f64 / MIB, Better::Neither),
@@ -117,6 +118,12 @@ fn figures(measured: &Measured) -> Vec<Figure> {
         figure("deliveries in all", measured.delivered_in_all as f64, Better::Neither),
     ]);
     figures
+}
+
+/// What the NATS servers of a cluster take, all together.
+pub(crate) fn log_figures(measured: &Measured) -> Option<Figure> {
+    let micros = measured.log_cpu.as_secs_f64() * 1e6 / measured.paced as f64;
+    (micros > 0.0).then(|| figure("CPU of NATS per message, µs", micros, Better::Lower))
 }
 
 const MIB: f64 = 1024.0 * 1024.0;

@@ -12,6 +12,7 @@ pub mod websocket;
 pub mod layers;
 pub mod drive;
 pub mod proc;
+mod cluster;
 pub mod server;
 pub mod floor;
 pub mod bare;

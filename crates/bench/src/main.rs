@@ -26,7 +26,7 @@ use parlor_bench::{floor, proc};
 #[derive(Debug, Parser)]
 #[command(version, name = "bench")]
 struct Options {
-    /// The server to measure: parlor, parlor=PATH for an older program of it, unindexed for one without a search index, floor, storing-floor, ngircd, inspircd, nats, or a running IRC
+    /// The server to measure: parlor, parlor=PATH for an older program of it, unindexed for one without a search index, cluster:NODES for several nodes with their log on three NATS servers, floor, storing-floor, ngircd, inspircd, nats, or a running IRC
     /// server as ADDRESS:PORT@PID. Several, by commas or repeated: the first is compared with the others.
     #[arg(long, global = true, value_delimiter = ',', default_value = "parlor")]
     server: Vec<Kind>,

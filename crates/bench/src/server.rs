@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::cluster::Log;
 use crate::dialect::Dialect;
 use crate::drive::Drive;
 use crate::failure::{Doing, Failure, Result};
@@ -33,6 +34,9 @@ pub enum Kind {
     Parlor,
     /// Our own as it was: an older program, written `parlor=PATH`.
     Older(PathBuf),
+    /// So many nodes of our own as one server, with their log on three NATS servers; written `cluster:N`. Clients
+    /// connect to one after another.
+    Cluster(u8),
     /// Our own, with a search index that cannot be written.
     Unindexed,
     /// The bare loop of [`crate::floor`].
@@ -67,6 +71,11 @@ impl FromStr for Kind {
             "inspircd" => Self::Inspircd,
             "nats" => Self::Nats,
             _ => {
+                if let Some(nodes) =
+                    text.strip_prefix("cluster:").and_then(|nodes| nodes.parse().ok())
+                {
+                    return Ok(Self::Cluster(nodes));
+                }
                 if let Some(path) = text.strip_prefix("parlor=") {
                     return Ok(Self::Older(path.into()));
                 }
@@ -74,7 +83,7 @@ impl FromStr for Kind {
                     Some(Self::Running { address: address.parse().ok()?, pid: pid.parse().ok()? })
                 });
                 parts.ok_or(
-                    "parlor, parlor=PATH, unindexed, floor, storing-floor, ngircd, inspircd, nats, or ADDRESS:PORT@PID",
+                    "parlor, parlor=PATH, unindexed, cluster:NODES, floor, storing-floor, ngircd, inspircd, nats, or ADDRESS:PORT@PID",
                 )?
             }
         })
@@ -88,6 +97,7 @@ impl Kind {
         match self {
             Self::Parlor => "parlor".to_owned(),
             Self::Unindexed => "unindexed".to_owned(),
+            Self::Cluster(nodes) => format!("cluster:{nodes}"),
             Self::Older(path) => path.display().to_string(),
             Self::Floor => "floor".to_owned(),
             Self::StoringFloor => "storing-floor".to_owned(),
@@ -134,10 +144,13 @@ pub struct Bench {
 pub struct Server {
     kind: Kind,
     transport: Transport,
-    child: Option<Child>,
-    pid: u32,
-    address: SocketAddr,
-    _folder: TempDir,
+    children: Vec<Child>,
+    /// The processes that are measured.
+    pids: Vec<u32>,
+    addresses: Vec<SocketAddr>,
+    /// What orders the entries of a cluster.
+    log: Option<Log>,
+    folder: TempDir,
 }
 
 impl Server {
@@ -170,7 +183,7 @@ impl Server {
         if bench.transport != Transport::Plain && (kind.is_floor() || kind.is_peer()) {
             return Err(Failure::Lacks(format!("it is measured without {}", bench.transport)));
         }
-        let (port, transport) = (free_port()?, bench.transport);
+        let port = free_port()?;
         let mut command = match kind {
             Kind::Parlor => parlor_command(&bench.chatserver, folder.path(), data, config)?,
             Kind::Unindexed => {
@@ -186,26 +199,88 @@ impl Server {
             Kind::Inspircd => inspircd_command(folder.path(), port)?,
             Kind::Nats => nats_command(port),
             &Kind::Running { address, pid } => {
-                let (kind, child) = (kind.clone(), None);
-                return Ok(Self { kind, transport, child, pid, address, _folder: folder });
+                let mut server = Self::none_yet(kind, bench, folder);
+                (server.pids, server.addresses) = (vec![pid], vec![address]);
+                return Ok(server);
+            }
+            Kind::Cluster(nodes) => {
+                return Self::start_cluster(kind, bench, folder, usize::from(*nodes), config);
             }
         };
-        let output = folder.path().join("output");
-        let file = File::create(&output).doing("creating the server's output file")?;
-        let errors = file.try_clone().doing("sharing the server's output file")?;
-        command.stdin(Stdio::null()).stdout(file).stderr(errors);
-        let child = spawn(&mut command, kind, bench)?;
-        let (pid, address) = (child.id(), loopback(port));
-        let (kind, child) = (kind.clone(), Some(child));
-        let mut server = Self { kind, transport, child, pid, address, _folder: folder };
-        server.await_listening(&output)?;
+        let mut server = Self::none_yet(kind, bench, folder);
+        server.launch(&mut command, bench, "output", loopback(port))?;
         Ok(server)
     }
 
-    /// Where it listens.
+    /// No process is started yet.
+    fn none_yet(kind: &Kind, bench: &Bench, folder: TempDir) -> Self {
+        Self {
+            kind: kind.clone(),
+            transport: bench.transport,
+            children: Vec::new(),
+            pids: Vec::new(),
+            addresses: Vec::new(),
+            log: None,
+            folder,
+        }
+    }
+
+    fn start_cluster(
+        kind: &Kind,
+        bench: &Bench,
+        folder: TempDir,
+        nodes: usize,
+        config: &str,
+    ) -> Result<Self> {
+        let log = Log::start(kind, bench, folder.path())?;
+        let path = folder.path().to_owned();
+        log.create(kind, bench, &path, config)?;
+        let mut server = Self::none_yet(kind, bench, folder);
+        for at in 0..nodes {
+            let (name, place) = (format!("node-{at}"), path.join(format!("of node-{at}")));
+            fs::create_dir(&place).doing("making a node's folder")?;
+            let config = log.node(&name, config);
+            let mut command =
+                parlor_command(&bench.chatserver, &place, &path.join(&name), &config)?;
+            server.launch(&mut command, bench, &format!("output of {name}"), loopback(0))?;
+        }
+        server.log = Some(log);
+        Ok(server)
+    }
+
+    /// Starts a process that is measured, and waits until it listens: where it says, or at `address`.
+    fn launch(
+        &mut self,
+        command: &mut Command,
+        bench: &Bench,
+        output: &str,
+        address: SocketAddr,
+    ) -> Result<()> {
+        let output = self.folder.path().join(output);
+        let file = File::create(&output).doing("creating the server's output file")?;
+        let errors = file.try_clone().doing("sharing the server's output file")?;
+        command.stdin(Stdio::null()).stdout(file).stderr(errors);
+        let child = spawn(command, &self.kind, bench)?;
+        self.pids.push(child.id());
+        self.children.push(child);
+        let address = self.await_listening(&output, address)?;
+        self.addresses.push(address);
+        Ok(())
+    }
+
+    /// Where it listens; of a cluster, its first node.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses[0]
+    }
+
+    /// CPU time of the NATS servers that order the entries of a cluster, since they started; otherwise none.
+    ///
+    /// # Errors
+    /// [`Failure::Io`] if one of them has ended.
+    pub fn log_cpu_time(&self) -> Result<Duration> {
+        let servers = self.log.iter().flat_map(|log| &log.children);
+        servers.map(|child| proc::cpu_time(child.id())).sum()
     }
 
     /// Clients for it, none connected yet.
@@ -213,7 +288,7 @@ impl Server {
     /// # Errors
     /// What [`Drive::new`] says.
     pub fn drive(&self) -> Result<Drive> {
-        Drive::new(self.kind.dialect(), self.address, self.transport)
+        Drive::new(self.kind.dialect(), self.addresses.clone(), self.transport)
     }
 
     /// How many clients to log in at the same time so that it is the server that takes its time.
@@ -233,7 +308,7 @@ impl Server {
     /// # Errors
     /// [`Failure::Io`] if it has ended.
     pub fn cpu_time(&self) -> Result<Duration> {
-        proc::cpu_time(self.pid)
+        self.pids.iter().map(|pid| proc::cpu_time(*pid)).sum()
     }
 
     /// Resident anonymous memory, in bytes.
@@ -241,7 +316,7 @@ impl Server {
     /// # Errors
     /// [`Failure::Io`] if it has ended.
     pub fn anonymous_bytes(&self) -> Result<u64> {
-        proc::anonymous_bytes(self.pid)
+        self.pids.iter().map(|pid| proc::anonymous_bytes(*pid)).sum()
     }
 
     /// The values of a metric of our own server, with their labels, in the order in which it gives them.
@@ -250,7 +325,7 @@ impl Server {
     /// [`Failure::Io`] if it does not answer, [`Failure::NotUnderstood`] if a value is no number.
     pub fn metric(&self, name: &str) -> Result<Vec<(String, f64)>> {
         let asking = || "asking for metrics";
-        let mut stream = TcpStream::connect(self.address).doing(asking())?;
+        let mut stream = TcpStream::connect(self.address()).doing(asking())?;
         let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
         stream.write_all(request).doing(asking())?;
         let mut answer = String::new();
@@ -269,20 +344,20 @@ impl Server {
         lines.map(value).collect()
     }
 
-    fn await_listening(&mut self, output: &Path) -> Result<()> {
+    /// Waits until the process that was started last listens. Returns where.
+    fn await_listening(&mut self, output: &Path, address: SocketAddr) -> Result<SocketAddr> {
         let start = Instant::now();
         let says_its_port = !self.kind.is_peer();
         loop {
             let said = fs::read_to_string(output).doing("reading the server's output")?;
             if says_its_port {
                 if let Some(port) = said.lines().find_map(listening_port) {
-                    self.address = loopback(port);
-                    return Ok(());
+                    return Ok(loopback(port));
                 }
-            } else if TcpStream::connect(self.address).is_ok() {
-                return Ok(());
+            } else if TcpStream::connect(address).is_ok() {
+                return Ok(address);
             }
-            let ended = match &mut self.child {
+            let ended = match self.children.last_mut() {
                 Some(child) => child.try_wait().doing("asking for the server's end")?,
                 None => None,
             };
@@ -303,7 +378,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
+        for child in &mut self.children {
             // An error means that it has ended already, which is what is wanted.
             let _ = child.kill();
             let _ = child.wait();
@@ -351,7 +426,7 @@ fn nats_command(port: u16) -> Command {
 }
 
 /// A child inherits the core of the thread that starts it, so this thread goes there for that moment.
-fn spawn(command: &mut Command, kind: &Kind, bench: &Bench) -> Result<Child> {
+pub(crate) fn spawn(command: &mut Command, kind: &Kind, bench: &Bench) -> Result<Child> {
     if let Some((server_core, _)) = bench.cores {
         proc::pin(server_core)?;
     }
@@ -361,7 +436,10 @@ fn spawn(command: &mut Command, kind: &Kind, bench: &Bench) -> Result<Child> {
     }
     let program = command.get_program().display();
     match spawned {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && kind.is_peer() => {
+        Err(error)
+            if error.kind() == std::io::ErrorKind::NotFound && kind.is_peer()
+                || matches!(kind, Kind::Cluster(_)) =>
+        {
             Err(Failure::Lacks(format!("{program} is not installed")))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -376,12 +454,12 @@ fn listening_port(line: &str) -> Option<u16> {
     line.split_once(LISTENING)?.1.strip_suffix("...")?.parse().ok()
 }
 
-fn loopback(port: u16) -> SocketAddr {
+pub(crate) fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
 /// Peers cannot choose a port themselves and say which.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(loopback(0)).doing("looking for a free port")?;
     Ok(listener.local_addr().doing("looking for a free port")?.port())
 }
@@ -390,7 +468,7 @@ fn temporary_folder() -> Result<TempDir> {
     tempfile::Builder::new().prefix("bench-").tempdir().doing("making a temporary folder")
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> Result<PathBuf> {
+pub(crate) fn write(folder: &Path, name: &str, text: &str) -> Result<PathBuf> {
     let path = folder.join(name);
     fs::write(&path, text).doing(format!("writing {}", path.display()))?;
     Ok(path)

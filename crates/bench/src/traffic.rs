@@ -68,8 +68,10 @@ pub struct Traffic {
 pub struct Measured {
     /// How long it was measured.
     pub elapsed: Duration,
-    /// The server's CPU time in it.
+    /// The server's CPU time in it; of a cluster, of all nodes.
     pub cpu: Duration,
+    /// CPU time of the NATS servers of a cluster in it.
+    pub log_cpu: Duration,
     /// Messages that members received in it.
     pub deliveries: u64,
     /// Bytes of lines that members received in it.
@@ -139,7 +141,7 @@ impl Traffic {
         talk.go_on(&mut drive, self.warm_up)?;
 
         let (bytes, wire_bytes) = (drive.received_bytes(), drive.wire_bytes());
-        let cpu = server.cpu_time()?;
+        let (cpu, log_cpu) = (server.cpu_time()?, server.log_cpu_time()?);
         let (delivered, paced) = (talk.delivered, talk.paced);
         let start = Instant::now();
         talk.measured_since = Some(start);
@@ -148,6 +150,7 @@ impl Traffic {
         let mut measured = Measured {
             elapsed,
             cpu: server.cpu_time()?.saturating_sub(cpu),
+            log_cpu: server.log_cpu_time()?.saturating_sub(log_cpu),
             deliveries: talk.delivered - delivered,
             bytes: drive.received_bytes() - bytes,
             wire_bytes: drive.wire_bytes() - wire_bytes,
