@@ -105,5 +105,5 @@ fn isupport_tokens_are_sent_in_full_on_lines_that_fit() {
     }
     assert_eq!(tokens[0], format!("NETWORK={NAME}"));
     let last = tokens.last().expect("there are tokens");
-    assert_eq!(last, "MSGREFTYPES=msgid,timestamp");
+    assert_eq!(last, "parlor/LOBBY=#lobby");
 }

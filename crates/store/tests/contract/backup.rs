@@ -350,7 +350,7 @@ fn a_backup_with_foreign_objects_is_refused_before_anything_in_it_runs() {
             &format!(
                 "ALTER TABLE talks RENAME TO old; CREATE VIEW talks AS {endless} SELECT i AS account, i AS peer, i AS sum FROM n"
             ),
-            "is none of",
+            "table \"old\" does not belong to a Parlor server",
         ),
         (
             &format!(
