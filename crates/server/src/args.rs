@@ -149,7 +149,7 @@ pub enum ClusterCommand {
     },
     /// Create a cluster: its log, and the data folder of its first node. Once for all nodes
     Create {
-        /// Config file with a [cluster]
+        /// Config file with a `[cluster]` section
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
         /// The first node's data folder, which is created [default: the config file's]
@@ -162,7 +162,7 @@ pub enum ClusterCommand {
     },
     /// Show the log, the nodes, how far they lag behind, and what is wrong; exit code 1 if anything is
     Status {
-        /// Config file with a [cluster]
+        /// Config file with a `[cluster]` section
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
         /// Print it as JSON, with field names that stay the same
@@ -172,7 +172,7 @@ pub enum ClusterCommand {
     /// Copy a node's data, with everything in the log, into a new folder for a single server. The node
     /// must be stopped; the others may run
     Leave {
-        /// Config file with a [cluster]
+        /// Config file with a `[cluster]` section
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
         /// The node's data folder [default: the config file's]
@@ -184,7 +184,7 @@ pub enum ClusterCommand {
     },
     /// Back up the cluster: a node makes a copy of all its data and sends it here
     Snapshot {
-        /// Config file with a [cluster]
+        /// Config file with a `[cluster]` section
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
         /// The file to create, which `chatserver restore` takes; nothing is overwritten
