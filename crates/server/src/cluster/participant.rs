@@ -243,6 +243,8 @@ impl Participant {
             }
             Event::Disconnected => self.follower.disconnected(),
             Event::Other => return Err(Exclusion::OtherLog),
+            // Anybody with access to NATS can tell something: what the log really has, it returns when asked.
+            Event::Told(message) if self.seal.open(&message.bytes).is_none() => {}
             Event::Told(message) => self.follower.told(message, now),
             Event::Fetched { messages, extent } => self.follower.fetched(messages, extent, now)?,
             Event::Acknowledged { ticket, sequence } => {
@@ -513,6 +515,18 @@ mod tests {
 
     fn entry(length: usize) -> SentEntry {
         SentEntry { bytes: vec![0; length].into(), awaited: false }
+    }
+
+    #[test]
+    fn what_is_told_and_does_not_open_takes_no_place_in_the_log() {
+        let node = Participant::new("a", seal(1), Membership::default(), 0, 5);
+        let mut log = Log { node, other: seal(2), last: 0, entries: Vec::new() };
+        log.node.heed(Event::Connected(Extent { first: 1, last: 0 }), 0).expect("it fits");
+        let forged = Message { sequence: 1, bytes: b"no entry"[..].into() };
+        log.node.heed(Event::Told(forged), 0).expect("nothing is wrong");
+        assert_eq!(log.node.applied(), 0);
+        log.other_says(&join("b", 0, 6));
+        assert_eq!((log.node.applied(), log.node.roster().name(1)), (1, Some("b")));
     }
 
     #[test]
