@@ -17,13 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Log {
     /// The NATS servers.
     pub(crate) children: Vec<Child>,
-    /// What each node's configuration has besides its name.
+    /// Each node's configuration, without its name.
     config: String,
 }
 
 impl Log {
     /// Starts the NATS servers and waits until they take connections.
-    pub(crate) fn start(kind: &Kind, bench: &Bench, folder: &Path) -> Result<Self> {
+    pub(crate) fn start(kind: &Kind, bench: &Bench, folder: &Path, settings: &str) -> Result<Self> {
         let mut ports = Vec::new();
         for _ in 0..2 * COPIES {
             ports.push(free_port()?);
@@ -36,7 +36,7 @@ impl Log {
         let key = folder.join("key");
         let key_file = key.display();
         let config = format!(
-            "[cluster]\nname = \"bench\"\nservers = [{servers}]\nkey_file = \"{key_file}\"\n"
+            "{settings}\n[cluster]\nname = \"bench\"\nservers = [{servers}]\nkey_file = \"{key_file}\"\n"
         );
         let mut log = Self { children: Vec::new(), config };
         for (at, (port, route)) in clients.iter().zip(routes).enumerate() {
@@ -66,15 +66,9 @@ impl Log {
         Ok(log)
     }
 
-    /// Makes the cluster with these settings; its first node is `node-0`, with its data in this folder.
-    pub(crate) fn create(
-        &self,
-        kind: &Kind,
-        bench: &Bench,
-        folder: &Path,
-        settings: &str,
-    ) -> Result<()> {
-        let config = write(folder, "create.toml", &self.node("node-0", settings))?;
+    /// Makes the cluster; its first node is `node-0`, with its data in this folder.
+    pub(crate) fn create(&self, kind: &Kind, bench: &Bench, folder: &Path) -> Result<()> {
+        let config = write(folder, "create.toml", &self.node("node-0"))?;
         let data = folder.join("node-0");
         run(bench, kind, |command| {
             command.args(["cluster", "create", "--config"]).arg(&config).arg("--data").arg(&data)
@@ -82,8 +76,8 @@ impl Log {
     }
 
     /// The configuration of a node.
-    pub(crate) fn node(&self, name: &str, settings: &str) -> String {
-        format!("{settings}\n{}node = \"{name}\"\n", self.config)
+    pub(crate) fn node(&self, name: &str) -> String {
+        format!("{}node = \"{name}\"\n", self.config)
     }
 }
 

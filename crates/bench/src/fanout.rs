@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::bare;
 use crate::failure::Result;
-use crate::report::{Better, Figure, figure, latency_figures};
+use crate::report::{Better, Figure, MIB, figure, latency_figures};
 use crate::server::{Bench, Kind};
 use crate::traffic::{Measured, Pace, Traffic};
 
@@ -125,5 +125,3 @@ pub(crate) fn log_figures(measured: &Measured) -> Option<Figure> {
     let micros = measured.log_cpu.as_secs_f64() * 1e6 / measured.paced as f64;
     (micros > 0.0).then(|| figure("CPU of NATS per message, µs", micros, Better::Lower))
 }
-
-const MIB: f64 = 1024.0 * 1024.0;

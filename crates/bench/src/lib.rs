@@ -21,6 +21,7 @@ pub mod traffic;
 pub mod fanout;
 pub mod stalled;
 pub mod durable;
+pub mod catch_up;
 pub mod idle;
 pub mod handshakes;
 pub mod join;

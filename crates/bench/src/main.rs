@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use parlor_bench::attack::{self, Attack};
+use parlor_bench::catch_up::CatchUp;
 use parlor_bench::durable::Durable;
 use parlor_bench::failure::{Failure, Result};
 use parlor_bench::fanout::Fanout;
@@ -60,6 +61,8 @@ enum Scenario {
     Stalled(Stalled),
     /// Messages acknowledged when they are on disk.
     Durable(Durable),
+    /// A node of a cluster (--server cluster:2) that was away while messages were sent, and a new one without data.
+    CatchUp(CatchUp),
     /// Connections that are logged in and silent.
     Idle(Idle),
     /// TLS connections opened and closed; ignores --transport.
@@ -153,6 +156,7 @@ fn one_run(scenario: &Scenario, kind: &Kind, bench: &Bench) -> Result<Vec<Figure
         Scenario::Fanout(fanout) => fanout.run(kind, bench),
         Scenario::Stalled(stalled) => stalled.run(kind, bench),
         Scenario::Durable(durable) => durable.run(kind, bench),
+        Scenario::CatchUp(catch_up) => catch_up.run(kind, bench),
         Scenario::Idle(idle) => idle.run(kind, bench),
         Scenario::Handshakes(handshakes) => handshakes.run(kind, bench),
         Scenario::Join(join) => join.run(kind, bench),

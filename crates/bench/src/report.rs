@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use crate::server::Kind;
 use crate::transport::Transport;
 
+/// Bytes of a MiB.
+pub const MIB: f64 = 1024.0 * 1024.0;
+
 /// What is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Better {

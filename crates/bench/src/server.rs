@@ -18,7 +18,7 @@ use crate::proc;
 use crate::transport::Transport;
 
 /// How long a server may take to start.
-const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_PATIENCE: Duration = Duration::from_secs(300);
 
 /// Where `chatserver` and the floor say which port they got.
 const LISTENING: &str = "[INFO] Waiting for connection on port ";
@@ -232,20 +232,55 @@ impl Server {
         nodes: usize,
         config: &str,
     ) -> Result<Self> {
-        let log = Log::start(kind, bench, folder.path())?;
-        let path = folder.path().to_owned();
-        log.create(kind, bench, &path, config)?;
+        let log = Log::start(kind, bench, folder.path(), config)?;
+        log.create(kind, bench, folder.path())?;
         let mut server = Self::none_yet(kind, bench, folder);
-        for at in 0..nodes {
-            let (name, place) = (format!("node-{at}"), path.join(format!("of node-{at}")));
-            fs::create_dir(&place).doing("making a node's folder")?;
-            let config = log.node(&name, config);
-            let mut command =
-                parlor_command(&bench.chatserver, &place, &path.join(&name), &config)?;
-            server.launch(&mut command, bench, &format!("output of {name}"), loopback(0))?;
-        }
         server.log = Some(log);
+        for _ in 0..nodes {
+            server.add_node(bench)?;
+        }
         Ok(server)
+    }
+
+    /// Starts one more node of a cluster, and waits until it has read the log and takes connections. If a node of its
+    /// number was [removed](Self::remove_node), it is that one, with its data; otherwise it has none.
+    ///
+    /// # Errors
+    /// [`Failure::Start`] if it ends or stays silent.
+    pub fn add_node(&mut self, bench: &Bench) -> Result<()> {
+        let log = self.log.as_ref().expect("a cluster has a log");
+        let (name, path) = (format!("node-{}", self.children.len()), self.folder.path());
+        let place = path.join(format!("of {name}"));
+        fs::create_dir_all(&place).doing("making a node's folder")?;
+        let config = log.node(&name);
+        let mut command = parlor_command(&bench.chatserver, &place, &path.join(&name), &config)?;
+        self.launch(&mut command, bench, &format!("output of {name}"), loopback(0))
+    }
+
+    /// Kills the node of a cluster that was started last; its data stay.
+    ///
+    /// # Errors
+    /// [`Failure::Io`] if it cannot be killed.
+    pub fn remove_node(&mut self) -> Result<()> {
+        let mut child = self.children.pop().expect("a node runs");
+        (self.pids.pop(), self.addresses.pop());
+        child.kill().doing("killing a node")?;
+        child.wait().doing("killing a node")?;
+        Ok(())
+    }
+
+    /// Bytes of the files of a cluster's node.
+    ///
+    /// # Errors
+    /// [`Failure::Io`] if they cannot be read.
+    pub fn stored_bytes(&self, node: usize) -> Result<u64> {
+        let folder = self.folder.path().join(format!("node-{node}"));
+        let mut bytes = 0;
+        for file in fs::read_dir(folder).doing("looking at a node's files")? {
+            let file = file.and_then(|file| file.metadata()).doing("looking at a node's files")?;
+            bytes += file.len();
+        }
+        Ok(bytes)
     }
 
     /// Starts a process that is measured, and waits until it listens: where it says, or at `address`.

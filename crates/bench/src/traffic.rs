@@ -128,15 +128,7 @@ impl Traffic {
     pub fn run(&self, kind: &Kind, bench: &Bench) -> Result<Measured> {
         self.check()?;
         let server = Server::start(kind, bench)?;
-        let mut drive = server.drive()?;
-        let people: Vec<Person> =
-            (0..self.rooms * self.members).map(|client| self.person(client)).collect();
-        crowd::log_in(&mut drive, &people, server.logins_at_once())?;
-        crowd::join(&mut drive, people.len(), |client| [room_name(client / self.members)])?;
-        crowd::settle(&mut drive, people.len())?;
-        for client in (0..people.len()).filter(|&client| self.is_stalled(client)) {
-            drive.stop_reading(client)?;
-        }
+        let mut drive = self.meet(&server)?;
         let mut talk = Talk::new(self);
         talk.go_on(&mut drive, self.warm_up)?;
 
@@ -171,6 +163,35 @@ impl Traffic {
         measured.sent_in_all = talk.publishers.iter().map(|publisher| publisher.next).sum();
         measured.delivered_in_all = talk.delivered;
         Ok(measured)
+    }
+
+    /// Lets the people say this many messages at least, ignoring the times; returns how many, and how long it took.
+    ///
+    /// # Errors
+    /// As for [`Traffic::run`].
+    pub fn say(&self, server: &Server, messages: u64) -> Result<(u64, Duration)> {
+        self.check()?;
+        let mut drive = self.meet(server)?;
+        let (mut talk, start) = (Talk::new(self), Instant::now());
+        while talk.paced < messages {
+            talk.go_on(&mut drive, TURN)?;
+        }
+        talk.finish(&mut drive)?;
+        Ok((talk.paced, start.elapsed()))
+    }
+
+    /// Logs the people in, and gets them into their rooms.
+    fn meet(&self, server: &Server) -> Result<Drive> {
+        let mut drive = server.drive()?;
+        let people: Vec<Person> =
+            (0..self.rooms * self.members).map(|client| self.person(client)).collect();
+        crowd::log_in(&mut drive, &people, server.logins_at_once())?;
+        crowd::join(&mut drive, people.len(), |client| [room_name(client / self.members)])?;
+        crowd::settle(&mut drive, people.len())?;
+        for client in (0..people.len()).filter(|&client| self.is_stalled(client)) {
+            drive.stop_reading(client)?;
+        }
+        Ok(drive)
     }
 
     fn check(&self) -> Result<()> {
