@@ -110,6 +110,9 @@ pub struct Login {
     pub has_certificate: bool,
     /// Log in to IRC servers that are not Parlor's, too.
     pub any_server: bool,
+    /// The server has offered SCRAM, or taken a proof by it, at some time. From then on nobody in its place
+    /// gets the password itself.
+    pub scram_seen: bool,
     /// The highest iteration count used before, by user name in lower case.
     pub rounds_seen: HashMap<String, u32>,
     /// The iteration count of this login, once the server has proved itself.
@@ -155,6 +158,7 @@ impl Login {
             also: &[],
             has_certificate: false,
             any_server: false,
+            scram_seen: false,
             uninvited: None,
             code: None,
             code_wanted: false,
@@ -350,6 +354,13 @@ impl Login {
             return self.authenticate(out);
         }
         if let Some(password) = &self.credentials.password {
+            if self.scram_seen || !self.rounds_seen.is_empty() {
+                return Err(LoginError::Refused(
+                    "The server no longer offers SCRAM, by which a password was proved to it before; it may be an \
+                     impostor, so the password was not sent."
+                        .to_owned(),
+                ));
+            }
             Line::to(out).verb("PASS").text(password).end();
         }
         self.register(&user, out);
@@ -406,6 +417,7 @@ impl Login {
             (Stage::Naming, "NEW_USER") if !self.may_register && !self.is_asked_twice() => {
                 Err(LoginError::NoAccount(self.user().to_owned()))
             }
+            (Stage::Naming, "NEW_USER") if self.has_proved_before() => self.new_here_again(),
             (Stage::Naming, "NEW_USER") if self.credentials.password.is_some() => self.create(out),
             (Stage::Naming, "NEW_USER") => self.ask(Question::NewPassword, None),
             (Stage::Naming, "PASSWORD_REQUIRED") => {
@@ -425,6 +437,27 @@ impl Login {
             (Stage::Registering, "LOGGED_IN") => Ok(self.done()),
             _ => Ok(Step::Wait),
         }
+    }
+
+    /// Whether this user has proved a password to the server before, so that it had the account.
+    fn has_proved_before(&self) -> bool {
+        self.rounds_seen.contains_key(&self.user().to_ascii_lowercase())
+    }
+
+    /// The account was there, and is no longer: a new one would be given the password itself.
+    fn new_here_again(&mut self) -> Next {
+        let user = self.user();
+        if self.is_asked_twice() {
+            let sentence = format!(
+                "The server no longer has an account {user}; it may be a different server. To register the name \
+                 anew, choose a password that you use nowhere else."
+            );
+            return self.ask(Question::NewPassword, Some(sentence));
+        }
+        Err(LoginError::Refused(format!(
+            "The server no longer has an account {user}; it may be a different server, so the password was not \
+             sent. To register the name anew, delete the line of {user} in the file known_hosts."
+        )))
     }
 
     /// Whether a person types a new password, and types it again: a name that was only mistyped does not

@@ -115,6 +115,8 @@ impl Wire {
         let mut login = Login::new(credentials, face == Face::Person);
         login.is_plaintext = route.is_plaintext();
         login.has_certificate = route.remembered_user().is_some();
+        // Only Parlor's servers were ever given a certificate to remember.
+        login.scram_seen = login.has_certificate;
         login.may_register = args.register;
         login.invitation.clone_from(&args.invite);
         login.allow_weak_scram = args.allow_weak_scram;

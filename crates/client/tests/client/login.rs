@@ -213,6 +213,35 @@ fn a_server_that_wants_a_weaker_proof_than_before_gets_none() {
 }
 
 #[test]
+fn a_server_that_had_scram_and_has_it_no_longer_does_not_get_the_password() {
+    let server = Server::start();
+    let computer = Computer::that_knows(&server);
+    let password = computer.state().join("password");
+    std::fs::write(&password, format!("{PASSWORD}\n")).unwrap();
+    let script = || {
+        let mut command = computer.chatclient();
+        command.args(["status", "-hn", "localhost", "-p", &server.port.to_string(), "-u", "ann"]);
+        command.env("PARLOR_PASSWORD_FILE", &password);
+        Client::run(command, "")
+    };
+    let client = script();
+    server.accept_ann().drain();
+    assert_eq!(client.finish().code, Some(0));
+
+    let client = script();
+    let mut peer = server.accept();
+    peer.expect("CAP LS 302");
+    peer.send(":irc.example 421 * CAP :Unknown command");
+    peer.expect_end();
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("it may be an impostor, so the password was not sent"),
+        "{outcome:?}"
+    );
+}
+
+#[test]
 fn a_server_that_accepts_and_says_nothing_does_not_answer() {
     let server = Server::start_plain();
     let client = Computer::new().ann(server.port, &["--plaintext"], "EX\n");
