@@ -311,3 +311,34 @@ fn a_remembered_login_needs_no_password_until_it_is_forgotten() {
     assert!(!Path::new(path).exists());
     assert_eq!(without_password(&["send", "#lobby", "hello"]).code, Some(5));
 }
+
+#[test]
+fn a_login_that_is_refused_leaves_the_remembered_one_and_a_new_one_replaces_it() {
+    let place = Place::new();
+    let told = place.done("ann", &["login"]);
+    let path = told.trim_end().trim_end_matches('.').rsplit(' ').next().expect("a path");
+    let before = std::fs::read(path).expect("the login is saved");
+    // An account takes ten certificates.
+    let others: String = (1..10).map(|number| format!("/cert add {number:064x}\n")).collect();
+    let added = place.call("ann", &[], &others);
+    assert_eq!(added.code, Some(0), "{added:?}");
+    let refused = place.call("ann", &["login"], "");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("maximum number of certificates"), "{refused:?}");
+    assert_eq!(std::fs::read(path).expect("it is still there"), before);
+    let folder = Path::new(path).parent().expect("a folder");
+    assert_eq!(std::fs::read_dir(folder).expect("it is there").count(), 1, "nothing is left over");
+    let mut remembered = place.computer.chatclient();
+    remembered.args(["send", "#lobby", "hello", "-hn", "127.0.0.1"]);
+    remembered.args(["-p", &place.port.to_string()]);
+    let sent = Client::run(remembered, "").finish();
+    assert_eq!(sent.code, Some(0), "the login works: {sent:?}");
+
+    let removed = place.call("ann", &[], &format!("/cert del {:064x}\n", 1));
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    place.done("ann", &["login"]);
+    assert_ne!(std::fs::read(path).expect("it is there"), before);
+    // Eight others, and the new one instead of that before.
+    let listed = place.call("ann", &[], "/cert list\n");
+    assert_eq!(listed.stderr.matches("* Logs in to your account").count(), 9, "{listed:?}");
+}
