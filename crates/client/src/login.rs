@@ -188,33 +188,6 @@ impl Login {
         self.renewal.take()
     }
 
-    /// Takes in a new password: whether it is to be typed again, or why it cannot be one. With the second
-    /// answer the command that sets it is written.
-    ///
-    /// # Errors
-    /// The sentence with which it is asked for anew.
-    pub fn renew(
-        &mut self,
-        question: Question,
-        text: &str,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Question>, String> {
-        match question {
-            Question::NewPassword if !may_be_new(text) => return Err(new_password_rule()),
-            Question::NewPassword if self.interactive => {
-                self.chosen = Some(text.to_owned());
-                return Ok(Some(Question::RepeatPassword));
-            }
-            Question::RepeatPassword if self.chosen.take().as_deref() != Some(text) => {
-                return Err("The passwords do not match.".to_owned());
-            }
-            _ => {}
-        }
-        Line::to(out).verb("ACCOUNT").param("PASSWORD").text(text).end();
-        self.credentials.password = Some(text.to_owned());
-        Ok(None)
-    }
-
     /// Whether the account was made on this connection, once: then there was no welcome for programs.
     pub fn take_created(&mut self) -> bool {
         std::mem::take(&mut self.created)
@@ -238,6 +211,8 @@ impl Login {
     /// Begins on a new connection. `nonce`: fresh random printable ASCII without commas.
     pub fn start(&mut self, nonce: &str, out: &mut Vec<u8>) {
         self.stage = Stage::Listing;
+        self.renewal = None;
+        self.chosen = None;
         self.offered.clear();
         self.chunks = Chunks::default();
         nonce.clone_into(&mut self.nonce);
@@ -317,7 +292,9 @@ impl Login {
                 self.use_invitation(out);
                 self.name(out)
             }
-            Question::Operation
+            Question::CurrentPassword
+            | Question::NextPassword
+            | Question::Operation
             | Question::Words
             | Question::Text
             | Question::Message
@@ -566,13 +543,13 @@ fn not_parlor(why: &str) -> LoginError {
 }
 
 /// Whether a server can take this as the first password of a name.
-fn may_be_new(password: &str) -> bool {
+pub(crate) fn may_be_new(password: &str) -> bool {
     is_long_enough(password)
         && password.len() <= PASSWORD_BYTES
         && !password.contains(['\r', '\n', '\0'])
 }
 
-fn new_password_rule() -> String {
+pub(crate) fn new_password_rule() -> String {
     format!("A password needs {NEW_PASSWORD_BYTES} to {PASSWORD_BYTES} bytes, without line breaks.")
 }
 

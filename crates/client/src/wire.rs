@@ -284,18 +284,6 @@ impl Wire {
         self.login.take_renewal()
     }
 
-    /// Takes the answer to a question about the new password: the next question, or none if it was sent.
-    ///
-    /// # Errors
-    /// The sentence with which it is asked for anew.
-    pub fn renew(&mut self, question: Question, text: &str) -> Result<Option<Question>, String> {
-        let mut out = Vec::new();
-        let next = self.login.renew(question, text, &mut out)?;
-        // If that breaks the connection, the reading end tells of it.
-        let _ = self.send(&out);
-        Ok(next)
-    }
-
     /// The password is this one from now on.
     pub fn set_password(&mut self, password: String) {
         self.login.set_password(password);
