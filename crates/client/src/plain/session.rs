@@ -11,7 +11,7 @@ use super::missed::Behind;
 use crate::args::Args;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::limits::{AHEAD_MAX, ANSWER_MOST, ANSWER_SILENCE, EVENTS_WAITING};
+use crate::limits::{AHEAD_MAX, ANSWER_MOST, ANSWER_SILENCE, EVENTS_WAITING, LOGIN_SILENCE};
 use crate::link::{Event, Input, Leaving};
 use crate::login::Credentials;
 use crate::pace::Patience;
@@ -255,7 +255,9 @@ impl Session {
         answer: &mut impl FnMut(&Chat, &Change) -> Option<T>,
     ) -> Result<Option<T>, End> {
         let breaks = self.breaks;
-        let mut patience = Patience::new(Instant::now(), ANSWER_SILENCE, ANSWER_MOST);
+        // An answer about a password comes later after wrong ones.
+        let silence = if self.asked == Some("ACCOUNT") { LOGIN_SILENCE } else { ANSWER_SILENCE };
+        let mut patience = Patience::new(Instant::now(), silence, ANSWER_MOST);
         let mut changes = self.wire.chat.take_changes();
         for change in &changes {
             self.tell(change)?;
