@@ -88,8 +88,9 @@ pub struct Args {
 
     /// Trust only a server whose certificate has this SHA-256 fingerprint
     ///
-    /// The fingerprint is saved for next time; if the server later gets a certificate from a trusted CA, that
-    /// replaces it.
+    /// 64 hexadecimal digits, with or without colons, as the server prints them when it starts. Get them from its
+    /// administrator or its log, not over the connection that they are to prove. The fingerprint is saved for next
+    /// time; if the server later gets a certificate from a trusted CA, that replaces it.
     #[arg(global = true, long, value_name = "FINGERPRINT", conflicts_with = "plaintext")]
     pub fingerprint: Option<Fingerprint>,
 

@@ -4,6 +4,7 @@
 
 mod actions;
 mod asking;
+mod password;
 pub mod config;
 mod external_editor;
 mod keyboard;

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use proto::Fingerprint;
@@ -278,15 +279,23 @@ pub fn account_name(user: &str, server: &str) -> String {
 
 /// How the file names a server: the host in lower case, an IPv6 address in brackets, and the port.
 pub fn server_name(host: &str, port: u16) -> String {
-    match host.parse::<std::net::IpAddr>() {
+    match host.parse::<IpAddr>() {
         // One spelling for each address.
-        Ok(address) => std::net::SocketAddr::new(address, port).to_string(),
-        // An IPv6 address with a zone.
-        Err(_) if host.contains(':') => format!("[{}]:{port}", host.to_ascii_lowercase()),
+        Ok(address) => SocketAddr::new(address, port).to_string(),
+        Err(_) if host.contains(':') => format!("[{}]:{port}", with_zone(host)),
         Err(_) => {
             let host = host.strip_suffix('.').unwrap_or(host);
             format!("{}:{port}", host.to_ascii_lowercase())
         }
+    }
+}
+
+/// An IPv6 address with a zone, such as `fe80::1%eth0`, in one spelling.
+fn with_zone(host: &str) -> String {
+    let host = host.to_ascii_lowercase();
+    match host.split_once('%').map(|(address, zone)| (address.parse::<Ipv6Addr>(), zone)) {
+        Some((Ok(address), zone)) => format!("{address}%{zone}"),
+        _ => host,
     }
 }
 

@@ -25,6 +25,7 @@ pub mod endpoints;
 pub mod route;
 pub mod failure;
 mod password_file;
+pub mod password_change;
 pub mod link;
 pub mod script;
 pub mod layout;

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub const SEEN_MAX: usize = 20_000;
 /// Rooms whose pinned messages are asked for by the client itself.
 pub const PINS_ASKED_MAX: usize = 10;
+/// Sentences about the connection that are remembered, so that each is told once.
+pub const TOLD_ONCE_MAX: usize = 100;
 /// Messages on a page of history, so that it fits a screen.
 pub const HISTORY_PAGE: usize = 20;
 
@@ -55,7 +57,8 @@ pub const ANSWER_SHOWN: usize = 100;
 pub const POSITION_TIMEOUT: Duration = Duration::from_millis(300);
 /// How long one address may take to answer the first packet.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long one address, and the handshake there, may take where there are other nodes to go to.
+/// How long one address, and the handshake there, may take at first where there are other nodes to go to. Doubled
+/// with each round in which none of them led to a login, up to [`CONNECT_TIMEOUT`].
 pub const NODE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the TLS handshake may take in all.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

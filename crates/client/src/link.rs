@@ -18,8 +18,8 @@ use crate::tls::Encryption;
 /// What the client's threads report to its main thread.
 #[derive(Debug)]
 pub enum Event {
-    /// The attempt to open connection number `.0` has ended.
-    Opened(u64, Result<Opened, ConnectError>),
+    /// The attempt to open connection number `.0` has ended; the sentences are for the person.
+    Opened(u64, Vec<String>, Result<Opened, ConnectError>),
     /// Connection number `.0` received a line.
     Line(u64, String),
     /// Connection number `.0` was silent for a while.
@@ -88,7 +88,7 @@ impl Link {
         number: u64,
         events: SyncSender<Event>,
     ) -> Result<Link, ConnectError> {
-        let Opened { stream, encryption, .. } = opened;
+        let Opened { stream, encryption } = opened;
         stream.set_read_timeout(Some(SILENCE))?;
         stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
         let received = Arc::new(AtomicU64::new(0));

@@ -110,6 +110,9 @@ pub struct Login {
     pub has_certificate: bool,
     /// Log in to IRC servers that are not Parlor's, too.
     pub any_server: bool,
+    /// The server has offered SCRAM, or taken a proof by it, at some time. From then on nobody in its place
+    /// gets the password itself.
+    pub scram_seen: bool,
     /// The highest iteration count used before, by user name in lower case.
     pub rounds_seen: HashMap<String, u32>,
     /// The iteration count of this login, once the server has proved itself.
@@ -155,6 +158,7 @@ impl Login {
             also: &[],
             has_certificate: false,
             any_server: false,
+            scram_seen: false,
             uninvited: None,
             code: None,
             code_wanted: false,
@@ -184,33 +188,6 @@ impl Login {
         self.renewal.take()
     }
 
-    /// Takes in a new password: whether it is to be typed again, or why it cannot be one. With the second
-    /// answer the command that sets it is written.
-    ///
-    /// # Errors
-    /// The sentence with which it is asked for anew.
-    pub fn renew(
-        &mut self,
-        question: Question,
-        text: &str,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Question>, String> {
-        match question {
-            Question::NewPassword if !may_be_new(text) => return Err(new_password_rule()),
-            Question::NewPassword if self.interactive => {
-                self.chosen = Some(text.to_owned());
-                return Ok(Some(Question::RepeatPassword));
-            }
-            Question::RepeatPassword if self.chosen.take().as_deref() != Some(text) => {
-                return Err("The passwords do not match.".to_owned());
-            }
-            _ => {}
-        }
-        Line::to(out).verb("ACCOUNT").param("PASSWORD").text(text).end();
-        self.credentials.password = Some(text.to_owned());
-        Ok(None)
-    }
-
     /// Whether the account was made on this connection, once: then there was no welcome for programs.
     pub fn take_created(&mut self) -> bool {
         std::mem::take(&mut self.created)
@@ -234,6 +211,8 @@ impl Login {
     /// Begins on a new connection. `nonce`: fresh random printable ASCII without commas.
     pub fn start(&mut self, nonce: &str, out: &mut Vec<u8>) {
         self.stage = Stage::Listing;
+        self.renewal = None;
+        self.chosen = None;
         self.offered.clear();
         self.chunks = Chunks::default();
         nonce.clone_into(&mut self.nonce);
@@ -313,7 +292,9 @@ impl Login {
                 self.use_invitation(out);
                 self.name(out)
             }
-            Question::Operation
+            Question::CurrentPassword
+            | Question::NextPassword
+            | Question::Operation
             | Question::Words
             | Question::Text
             | Question::Message
@@ -350,6 +331,13 @@ impl Login {
             return self.authenticate(out);
         }
         if let Some(password) = &self.credentials.password {
+            if self.scram_seen || !self.rounds_seen.is_empty() {
+                return Err(LoginError::Refused(
+                    "The server no longer offers SCRAM, by which a password was proved to it before; it may be an \
+                     impostor, so the password was not sent."
+                        .to_owned(),
+                ));
+            }
             Line::to(out).verb("PASS").text(password).end();
         }
         self.register(&user, out);
@@ -406,6 +394,7 @@ impl Login {
             (Stage::Naming, "NEW_USER") if !self.may_register && !self.is_asked_twice() => {
                 Err(LoginError::NoAccount(self.user().to_owned()))
             }
+            (Stage::Naming, "NEW_USER") if self.has_proved_before() => self.new_here_again(),
             (Stage::Naming, "NEW_USER") if self.credentials.password.is_some() => self.create(out),
             (Stage::Naming, "NEW_USER") => self.ask(Question::NewPassword, None),
             (Stage::Naming, "PASSWORD_REQUIRED") => {
@@ -425,6 +414,27 @@ impl Login {
             (Stage::Registering, "LOGGED_IN") => Ok(self.done()),
             _ => Ok(Step::Wait),
         }
+    }
+
+    /// Whether this user has proved a password to the server before, so that it had the account.
+    fn has_proved_before(&self) -> bool {
+        self.rounds_seen.contains_key(&self.user().to_ascii_lowercase())
+    }
+
+    /// The account was there, and is no longer: a new one would be given the password itself.
+    fn new_here_again(&mut self) -> Next {
+        let user = self.user();
+        if self.is_asked_twice() {
+            let sentence = format!(
+                "The server no longer has an account {user}; it may be a different server. To register the name \
+                 anew, choose a password that you use nowhere else."
+            );
+            return self.ask(Question::NewPassword, Some(sentence));
+        }
+        Err(LoginError::Refused(format!(
+            "The server no longer has an account {user}; it may be a different server, so the password was not \
+             sent. To register the name anew, delete the line of {user} in the file known_hosts."
+        )))
     }
 
     /// Whether a person types a new password, and types it again: a name that was only mistyped does not
@@ -533,13 +543,13 @@ fn not_parlor(why: &str) -> LoginError {
 }
 
 /// Whether a server can take this as the first password of a name.
-fn may_be_new(password: &str) -> bool {
+pub(crate) fn may_be_new(password: &str) -> bool {
     is_long_enough(password)
         && password.len() <= PASSWORD_BYTES
         && !password.contains(['\r', '\n', '\0'])
 }
 
-fn new_password_rule() -> String {
+pub(crate) fn new_password_rule() -> String {
     format!("A password needs {NEW_PASSWORD_BYTES} to {PASSWORD_BYTES} bytes, without line breaks.")
 }
 

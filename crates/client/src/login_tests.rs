@@ -305,6 +305,62 @@ fn logging_in_again_asks_nothing_and_never_sends_the_password_itself() {
     assert_eq!(sent, Vec::<String>::new());
 }
 
+/// A server without SASL, as it may stand in the place of another one.
+fn meets_one_without_sasl(login: &mut Login) -> Reaction {
+    login.any_server = true;
+    login.start("nonce", &mut Vec::new());
+    take(login, ":irc.example 421 * CAP :Unknown command")
+}
+
+#[test]
+fn where_scram_was_seen_nobody_gets_the_password_itself() {
+    let with_password = || login(Some("ann"), Some("secret"));
+    let irc = ["PASS :secret", "NICK ann", "USER ann 0 * :ann", "CAP END"];
+    let mut elsewhere = with_password();
+    assert_eq!(meets_one_without_sasl(&mut elsewhere), wait(&irc), "it never had SCRAM");
+    assert_eq!(take(&mut elsewhere, ":irc.example 001 ann :Welcome").0, Ok(Step::Done));
+    assert_eq!(meets_one_without_sasl(&mut elsewhere), wait(&irc), "nor has it later");
+
+    let mut of_this_run = with_password();
+    begin(&mut of_this_run);
+    let mut of_the_file = with_password();
+    of_the_file.rounds_seen.insert("bob".to_owned(), 600_000);
+    let mut of_a_remembered_login = with_password();
+    of_a_remembered_login.scram_seen = true;
+    for mut login in [of_this_run, of_the_file, of_a_remembered_login] {
+        let Reaction(next, sent) = meets_one_without_sasl(&mut login);
+        let Err(LoginError::Refused(why)) = next else { panic!("{next:?}") };
+        assert!(why.contains("no longer offers SCRAM") && why.ends_with("not sent."), "{why}");
+        assert_eq!(sent, Vec::<String>::new());
+        // The same without SASL among other capabilities.
+        login.start("nonce", &mut Vec::new());
+        let Reaction(next, sent) = take(&mut login, ":irc.example CAP * LS :multi-prefix");
+        assert!(matches!(next, Err(LoginError::Refused(_))), "{next:?}");
+        assert_eq!(sent, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn an_account_that_is_gone_is_not_made_again_with_the_password_itself() {
+    let gone = "NOTE LOGIN NEW_USER ann :Enter Password:";
+    let mut given = login(Some("ann"), Some("secret"));
+    given.may_register = true;
+    given.rounds_seen.insert("ann".to_owned(), 600_000);
+    begin(&mut given);
+    let Reaction(next, sent) = take(&mut given, gone);
+    let Err(LoginError::Refused(why)) = next else { panic!("{next:?}") };
+    assert!(why.contains("no longer has an account ann") && why.contains("known_hosts"), "{why}");
+    assert_eq!(sent, Vec::<String>::new());
+    // A person is warned, and may choose another one.
+    let mut typed = login(Some("ann"), None);
+    typed.rounds_seen.insert("ann".to_owned(), 600_000);
+    begin(&mut typed);
+    let Reaction(next, sent) = take(&mut typed, gone);
+    let Ok(Step::Ask(Question::NewPassword, Some(why))) = next else { panic!("{next:?}") };
+    assert!(why.contains("no longer has an account ann"), "{why}");
+    assert_eq!(sent, Vec::<String>::new());
+}
+
 #[test]
 fn bad_names_are_asked_for_again_with_the_reason() {
     let mut login = login(Some("9lives"), None);

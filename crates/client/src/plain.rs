@@ -10,11 +10,12 @@ mod rooms;
 mod messages;
 mod choice;
 mod completion;
+mod password;
 mod ending;
 
 pub(crate) use session::{End, Session};
 
-use chat::{Change, Intent, SendError};
+use chat::{Intent, SendError};
 use tui::slash::{self, Order};
 
 use crate::Outcome;
@@ -178,36 +179,6 @@ impl Plain<'_> {
             None => self.refuse("The connection broke before the server's answer.")?,
         }
         Ok(())
-    }
-
-    fn change_password(&mut self) -> Result<(), End> {
-        let old = self.detail(Question::Password)?;
-        let new = self.detail(Question::NewPassword)?;
-        if self.session.console.interactive && self.detail(Question::RepeatPassword)? != new {
-            return self.refuse("The passwords do not match.");
-        }
-        // Asked for alone, the server takes the next two lines as they are.
-        for line in ["ACCOUNT PASSWORD", &old, &new] {
-            if let Err(impossible) = self.session.wire.intend(Intent::Raw(line.to_owned())) {
-                return self.refuse(&impossible.to_string());
-            }
-        }
-        let changed = self.session.answer_to("ACCOUNT", |_, change| match change {
-            Change::Answered { verb, code, text, refused, .. } if verb == "ACCOUNT" => {
-                let asks = matches!(&**code, "OLD_PASSWORD_REQUIRED" | "NEW_PASSWORD_REQUIRED");
-                let said = if *refused { Err(text.clone()) } else { Ok(text.clone()) };
-                (*refused || !asks).then_some(said)
-            }
-            _ => None,
-        })?;
-        match changed {
-            Some(Ok(sentence)) => {
-                self.session.wire.set_password(new);
-                Ok(self.session.aside(&sentence)?)
-            }
-            Some(Err(sentence)) => self.refuse(&sentence),
-            None => self.refuse("The connection broke: the password may or may not be changed."),
-        }
     }
 
     /// Asks for a part of an operation; input that ends before it leaves the operation undone.

@@ -233,13 +233,22 @@ fn decode(text: &str) -> Option<String> {
 
 /// Whether `NO_PROXY` lists the host: itself, a parent domain, or `*`.
 fn is_excepted(host: &str, list: &str) -> bool {
-    let host = host.to_ascii_lowercase();
+    let host = one_spelling(host);
     list.split([',', ' ']).filter(|entry| !entry.is_empty()).any(|entry| {
-        let entry = entry.trim_start_matches('.').to_ascii_lowercase();
+        let entry = one_spelling(entry.trim_start_matches('.'));
         entry == "*"
             || host == entry
             || host.strip_suffix(&entry).is_some_and(|before| before.ends_with('.'))
     })
+}
+
+/// A host in lower case, without the final dot of a name or the brackets of an IPv6 address.
+fn one_spelling(host: &str) -> String {
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    match inner.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().to_string(),
+        Err(_) => inner.strip_suffix('.').unwrap_or(inner).to_ascii_lowercase(),
+    }
 }
 
 #[cfg(test)]

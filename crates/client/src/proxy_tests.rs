@@ -115,4 +115,11 @@ fn no_proxy_names_hosts_and_domains() {
     for list in ["", "hat.example", "chat", "xample", "other.example"] {
         assert!(!is_excepted("chat.example", list), "{list}");
     }
+    for (host, list) in [
+        ("chat.example.", "chat.example"),
+        ("chat.example", "example."),
+        ("2001:DB8:0::1", "[2001:db8::1]"),
+    ] {
+        assert!(is_excepted(host, list), "{host} {list}");
+    }
 }

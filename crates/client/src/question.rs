@@ -13,6 +13,10 @@ pub enum Question {
     RepeatPassword,
     /// The password of an existing user.
     Password,
+    /// The password that is to be replaced.
+    CurrentPassword,
+    /// The password that replaces it.
+    NextPassword,
     /// The password that the server asks of everybody.
     ServerPassword,
     /// The code of the second factor.
@@ -45,6 +49,8 @@ impl Question {
             Question::NewPassword => "Enter Password: ",
             Question::RepeatPassword => "Enter Password again: ",
             Question::Password => "Enter user's password: ",
+            Question::CurrentPassword => "Enter your current password: ",
+            Question::NextPassword => "Enter your new password: ",
             Question::ServerPassword => "Enter the server's password: ",
             Question::Code => "Enter the code of your second factor: ",
             Question::Invitation => "Enter invitation code: ",
@@ -75,7 +81,16 @@ impl Question {
 
     /// Whether the answer is typed without echo and kept nowhere.
     pub fn is_secret(self) -> bool {
+        use Question::{CurrentPassword, NextPassword};
         use Question::{NewPassword, Password, RepeatPassword, ServerPassword};
-        matches!(self, NewPassword | RepeatPassword | Password | ServerPassword)
+        matches!(
+            self,
+            NewPassword
+                | RepeatPassword
+                | Password
+                | CurrentPassword
+                | NextPassword
+                | ServerPassword
+        )
     }
 }

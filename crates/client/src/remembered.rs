@@ -95,19 +95,58 @@ impl SavedLogin {
     }
 }
 
-/// Saves a login, readable only by its owner.
-///
-/// # Errors
-/// If the file cannot be written.
-pub fn keep(server: &str, text: &str) -> Result<PathBuf, SavedLoginError> {
-    let path = path(server)?;
-    let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
-        let mut file = files::create(&path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    kept.map_err(|error| SavedLoginError::File { path: path.clone(), reason: error.to_string() })?;
-    Ok(path)
+/// A login that is on the disk, but not in effect: one that was saved before stays until
+/// [`NewLogin::keep`]. Dropping it deletes it.
+#[derive(Debug)]
+pub struct NewLogin {
+    path: PathBuf,
+    new_path: PathBuf,
+    kept: bool,
+}
+
+impl NewLogin {
+    /// Writes it beside the one that is in effect, readable only by its owner.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write(server: &str, text: &str) -> Result<NewLogin, SavedLoginError> {
+        let path = path(server)?;
+        let new_path = path.with_extension("new");
+        let new = NewLogin { path, new_path, kept: false };
+        let folder = new.path.parent();
+        let written = folder.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| {
+            let mut file = files::create(&new.new_path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(|error| SavedLoginError::File {
+            path: new.new_path.clone(),
+            reason: error.to_string(),
+        })?;
+        Ok(new)
+    }
+
+    /// Puts it into effect; returns its file.
+    ///
+    /// # Errors
+    /// If the file cannot be renamed.
+    pub fn keep(mut self) -> Result<PathBuf, SavedLoginError> {
+        std::fs::rename(&self.new_path, &self.path).map_err(|error| SavedLoginError::File {
+            path: self.path.clone(),
+            reason: error.to_string(),
+        })?;
+        self.kept = true;
+        Ok(self.path.clone())
+    }
+}
+
+impl Drop for NewLogin {
+    fn drop(&mut self) {
+        if !self.kept {
+            // What cannot be deleted is replaced by the next one.
+            let _ = std::fs::remove_file(&self.new_path);
+        }
+    }
 }
 
 /// Deletes a login.

@@ -10,7 +10,7 @@ use proto::node::Node;
 use crate::args::Args;
 use crate::endpoints::{Endpoint, Endpoints};
 use crate::known_hosts::{KnownHosts, server_name};
-use crate::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, NODE_TIMEOUT};
+use crate::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT};
 use crate::proxy::{Proxy, Target};
 use crate::remembered::SavedLogin;
 use crate::tls::{Encryption, HandshakeError, Limited, Tls};
@@ -126,8 +126,6 @@ pub struct Opened {
     pub stream: TcpStream,
     /// Its encryption; none in plaintext.
     pub encryption: Option<Encryption>,
-    /// What to tell the person, a sentence each.
-    pub told: Vec<String>,
 }
 
 impl Route {
@@ -187,25 +185,32 @@ impl Route {
     }
 
     /// Connects, up to the point where lines can be sent: to the endpoint used last or given, or
-    /// else to another node.
+    /// else to another node. What the person should know, whatever the outcome, is added to `told`.
     ///
     /// # Errors
     /// If the host is unknown, nothing listens there, or what does is not to be trusted or does not speak TLS. Of several
     /// endpoints, why the first one cannot be used.
-    pub fn open(&self) -> Result<Opened, ConnectError> {
+    pub fn open(&self, told: &mut Vec<String>) -> Result<Opened, ConnectError> {
         let mut chance = [0; 8];
         getrandom::fill(&mut chance)?;
-        let order = self.endpoints().order(u64::from_le_bytes(chance));
-        // With alternatives, no endpoint gets much time.
-        let patience = (order.len() > 1).then_some(NODE_TIMEOUT);
+        let (order, patience) = {
+            let mut endpoints = self.endpoints();
+            (endpoints.order(u64::from_le_bytes(chance)), endpoints.begin_round())
+        };
         let mut failed = None;
         for endpoint in order {
-            match self.open_at(&endpoint, patience) {
+            let error = match self.open_at(&endpoint, patience, told) {
                 Ok(opened) => {
                     self.endpoints().connected(endpoint);
+                    // The first failure is not the outcome, but may be an attack.
+                    told.extend(failed.as_ref().and_then(untrusted));
                     return Ok(opened);
                 }
-                Err(error) => failed = failed.or(Some(error)),
+                Err(error) => error,
+            };
+            match failed {
+                None => failed = Some(error),
+                Some(_) => told.extend(untrusted(&error)),
             }
         }
         Err(failed.expect("there is at least one endpoint"))
@@ -217,33 +222,40 @@ impl Route {
         &self,
         endpoint: &Endpoint,
         patience: Option<Duration>,
+        told: &mut Vec<String>,
     ) -> Result<Opened, ConnectError> {
         let tls = self.tls.as_ref().map(|tls| self.tls_at(tls, endpoint, patience));
         let connect = patience.unwrap_or(CONNECT_TIMEOUT);
-        let agree = |stream: TcpStream| {
+        let agree = |stream: TcpStream, told: &mut Vec<String>| {
             stream.set_nodelay(true)?;
-            let (encryption, mut told) = match &tls {
+            let encryption = match &tls {
                 Some(tls) => {
                     let agreed = tls.handshake(&stream);
                     let agreed = agreed.map_err(|error| failed(tls, endpoint, error))?;
-                    (Some(agreed.0), agreed.1)
+                    told.extend(agreed.1);
+                    Some(agreed.0)
                 }
-                None => (None, Vec::from_iter(self.warning(stream.peer_addr()?))),
+                None => {
+                    told.extend(self.warning(stream.peer_addr()?));
+                    None
+                }
             };
             if !self.endpoints().is_named(endpoint) {
                 let server = server_name(&endpoint.host, endpoint.port);
                 told.push(format!("Connected to {server}, another node of the server."));
             }
-            Ok(Opened { stream, encryption, told })
+            Ok(Opened { stream, encryption })
         };
         let Some(proxy) = &self.proxy else {
-            return first(&endpoint.host, endpoint.port, |address| agree(reach(address, connect)?));
+            let addresses = resolve(&endpoint.host, endpoint.port)?;
+            return first(addresses, told, |address, told| agree(reach(address, connect)?, told));
         };
         if proxy.resolves && endpoint.host.parse::<IpAddr>().is_err() {
-            return agree(through(proxy, &Target::Name(&endpoint.host, endpoint.port))?);
+            let target = Target::Name(&endpoint.host, endpoint.port);
+            return agree(through(proxy, &target, patience)?, told);
         }
-        first(&endpoint.host, endpoint.port, |address| {
-            agree(through(proxy, &Target::Address(address))?)
+        first(resolve(&endpoint.host, endpoint.port)?, told, |address, told| {
+            agree(through(proxy, &Target::Address(address), patience)?, told)
         })
     }
 
@@ -268,6 +280,19 @@ impl Route {
                 self.host
             )
         })
+    }
+}
+
+/// What the person must know of an endpoint that another one has stood in for: a wrong certificate
+/// is no mere failure.
+fn untrusted(error: &ConnectError) -> Option<String> {
+    match error {
+        ConnectError::Untrusted(refusal) => {
+            let refusal = refusal.to_string();
+            let words: Vec<&str> = refusal.split_whitespace().collect();
+            Some(format!("A node of the server is not trusted: {}", words.join(" ")))
+        }
+        _ => None,
     }
 }
 
@@ -305,46 +330,107 @@ fn reach(address: SocketAddr, patience: Duration) -> Result<TcpStream, ConnectEr
     connected.map_err(|source| ConnectError::Unreachable { address, source })
 }
 
-/// The first address of the host to which `connect` succeeds; otherwise the error of an address
-/// that answered.
-fn first<T>(
-    host: &str,
-    port: u16,
-    connect: impl Fn(SocketAddr) -> Result<T, ConnectError>,
-) -> Result<T, ConnectError> {
+/// The addresses of a host; at least one.
+fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
     let unknown = |source| ConnectError::UnknownHost { host: host.to_owned(), source };
-    let addresses = (host, port).to_socket_addrs().map_err(unknown)?;
-    let mut failed = unknown(io::Error::new(ErrorKind::NotFound, "it has no address"));
-    let mut answered = false;
-    for address in addresses {
-        match connect(address) {
-            Ok(connected) => return Ok(connected),
-            Err(_) if answered => {}
-            Err(error) => {
-                answered = !matches!(error, ConnectError::Unreachable { .. });
-                failed = error;
-            }
-        }
+    let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(unknown)?.collect();
+    match addresses.is_empty() {
+        true => Err(unknown(io::Error::new(ErrorKind::NotFound, "it has no address"))),
+        false => Ok(addresses),
     }
-    Err(failed)
 }
 
-/// Connects to the target through the proxy.
-fn through(proxy: &Proxy, target: &Target<'_>) -> Result<TcpStream, ConnectError> {
+/// The first address to which `connect` succeeds; otherwise the error of an address that answered.
+/// An address that is not trusted is told of in any case.
+fn first<T>(
+    addresses: Vec<SocketAddr>,
+    told: &mut Vec<String>,
+    mut connect: impl FnMut(SocketAddr, &mut Vec<String>) -> Result<T, ConnectError>,
+) -> Result<T, ConnectError> {
+    let mut failed: Option<ConnectError> = None;
+    for address in addresses {
+        let error = match connect(address, told) {
+            Ok(connected) => {
+                told.extend(failed.as_ref().and_then(untrusted));
+                return Ok(connected);
+            }
+            Err(error) => error,
+        };
+        match &failed {
+            None | Some(ConnectError::Unreachable { .. }) => failed = Some(error),
+            // Most likely the same machine, by another protocol.
+            Some(ConnectError::Untrusted(_)) => {}
+            Some(_) => told.extend(untrusted(&error)),
+        }
+    }
+    Err(failed.expect("there is at least one address"))
+}
+
+/// Connects to the target through the proxy, which has `patience` for each step.
+fn through(
+    proxy: &Proxy,
+    target: &Target<'_>,
+    patience: Option<Duration>,
+) -> Result<TcpStream, ConnectError> {
+    let (connect, answer) =
+        (patience.unwrap_or(CONNECT_TIMEOUT), patience.unwrap_or(HANDSHAKE_TIMEOUT));
     let failed = |reason: String| {
         let proxy = server_name(&proxy.host, proxy.port);
         ConnectError::Proxy { proxy, reason }
     };
-    let stream = first(&proxy.host, proxy.port, |address| reach(address, CONNECT_TIMEOUT));
+    let stream = resolve(&proxy.host, proxy.port).and_then(|addresses| {
+        first(addresses, &mut Vec::new(), |address, _| reach(address, connect))
+    });
     let stream = stream.map_err(|error| failed(error.to_string()))?;
-    let went = proxy.go_on(&mut Limited::new(&stream, HANDSHAKE_TIMEOUT), target);
+    let went = proxy.go_on(&mut Limited::new(&stream, answer), target);
     went.map_err(|error| failed(error.to_string()))?;
     Ok(stream)
 }
 
 #[cfg(test)]
 mod tests {
+    use proto::Fingerprint;
+
     use super::*;
+    use crate::known_hosts::Unusable;
+    use crate::trust::{PresentedCertificate, VerifyError};
+
+    #[test]
+    fn an_address_that_is_not_trusted_is_told_of_whatever_the_others_are() {
+        let [one, two, three] = [1, 2, 3].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let trust = Trust::new("a", 9999, Some(Fingerprint::FIRST), Err(Unusable::NoFolder));
+        let vouched = Err(VerifyError::Unknown);
+        let shown = PresentedCertificate { fingerprint: Fingerprint::LAST, vouched };
+        let refusal = || ConnectError::Untrusted(trust.check(&shown).unwrap_err());
+        let gone = |address| {
+            let source = ErrorKind::ConnectionRefused.into();
+            ConnectError::Unreachable { address, source }
+        };
+        let silent = || ConnectError::Silent { server: "a:9999".to_owned() };
+        let tried = |outcomes: &dyn Fn(SocketAddr) -> Result<u16, ConnectError>| {
+            let mut told = Vec::new();
+            let outcome = first(vec![one, two, three], &mut told, |address, _| outcomes(address));
+            (outcome, told)
+        };
+        let (outcome, told) = tried(&|address| match address.port() {
+            1 => Err(gone(address)),
+            2 => Err(refusal()),
+            port => Ok(port),
+        });
+        assert_eq!((outcome.unwrap(), told.len()), (3, 1), "{told:?}");
+        assert!(told[0].starts_with("A node of the server is not trusted: a:9999 "), "{told:?}");
+        let (outcome, told) = tried(&|address| match address.port() {
+            1 => Err(silent()),
+            2 => Err(refusal()),
+            _ => Err(gone(address)),
+        });
+        assert!(matches!(outcome, Err(ConnectError::Silent { .. })) && told.len() == 1, "{told:?}");
+        let (outcome, told) = tried(&|address| match address.port() {
+            1 => Err(refusal()),
+            _ => Err(gone(address)),
+        });
+        assert!(matches!(outcome, Err(ConnectError::Untrusted(_))) && told.is_empty(), "{told:?}");
+    }
 
     #[test]
     fn plaintext_that_leaves_the_machine_is_warned_of() {

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use chat::Chat;
 use chat::conversation::Member;
-use chat::entry::{Entry, Kind};
+use chat::entry::{Delivery, Entry, Kind};
+use chat::outgoing::Outgoing;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use proto::name::same;
@@ -150,6 +151,15 @@ pub fn member(chat: &Chat, member: &Member) -> String {
         text.push_str(&status);
     }
     harmless(&text)
+}
+
+/// What to say of a message when no more is heard of it; none if the server has refused it, as was told.
+pub fn not_confirmed(outgoing: &Outgoing) -> Option<&'static str> {
+    match outgoing.delivery {
+        Delivery::Failed { .. } => None,
+        _ if outgoing.sent || outgoing.resent => Some("Possibly sent, but not confirmed"),
+        _ => Some("Not sent"),
+    }
 }
 
 /// The text as a sentence: with a capital, and a full stop if it ends with a word.

@@ -2,6 +2,7 @@
 //! what comes, sends what it wants to say, and connects again after a break. It never waits: events come in by
 //! [`Wire::take`], and [`Wire::due`] says when it has something to do by itself.
 
+use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -15,7 +16,9 @@ use proto::Message;
 use crate::args::Args;
 use crate::failure::Failure;
 use crate::known_hosts::KnownHosts;
-use crate::limits::{ANSWER_SILENCE, LOGIN_MOST, LOGIN_SILENCE, LOGIN_TRIES, SCRIPT_TRIES};
+use crate::limits::{
+    ANSWER_SILENCE, LOGIN_MOST, LOGIN_SILENCE, LOGIN_TRIES, SCRIPT_TRIES, TOLD_ONCE_MAX,
+};
 use crate::link::{Event, Link};
 use crate::login::{Credentials, Login, LoginError, Step};
 use crate::pace::{Patience, Pauses};
@@ -88,7 +91,8 @@ pub struct Wire {
     greeted: bool,
     /// A script gives up after a while.
     tries_most: Option<u32>,
-    told: Vec<String>,
+    /// Sentences that are not told again.
+    told: VecDeque<String>,
     leaving: bool,
 }
 
@@ -111,6 +115,8 @@ impl Wire {
         let mut login = Login::new(credentials, face == Face::Person);
         login.is_plaintext = route.is_plaintext();
         login.has_certificate = route.remembered_user().is_some();
+        // Only Parlor's servers were ever given a certificate to remember.
+        login.scram_seen = login.has_certificate;
         login.may_register = args.register;
         login.invitation.clone_from(&args.invite);
         login.allow_weak_scram = args.allow_weak_scram;
@@ -131,7 +137,7 @@ impl Wire {
             registered: false,
             greeted: false,
             tries_most: (face != Face::Person).then_some(SCRIPT_TRIES),
-            told: Vec::new(),
+            told: VecDeque::new(),
             leaving: false,
         })
     }
@@ -201,8 +207,10 @@ impl Wire {
         self.links += 1;
         let (route, events, number) = (Arc::clone(&self.route), self.to_events.clone(), self.links);
         thread::Builder::new().name("connect".to_owned()).spawn(move || {
+            let mut told = Vec::new();
+            let opened = route.open(&mut told);
             // If nobody listens any more, the client is exiting.
-            let _ = events.send(Event::Opened(number, route.open()));
+            let _ = events.send(Event::Opened(number, told, opened));
         })?;
         self.phase = Phase::Connecting;
         Ok(())
@@ -213,7 +221,12 @@ impl Wire {
         let mut told = Vec::new();
         let number = self.link.as_ref().map(|link| link.number);
         let outcome = match event {
-            Event::Opened(of, opened) if of == self.links => self.opened(opened, &mut told),
+            Event::Opened(of, sentences, opened) if of == self.links => {
+                for sentence in sentences {
+                    self.tell_once(sentence, &mut told);
+                }
+                self.opened(opened)
+            }
             Event::Line(of, line) if Some(of) == number => self.line(&line, &mut told),
             Event::Silent(of) if Some(of) == number => self.send(b"PING :still there\r\n"),
             Event::Broken(of, reason) if Some(of) == number => Err(StepFailure::Broken(reason)),
@@ -271,18 +284,6 @@ impl Wire {
         self.login.take_renewal()
     }
 
-    /// Takes the answer to a question about the new password: the next question, or none if it was sent.
-    ///
-    /// # Errors
-    /// The sentence with which it is asked for anew.
-    pub fn renew(&mut self, question: Question, text: &str) -> Result<Option<Question>, String> {
-        let mut out = Vec::new();
-        let next = self.login.renew(question, text, &mut out)?;
-        // If that breaks the connection, the reading end tells of it.
-        let _ = self.send(&out);
-        Ok(next)
-    }
-
     /// The password is this one from now on.
     pub fn set_password(&mut self, password: String) {
         self.login.set_password(password);
@@ -326,15 +327,8 @@ impl Wire {
         told
     }
 
-    fn opened(
-        &mut self,
-        opened: Result<Opened, ConnectError>,
-        told: &mut Vec<WireEvent>,
-    ) -> Result<(), StepFailure> {
-        let mut opened = opened.map_err(Failure::from)?;
-        for sentence in std::mem::take(&mut opened.told) {
-            self.tell_once(sentence, told);
-        }
+    fn opened(&mut self, opened: Result<Opened, ConnectError>) -> Result<(), StepFailure> {
+        let opened = opened.map_err(Failure::from)?;
         self.link =
             Some(Link::start(opened, self.links, self.to_events.clone()).map_err(Failure::from)?);
         self.login.rounds_seen = self.rounds.seen();
@@ -347,7 +341,10 @@ impl Wire {
 
     fn tell_once(&mut self, sentence: String, told: &mut Vec<WireEvent>) {
         if !self.told.contains(&sentence) {
-            self.told.push(sentence.clone());
+            if self.told.len() == TOLD_ONCE_MAX {
+                self.told.pop_front();
+            }
+            self.told.push_back(sentence.clone());
             told.push(WireEvent::Sentence(sentence));
         }
     }

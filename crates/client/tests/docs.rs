@@ -26,6 +26,17 @@ fn every_option_is_in_the_man_page_and_completions() {
     assert!(page.contains("-hn"), "{page}");
 }
 
+#[test]
+fn the_help_says_what_a_fingerprint_is_and_where_it_comes_from() {
+    let help = Args::command().render_long_help().to_string();
+    let (_, after) = help.split_once("--fingerprint <FINGERPRINT>").unwrap();
+    let words: Vec<&str> = after.split_whitespace().collect();
+    let text = words.join(" ");
+    for part in ["SHA-256", "64 hexadecimal digits", "the server prints", "administrator"] {
+        assert!(text[..600].contains(part), "{part}: {text}");
+    }
+}
+
 /// The numbers that begin the lines after `start`, up to the first line without one.
 fn codes(text: &str, start: &str) -> Vec<String> {
     let lines = text.lines().skip_while(|line| !line.contains(start)).skip(1);

@@ -27,13 +27,8 @@ pub enum Action {
     Remember(String),
     /// Change a setting, as typed after `/set`; if empty, show all of them.
     Set(String),
-    /// Change the person's password.
-    ChangePassword {
-        /// The current one.
-        old: String,
-        /// The new one.
-        new: String,
-    },
+    /// Change the person's password: what is needed for that is asked by whoever knows the server.
+    ChangePassword,
     /// The answer to the open question; none if the person cancelled it.
     Answer(Option<String>),
 }

@@ -55,12 +55,6 @@ pub(crate) enum OpenQuestion {
     Owner,
     /// Whether to redact a message.
     TakeBack { target: String, msgid: String },
-    /// The current password, to change it.
-    OldPassword,
-    /// The new password.
-    NewPassword { old: String },
-    /// The new password again.
-    Repeat { old: String, new: String },
 }
 
 /// What is remembered between one key and the next.

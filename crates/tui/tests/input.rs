@@ -304,14 +304,9 @@ fn ctrl_c_leaves_only_when_nothing_is_there_to_drop() {
 }
 
 #[test]
-fn a_password_is_changed_only_if_it_is_typed_twice() {
+fn a_change_of_the_password_is_for_whoever_knows_what_the_server_asks() {
     let mut desk = Desk::new();
-    desk.types("/passwd\r");
-    assert_eq!(desk.types("old\rnew\rnew one\r"), []);
-    assert!(desk.status().contains("do not match"));
-    desk.types("/passwd\r");
-    let (old, new) = ("old".to_owned(), "new one".to_owned());
-    assert_eq!(desk.types("old\rnew one\rnew one\r"), [Action::ChangePassword { old, new }]);
+    assert!(desk.types("/passwd\r").contains(&Action::ChangePassword));
 }
 
 #[test]

@@ -177,6 +177,12 @@ impl Chat {
             }
             // It is for whoever asked, in pieces.
             ("NOTE", "ACCOUNT", "EXPORT") => {}
+            // The faces ask in their own words.
+            (
+                "NOTE",
+                "ACCOUNT",
+                "OLD_PASSWORD_REQUIRED" | "NEW_PASSWORD_REQUIRED" | "CANCELLED",
+            ) => {}
             ("FAIL", ..) => {
                 if !received.label.is_some_and(|label| self.refuse(label, sentence)) {
                     self.write_in_place(received, Kind::Error, sentence);

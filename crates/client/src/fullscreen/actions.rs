@@ -25,7 +25,7 @@ impl FullScreen {
             }
             Action::Copy(text) => self.write(&tui::terminal::copy(&text)),
             Action::Set(text) => self.set(&text),
-            Action::ChangePassword { old, new } => self.change_password(&old, new),
+            Action::ChangePassword => self.change_password(),
             // These take the terminal away, which only the loop may do.
             Action::Suspend | Action::ExternalEditor(_) => {}
         }
@@ -66,33 +66,12 @@ impl FullScreen {
         self.wire.chat.remark(&self.tui.open, failed, now_ms(), sentence);
     }
 
-    fn change_password(&mut self, old: &str, new: String) {
-        if old.contains(char::is_whitespace) || old.starts_with(':') {
-            // It does not fit the line with both; asked for alone, the server takes the next two lines as they are.
-            for line in ["ACCOUNT PASSWORD", old, &new] {
-                self.intend(Intent::Raw(line.to_owned()));
-            }
-        } else {
-            self.intend(Intent::Raw(format!("ACCOUNT PASSWORD {old} :{new}")));
-        }
-        self.recall.hide(old);
-        self.recall.hide(&new);
-        self.asked.new_password = Some(new);
-    }
-
     /// Looks for what the client itself waits for.
     pub(super) fn watch(&mut self, changes: &[Change]) {
         for change in changes {
-            match change {
-                Change::Answered { verb, refused, .. } if verb == "ACCOUNT" => {
-                    if let Some(new) = self.asked.new_password.take()
-                        && !refused
-                    {
-                        self.wire.set_password(new);
-                    }
-                }
-                Change::Ready => self.greet(),
-                _ => {}
+            self.hear_of_password(change);
+            if *change == Change::Ready {
+                self.greet();
             }
         }
     }

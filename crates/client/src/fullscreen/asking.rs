@@ -5,6 +5,7 @@ use tui::tui::Link;
 
 use super::FullScreen;
 use crate::Outcome;
+use crate::password_change::PasswordChange;
 use crate::question::Question;
 use crate::show::sentence;
 use crate::system::now_ms;
@@ -15,12 +16,10 @@ use crate::wire::WireEvent;
 pub(super) struct Asked {
     /// The question that is open.
     question: Option<Question>,
-    /// A new password must be chosen before anything else.
-    renewing: bool,
+    /// The password is being changed.
+    pub(super) changing: Option<PasswordChange>,
     /// What was told before the login was done: it stands above the questions.
     told: Vec<String>,
-    /// The password that the server has been asked to take.
-    pub(super) new_password: Option<String>,
     /// When the connection is tried again, in milliseconds since 1970 UTC.
     pause_until_ms: Option<i64>,
     connected: bool,
@@ -42,6 +41,7 @@ impl FullScreen {
                     // It is asked again on the next connection.
                     self.tui.overlay = None;
                 }
+                self.stop_changing();
                 if std::mem::take(&mut self.asked.connected) {
                     let text = format!("The connection broke ({reason}). Reconnecting …");
                     self.remark(&text, true);
@@ -64,12 +64,16 @@ impl FullScreen {
         }
     }
 
-    fn ask(&mut self, question: Question, because: Option<&str>) {
+    pub(super) fn ask(&mut self, question: Question, because: Option<&str>) {
         self.asked.question = Some(question);
         let told = self.asked.told.iter().map(String::as_str).chain(because);
         let answer = if question.is_secret() { Answer::Secret } else { Answer::Text };
+        let title = match &self.asked.changing {
+            Some(_) => "Change your password".to_owned(),
+            None => format!("Log in at {}", self.wire.server()),
+        };
         self.tui.ask(Overlay {
-            title: format!("Log in at {}", self.wire.server()),
+            title,
             text: told.collect::<Vec<_>>().join("\n"),
             prompt: question.prompt().trim_end().to_owned(),
             answer,
@@ -81,14 +85,17 @@ impl FullScreen {
     pub(super) fn answered(&mut self, answer: Option<String>) {
         let Some(question) = self.asked.question.take() else { return };
         let Some(answer) = answer else {
-            self.over = Some(Ok(Outcome::Undone));
+            if !self.gives_up_changing() {
+                self.over = Some(Ok(Outcome::Undone));
+            }
             return;
         };
         if question.is_secret() {
             self.recall.hide(&answer);
         }
-        if self.asked.renewing {
-            self.renew(question, &answer);
+        if let Some(change) = &mut self.asked.changing {
+            let next = change.answer(question, &answer);
+            self.go_on_changing(next);
             return;
         }
         let told = self.wire.answer(question, &answer);
@@ -107,17 +114,7 @@ impl FullScreen {
             self.tui.status = None;
         }
         if let Some(why) = self.wire.renewal() {
-            self.asked.renewing = true;
-            self.ask(Question::NewPassword, Some(&why));
-        }
-    }
-
-    /// Whoever has logged in by a one-time code chooses a new password before anything else.
-    fn renew(&mut self, question: Question, answer: &str) {
-        match self.wire.renew(question, answer) {
-            Ok(Some(next)) => self.ask(next, None),
-            Ok(None) => self.asked.renewing = false,
-            Err(because) => self.ask(Question::NewPassword, Some(&because)),
+            self.renew_password(why);
         }
     }
 

@@ -33,6 +33,7 @@ impl Login {
                 if more_follows {
                     return Ok(Step::Wait);
                 }
+                self.scram_seen |= self.offers_mechanism(MECHANISM);
                 if let Some(port) = self.secure_port() {
                     return Err(LoginError::Refused(format!(
                         "The server accepts only encrypted connections: omit --plaintext and use port {port}."

@@ -48,6 +48,7 @@ impl Login {
             (Stage::ScramFinal, Some(scram)) => match scram.verify(&bytes) {
                 Ok(()) => {
                     self.rounds = self.asked_rounds;
+                    self.scram_seen = true;
                     send_chunks(&[], out);
                     Stage::ScramEnd
                 }

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::limits::{GOODBYE_TIMEOUT, INTERRUPTED_GOODBYE_TIMEOUT};
 use crate::link::Input;
 use crate::pace::Patience;
+use crate::show::not_confirmed;
 
 impl Session {
     /// Says goodbye, where the server will understand it as such, and takes the confirmations that still come before
@@ -44,11 +45,10 @@ impl Session {
         let mut lines = Vec::new();
         for (number, operation) in &self.sending {
             let mut outgoing = self.wire.chat.outgoing.iter();
-            let sent = outgoing
-                .find(|outgoing| outgoing.number == *number)
-                .is_some_and(|outgoing| outgoing.sent || outgoing.resent);
-            let how = if sent { "Possibly sent, but not confirmed" } else { "Not sent" };
-            lines.push(format!("{how}: {operation}"));
+            let meant = outgoing.find(|outgoing| outgoing.number == *number);
+            if let Some(how) = meant.and_then(not_confirmed) {
+                lines.push(format!("{how}: {operation}"));
+            }
         }
         let ahead = self.ahead.iter().filter_map(|input| match input {
             Input::Line(line) if !line.trim().is_empty() => Some(format!("Not sent: {line}")),

@@ -11,7 +11,7 @@ use super::missed::Behind;
 use crate::args::Args;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::limits::{AHEAD_MAX, ANSWER_MOST, ANSWER_SILENCE, EVENTS_WAITING};
+use crate::limits::{AHEAD_MAX, ANSWER_MOST, ANSWER_SILENCE, EVENTS_WAITING, LOGIN_SILENCE};
 use crate::link::{Event, Input, Leaving};
 use crate::login::Credentials;
 use crate::pace::Patience;
@@ -52,7 +52,9 @@ pub struct Session {
     /// An answer that found no connection; the next one will ask for it.
     kept_answer: Option<(Question, String)>,
     /// Why a new password must be chosen before anything else.
-    renewal: Option<String>,
+    pub(super) renewal: Option<String>,
+    /// It is being chosen.
+    pub(super) renewing: bool,
     /// What the person typed while something else was waited for.
     pub(super) ahead: VecDeque<Input>,
     /// Lines of input so far.
@@ -120,6 +122,7 @@ impl Session {
             login_question: None,
             kept_answer: None,
             renewal: None,
+            renewing: false,
             ahead: VecDeque::new(),
             inputs: 0,
             waiting: false,
@@ -252,7 +255,9 @@ impl Session {
         answer: &mut impl FnMut(&Chat, &Change) -> Option<T>,
     ) -> Result<Option<T>, End> {
         let breaks = self.breaks;
-        let mut patience = Patience::new(Instant::now(), ANSWER_SILENCE, ANSWER_MOST);
+        // An answer about a password comes later after wrong ones.
+        let silence = if self.asked == Some("ACCOUNT") { LOGIN_SILENCE } else { ANSWER_SILENCE };
+        let mut patience = Patience::new(Instant::now(), silence, ANSWER_MOST);
         let mut changes = self.wire.chat.take_changes();
         for change in &changes {
             self.tell(change)?;
@@ -277,10 +282,14 @@ impl Session {
         let mut patience = Patience::new(Instant::now(), ANSWER_SILENCE, ANSWER_MOST);
         // What is waited for was told already.
         patience.told = self.broken;
-        while !self.chat().is_ready() {
-            self.wait(&mut patience)?;
-        }
-        if let Some(why) = self.renewal.take() {
+        loop {
+            while !self.chat().is_ready() {
+                self.wait(&mut patience)?;
+            }
+            if self.renewing {
+                return Ok(());
+            }
+            let Some(why) = self.renewal.take() else { break };
             self.renew_password(why)?;
         }
         if self.behind.is_some() && !self.catching_up {
@@ -472,38 +481,6 @@ impl Session {
             reason.clone_into(&mut self.told_reason);
         }
         Ok(())
-    }
-
-    /// Whoever has logged in by a one-time code chooses a new password: before that the server refuses all
-    /// else.
-    fn renew_password(&mut self, why: String) -> Result<(), End> {
-        let mut because = Some(why);
-        while let Some(why) = because.take() {
-            self.aside(&why)?;
-            let mut question = Question::NewPassword;
-            loop {
-                let text = self.ask(question)?;
-                match self.wire.renew(question, &text) {
-                    Ok(Some(next)) => question = next,
-                    Ok(None) => break,
-                    Err(sentence) => {
-                        because = Some(sentence);
-                        break;
-                    }
-                }
-            }
-            if because.is_none() {
-                let refused = self.answer_to("ACCOUNT", |_, change| match change {
-                    Change::Answered { verb, text, refused, .. } if verb == "ACCOUNT" => {
-                        Some(refused.then(|| text.clone()))
-                    }
-                    _ => None,
-                })?;
-                // After a break the next login asks again.
-                because = refused.flatten();
-            }
-        }
-        Ok(self.aside("You have a new password.")?)
     }
 
     /// Shows a sentence that is no message, the server's as well as the client's own.

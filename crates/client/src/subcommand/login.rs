@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use chat::{Change, Intent};
+use chat::Change;
 use proto::Fingerprint;
 
 use super::Caller;
@@ -10,23 +10,29 @@ use crate::Outcome;
 use crate::args::Args;
 use crate::failure::Failure;
 use crate::known_hosts::server_name;
-use crate::remembered::{self, SavedLogin};
+use crate::remembered::{self, NewLogin, SavedLogin};
 
-/// Adds a certificate to the account, and keeps it.
+/// Adds a certificate to the account, and keeps it. A login that was remembered before stays until then.
 pub(super) fn login(caller: &mut Caller, args: &Args) -> Result<Outcome, Failure> {
     let server = server_name(args.host(), args.port());
+    // A damaged one is only replaced.
+    let before = SavedLogin::at(&server).ok().flatten();
     let (new, text) = SavedLogin::make(&caller.chat().me)?;
-    // It is kept first: one that the server knows and nobody has would be of no use.
-    let path = remembered::keep(&server, &text)?;
-    if let Err(failure) = cert(caller, "ADD", new.fingerprint()) {
-        remembered::forget(&server)?;
-        return Err(failure);
-    }
-    let (user, path) = (&caller.chat().me, path.display());
+    // It is written first: one that the server knows and nobody has would be of no use.
+    let written = NewLogin::write(&server, &text)?;
+    cert(caller, "ADD", new.fingerprint(), "ALREADY_ADDED")?;
+    let path = written.keep()?;
+    let (user, path) = (caller.chat().me.clone(), path.display());
     writeln!(
         std::io::stdout(),
         "Logged in at {server} as {user} from now on; the certificate is in {path}."
     )?;
+    if let Some(before) = before.filter(|before| proto::name::same(&before.user, &user)) {
+        // Nobody has the key any more, and an account has room for few.
+        if let Err(failure) = cert(caller, "DEL", before.fingerprint(), NO_SUCH_CERTIFICATE) {
+            super::tell(&format!("The certificate used before is still in the account: {failure}"));
+        }
+    }
     Ok(Outcome::Done)
 }
 
@@ -36,24 +42,28 @@ pub(super) fn logout(caller: &mut Caller, args: &Args) -> Result<Outcome, Failur
     let Some(known) = SavedLogin::at(&server)? else {
         return Err(Failure::Refused(format!("no login is remembered for {server}")));
     };
-    cert(caller, "DEL", known.fingerprint())?;
+    cert(caller, "DEL", known.fingerprint(), NO_SUCH_CERTIFICATE)?;
     remembered::forget(&server)?;
     writeln!(std::io::stdout(), "Logged out at {server}.")?;
     Ok(Outcome::Done)
 }
 
-/// Changes the certificates of the account, and waits for the answer.
-fn cert(caller: &mut Caller, what: &str, fingerprint: Fingerprint) -> Result<(), Failure> {
+/// The account does not have it.
+const NO_SUCH_CERTIFICATE: &str = "NO_SUCH_CERTIFICATE";
+
+/// Changes the certificates of the account, and waits for the answer. A refusal with the code `as_wished` says that
+/// it was so already.
+fn cert(
+    caller: &mut Caller,
+    what: &str,
+    fingerprint: Fingerprint,
+    as_wished: &str,
+) -> Result<(), Failure> {
     let line = format!("CERT {what} {fingerprint:x}");
-    let sent = caller.wire.intend(Intent::Raw(line));
-    sent.map_err(|error| Failure::Refused(error.to_string()))?;
-    let mut refused = None;
-    caller.wait(|_, change| match change {
-        Change::Answered { verb, text, refused: no, .. } if verb == "CERT" => {
-            refused = no.then(|| text.clone());
-            true
+    caller.ask(&line, |_, change| match change {
+        Change::Answered { verb, code, text, refused, .. } if verb == "CERT" => {
+            Some(if *refused && code != as_wished { Err(text.clone()) } else { Ok(()) })
         }
-        _ => false,
-    })?;
-    refused.map_or(Ok(()), |reason| Err(Failure::Refused(reason)))
+        _ => None,
+    })
 }

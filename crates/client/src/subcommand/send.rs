@@ -1,6 +1,8 @@
 //! `chatclient send`: one message, confirmed by the server.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
+use std::time::Instant;
 
 use chat::entry::Kind;
 use chat::intent::NewMessage;
@@ -9,7 +11,8 @@ use chat::{Change, Intent};
 use super::Caller;
 use crate::Outcome;
 use crate::failure::Failure;
-use crate::limits::SENT_BYTES;
+use crate::limits::{ANSWER_MOST, SENT_BYTES};
+use crate::show::not_confirmed;
 
 pub(super) fn run(
     caller: &mut Caller,
@@ -37,19 +40,14 @@ pub(super) fn run(
     }
     let reply_to = reply_to.map(str::to_owned);
     let saying = NewMessage { to: target.to_owned(), text, reply_to, action: false };
-    let last = caller.wire.intend(Intent::Say(saying));
-    let numbers = last.map_err(|error| Failure::Refused(error.to_string()))?;
-    let mut last = numbers.map(|numbers| *numbers.end());
+    let numbers = caller.wire.intend(Intent::Say(saying));
+    let numbers = numbers.map_err(|error| Failure::Refused(error.to_string()))?;
+    let mut unsettled: BTreeSet<u64> = numbers.into_iter().flatten().collect();
+    let patience = Instant::now() + ANSWER_MOST;
     let mut refused = false;
+    // A server that confirms nothing has settled it already.
+    let mut changes = caller.wire.chat.take_changes();
     loop {
-        let changes = match caller.next(None) {
-            Ok(changes) => changes,
-            Err(Failure::TimedOut) => return Err(Failure::TimedOut),
-            Err(failure) => {
-                super::tell(&failure.to_string());
-                return Ok(Outcome::Unconfirmed);
-            }
-        };
         for change in changes {
             let Change::Settled { number, outcome } = change else { continue };
             match outcome {
@@ -64,17 +62,41 @@ pub(super) fn run(
                     refused = true;
                 }
             }
-            if Some(number) == last {
-                if may_join && caller.chat().waiting(target).next().is_some() {
-                    may_join = false;
-                    join(caller, target)?;
-                    last = send_again(caller, target)?;
-                    continue;
-                }
+            unsettled.remove(&number);
+        }
+        if unsettled.is_empty() {
+            if !may_join || caller.chat().waiting(target).next().is_none() {
                 return Ok(if refused { Outcome::Undone } else { Outcome::Done });
             }
+            may_join = false;
+            join(caller, target)?;
+            unsettled = send_again(caller, target)?;
+        }
+        changes = match caller.next(Some(patience)) {
+            Ok(_) if Instant::now() >= patience => {
+                return Ok(unconfirmed(caller, "the server does not answer", Outcome::Unconfirmed));
+            }
+            Ok(changes) => changes,
+            Err(Failure::TimedOut) => {
+                let why = Failure::TimedOut.to_string();
+                return Ok(unconfirmed(caller, &why, Outcome::TimedOut));
+            }
+            Err(failure) => {
+                return Ok(unconfirmed(caller, &failure.to_string(), Outcome::Unconfirmed));
+            }
+        };
+    }
+}
+
+/// Tells why it is over, and names what the server has neither confirmed nor refused.
+fn unconfirmed(caller: &Caller, why: &str, outcome: Outcome) -> Outcome {
+    super::tell(why);
+    for outgoing in &caller.chat().outgoing {
+        if let Some(how) = not_confirmed(outgoing) {
+            super::tell(&format!("{how}: {}", outgoing.text));
         }
     }
+    outcome
 }
 
 /// Whether the target is a room that this person is not in.
@@ -98,12 +120,12 @@ fn join(caller: &mut Caller, room: &str) -> Result<(), Failure> {
     refused.map_or(Ok(()), |reason| Err(Failure::Refused(reason)))
 }
 
-/// Sends what was refused once more; the number of the last of them.
-fn send_again(caller: &mut Caller, target: &str) -> Result<Option<u64>, Failure> {
-    let numbers: Vec<u64> = caller.chat().waiting(target).map(|waiting| waiting.number).collect();
-    for number in numbers {
+/// Sends what was refused once more; the numbers of these messages.
+fn send_again(caller: &mut Caller, target: &str) -> Result<BTreeSet<u64>, Failure> {
+    let before: Vec<u64> = caller.chat().waiting(target).map(|waiting| waiting.number).collect();
+    for number in before {
         let sent = caller.wire.intend(Intent::Retry(number));
         sent.map_err(|error| Failure::Refused(error.to_string()))?;
     }
-    Ok(caller.chat().outgoing.back().map(|outgoing| outgoing.number))
+    Ok(caller.chat().waiting(target).map(|waiting| waiting.number).collect())
 }

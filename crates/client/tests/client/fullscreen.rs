@@ -269,6 +269,63 @@ fn a_new_person_is_asked_in_the_screen_and_told_what_to_do() {
 }
 
 #[test]
+fn a_password_is_changed_with_what_the_server_asks_for() {
+    let place = Place::new();
+    let mut ann = Person::at(&place, "ann");
+    ann.sees(READY);
+    ann.types("/passwd\r");
+    ann.sees("Enter your new password:");
+    ann.types("better one\r");
+    ann.sees("Enter Password again:");
+    ann.types("better two\r");
+    ann.sees("do not match");
+    ann.types("better one\r");
+    ann.sees("Enter Password again:");
+    ann.types("better one\r");
+    ann.sees("You have a new password");
+    ann.types("/passwd\r");
+    ann.sees("Enter your new password:");
+    ann.types("\x1b");
+    ann.sees("The password was not changed.");
+    assert!(!ann.0.output().contains("better"), "a password is not shown");
+    ann.leaves();
+}
+
+#[test]
+fn a_new_password_after_a_one_time_code_is_asked_for_through_a_break() {
+    let mut place = Place::with("operator = [{ account = \"ada\", role = \"admin\" }]\n");
+    place.done("pupil", &["status"]);
+    let reset = place.call("ada", &[], "/accounts reset pupil\n");
+    let said = reset.stderr.split_once("The password of pupil is ");
+    let code = said.and_then(|(_, code)| code.split(' ').next());
+    let code = code.unwrap_or_else(|| panic!("no code: {reset:?}"));
+    let computer = Computer::new();
+    let file = computer.state().join("code");
+    fs::write(&file, format!("{code}\n")).unwrap();
+    let change = |command: Command| command.env("PARLOR_PASSWORD_FILE", file);
+    let mut pupil = Person::with(&place, computer, &["-u", "pupil"], "", change);
+    pupil.sees("Enter your new password:");
+    place.kill();
+    pupil.sees_no("Enter your new password:");
+    place.restart();
+    pupil.sees("Enter your new password:");
+    pupil.types("better one\r");
+    pupil.sees("Enter Password again:");
+    pupil.types("better one\r");
+    pupil.sees("You have a new password");
+    pupil.types("\x1b1");
+    pupil.sees(READY);
+    // From now on it is the password with which the client comes back.
+    place.kill();
+    pupil.sees("Reconnecting");
+    place.restart();
+    pupil.sees("Connected again.");
+    pupil.types("hello\r");
+    pupil.sees_line(&["hello", "✓"]);
+    pupil.leaves();
+}
+
+#[test]
 fn keys_are_as_the_person_wants_them_and_clashes_are_told() {
     let place = Place::new();
     let computer = Computer::new();

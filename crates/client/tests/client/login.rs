@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::process::{Client, Computer};
-use crate::server::{PASSWORD, Server, keys};
+use crate::server::{PASSWORD, Peer, Server, keys};
 
 #[test]
 fn a_new_user_registers_with_name_and_password_from_the_script() {
@@ -67,22 +67,38 @@ fn an_existing_user_comes_in_by_scram_and_the_password_never_crosses_the_wire() 
 #[test]
 fn who_logs_in_by_a_one_time_code_chooses_a_new_password_first() {
     let server = Server::start();
-    let client = Client::ann(&server, "no\nbetter one\nEX\n");
+    let client = Client::ann(&server, "no\nbetter one\nbetter one\nEX\n");
     let mut peer = server.accept();
     peer.negotiate();
     peer.demand_password("ann");
     assert!(peer.scram());
     peer.send(":parlor WARN ACCOUNT NEW_PASSWORD_REQUIRED ann * :Your password is a one-time code");
     peer.welcome("ann");
-    peer.expect("ACCOUNT PASSWORD :better one");
+    let expect_the_change = |peer: &mut Peer| {
+        for line in ["ACCOUNT PASSWORD", "better one", ""] {
+            peer.expect(line);
+        }
+        peer.send(":parlor NOTE ACCOUNT NEW_PASSWORD_REQUIRED :Enter your new password:");
+    };
+    expect_the_change(&mut peer);
+    // What is not confirmed has not become the password: the next login is by the code again.
+    peer.break_off();
+    let mut peer = server.accept();
+    peer.negotiate();
+    peer.demand_password("ann");
+    assert!(peer.scram());
+    peer.send(":parlor WARN ACCOUNT NEW_PASSWORD_REQUIRED ann * :Your password is a one-time code");
+    peer.welcome("ann");
+    expect_the_change(&mut peer);
     peer.send(":bob!bob@parlor PRIVMSG ann :welcome back");
     peer.send(":parlor NOTE ACCOUNT PASSWORD_CHANGED ann :You have a new password");
+    peer.nothing_missed();
     peer.goodbye();
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert!(outcome.stderr.contains("* Your password is a one-time code.\n"), "{outcome:?}");
     assert!(outcome.stderr.contains("* A password needs 4 to "), "{outcome:?}");
-    assert!(outcome.stderr.contains("* You have a new password.\n"), "{outcome:?}");
+    assert_eq!(outcome.stderr.matches("* You have a new password.\n").count(), 1, "{outcome:?}");
     assert!(outcome.stdout.contains("welcome back"), "{outcome:?}");
 }
 
@@ -210,6 +226,35 @@ fn a_server_that_wants_a_weaker_proof_than_before_gets_none() {
     peer.goodbye();
     assert_eq!(client.finish().code, Some(0));
     assert_eq!(computer.remembered_accounts(), remembered, "the highest counts");
+}
+
+#[test]
+fn a_server_that_had_scram_and_has_it_no_longer_does_not_get_the_password() {
+    let server = Server::start();
+    let computer = Computer::that_knows(&server);
+    let password = computer.state().join("password");
+    std::fs::write(&password, format!("{PASSWORD}\n")).unwrap();
+    let script = || {
+        let mut command = computer.chatclient();
+        command.args(["status", "-hn", "localhost", "-p", &server.port.to_string(), "-u", "ann"]);
+        command.env("PARLOR_PASSWORD_FILE", &password);
+        Client::run(command, "")
+    };
+    let client = script();
+    server.accept_ann().drain();
+    assert_eq!(client.finish().code, Some(0));
+
+    let client = script();
+    let mut peer = server.accept();
+    peer.expect("CAP LS 302");
+    peer.send(":irc.example 421 * CAP :Unknown command");
+    peer.expect_end();
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("it may be an impostor, so the password was not sent"),
+        "{outcome:?}"
+    );
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod plaintext;
 mod proxy;
 mod together;
 mod scripts;
+mod exit_codes;
 #[cfg(unix)]
 mod emulator;
 #[cfg(unix)]

@@ -1,7 +1,9 @@
 //! A server of several nodes: who loses one goes on at another.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::identity::Identity;
 use crate::process::{Client, Computer};
 use crate::server::{Peer, Server};
 
@@ -53,6 +55,63 @@ fn a_node_is_believed_only_with_the_certificate_that_the_list_has() {
     second.be_refused();
 
     let mut peer = first.accept_ann_again();
+    assert_eq!(peer.expect_message("BM :one"), id);
+    peer.confirm_again("#lobby", "m1");
+    peer.nothing_missed();
+    peer.goodbye();
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let told = format!(
+        "* A node of the server is not trusted: localhost:{} presents a certificate that is not in the cluster's list",
+        second.port
+    );
+    assert_eq!(outcome.stderr.matches(&told).count(), 1, "{outcome:?}");
+    let shown = format!("shown: {}", second.fingerprint());
+    assert!(outcome.stderr.contains(&shown), "it can be compared: {outcome:?}");
+}
+
+#[test]
+fn a_wrong_certificate_is_told_though_another_node_works() {
+    let (first, second) = (Server::start(), Server::start());
+    let client = Client::ann(&first, "BM one\n");
+    let mut peer = first.accept_ann();
+    peer.tells_of(&[&node(&second)]);
+    let id = peer.expect_message("BM :one");
+    // Somebody has taken the place of the server that the person named.
+    first.show(&Identity::self_made());
+    peer.break_off();
+    first.be_refused();
+    let mut peer = second.accept_ann_again();
+    assert_eq!(peer.expect_message("BM :one"), id);
+    peer.confirm_again("#lobby", "m1");
+    peer.nothing_missed();
+    peer.goodbye();
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let told = format!(
+        "* A node of the server is not trusted: localhost:{} presents a different certificate than before",
+        first.port
+    );
+    assert!(outcome.stderr.contains(&told), "{outcome:?}");
+}
+
+#[test]
+fn a_slow_connection_gets_through_in_a_later_round() {
+    let (first, second) = (Server::start(), Server::start());
+    let client = Client::ann(&first, "BM one\n");
+    let mut peer = first.accept_ann();
+    peer.tells_of(&[&node(&second)]);
+    let id = peer.expect_message("BM :one");
+    drop(second);
+    peer.break_off();
+    // More than the first round allows, and less than the second.
+    let slow = Duration::from_millis(2500);
+    let hurried = first.accept();
+    thread::sleep(slow);
+    drop(hurried);
+    let peer = first.accept();
+    thread::sleep(slow);
+    let mut peer = peer.let_ann_come_again();
     assert_eq!(peer.expect_message("BM :one"), id);
     peer.confirm_again("#lobby", "m1");
     peer.nothing_missed();

@@ -124,6 +124,11 @@ impl Client {
     fn start_on(computer: Computer, args: &[&str], input: &str) -> Client {
         let mut command = computer.chatclient();
         command.args(args);
+        Client::run_on(computer, command, input)
+    }
+
+    /// Runs the client with this standard input; the computer is there for as long as it is.
+    pub(crate) fn run_on(computer: Computer, command: Command, input: &str) -> Client {
         Client { _computer: Some(computer), ..Client::run(command, input) }
     }
 

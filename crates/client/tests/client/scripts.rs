@@ -24,7 +24,13 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new() -> Place {
+        Place::with("")
+    }
+
+    /// The same with these lines in the server's configuration.
+    pub(crate) fn with(config: &str) -> Place {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("config.toml"), config).expect("the folder takes files");
         let server = Chatserver::start(folder.path());
         let (port, computer) = (server.port, Computer::new());
         Place { folder, server: Some(server), port, computer }
@@ -310,4 +316,95 @@ fn a_remembered_login_needs_no_password_until_it_is_forgotten() {
     assert_eq!(out.code, Some(0), "{out:?}");
     assert!(!Path::new(path).exists());
     assert_eq!(without_password(&["send", "#lobby", "hello"]).code, Some(5));
+}
+
+#[test]
+fn a_login_that_is_refused_leaves_the_remembered_one_and_a_new_one_replaces_it() {
+    let place = Place::new();
+    let told = place.done("ann", &["login"]);
+    let path = told.trim_end().trim_end_matches('.').rsplit(' ').next().expect("a path");
+    let before = std::fs::read(path).expect("the login is saved");
+    // An account takes ten certificates.
+    let others: String = (1..10).map(|number| format!("/cert add {number:064x}\n")).collect();
+    let added = place.call("ann", &[], &others);
+    assert_eq!(added.code, Some(0), "{added:?}");
+    let refused = place.call("ann", &["login"], "");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("maximum number of certificates"), "{refused:?}");
+    assert_eq!(std::fs::read(path).expect("it is still there"), before);
+    let folder = Path::new(path).parent().expect("a folder");
+    assert_eq!(std::fs::read_dir(folder).expect("it is there").count(), 1, "nothing is left over");
+    let mut remembered = place.computer.chatclient();
+    remembered.args(["send", "#lobby", "hello", "-hn", "127.0.0.1"]);
+    remembered.args(["-p", &place.port.to_string()]);
+    let sent = Client::run(remembered, "").finish();
+    assert_eq!(sent.code, Some(0), "the login works: {sent:?}");
+
+    let removed = place.call("ann", &[], &format!("/cert del {:064x}\n", 1));
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    place.done("ann", &["login"]);
+    assert_ne!(std::fs::read(path).expect("it is there"), before);
+    // Eight others, and the new one instead of that before.
+    let listed = place.call("ann", &[], "/cert list\n");
+    assert_eq!(listed.stderr.matches("* Logs in to your account").count(), 9, "{listed:?}");
+}
+
+/// Changes ann's password by the plain prompts, with what is typed there.
+fn passwd(command: Command, typed: &str) -> Outcome {
+    Client::run(command, &format!("/passwd\n{typed}")).finish()
+}
+
+/// Whether ann's password is this one.
+fn password_is(place: &Place, password: &str) -> bool {
+    let file = place.computer.state().join("tried");
+    std::fs::write(&file, format!("{password}\n")).expect("the folder takes files");
+    let mut command = place.command("ann", &["status"]);
+    command.env("PARLOR_PASSWORD_FILE", &file);
+    Client::run(command, "").finish().code == Some(0)
+}
+
+#[test]
+fn a_session_that_has_proved_its_password_is_asked_only_for_the_new_one() {
+    let place = Place::new();
+    place.done("ann", &["status"]);
+    let changed = passwd(place.command("ann", &[]), "better one\nBM hello\n");
+    assert_eq!(changed.code, Some(0), "{changed:?}");
+    assert!(changed.stderr.contains("Enter your new password:\n"), "{changed:?}");
+    assert!(!changed.stderr.contains("Enter your current password:"), "{changed:?}");
+    for told in ["* You have a new password.\n", "* Sent to everyone.\n"] {
+        assert!(changed.stderr.contains(told), "{changed:?}");
+    }
+    assert!(!format!("{changed:?}").contains("better one"), "it is not echoed: {changed:?}");
+    assert!(password_is(&place, "better one"));
+}
+
+#[test]
+fn a_session_with_a_certificate_is_asked_for_the_old_password_too() {
+    let place = Place::new();
+    place.done("ann", &["login"]);
+    let by_certificate = || {
+        let mut command = place.computer.chatclient();
+        command.args(["-hn", "127.0.0.1", "-p", &place.port.to_string()]);
+        command
+    };
+    let wrong = passwd(by_certificate(), "wrong secret\nbetter one\n");
+    assert_eq!(wrong.code, Some(1), "{wrong:?}");
+    assert!(wrong.stderr.to_lowercase().contains("wrong password"), "{wrong:?}");
+    assert!(password_is(&place, "ann's secret"));
+    // A space, which a parameter in the middle of a line cannot have.
+    let changed = passwd(by_certificate(), "ann's secret\nbetter one\nBM hello\n");
+    assert_eq!(changed.code, Some(0), "{changed:?}");
+    let asked = "Enter your current password:\nEnter your new password:\n";
+    assert!(changed.stderr.contains(asked), "{changed:?}");
+    let said = format!("{wrong:?}{changed:?}");
+    for secret in ["wrong secret", "better one", "ann's secret", "Cancelled", "Unknown"] {
+        assert!(!said.contains(secret), "{secret}: {said}");
+    }
+    assert!(password_is(&place, "better one"));
+    let empty = passwd(by_certificate(), "\n");
+    assert_eq!(empty.code, Some(1), "{empty:?}");
+    let ended = passwd(by_certificate(), "better one\n");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("* The password was not changed: the input ended"), "{ended:?}");
+    assert!(password_is(&place, "better one"));
 }

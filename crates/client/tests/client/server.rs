@@ -204,12 +204,7 @@ impl Server {
 
     /// The next connection, with ann logged in again after a break.
     pub(crate) fn accept_ann_again(&self) -> Peer {
-        let mut peer = self.accept();
-        peer.negotiate();
-        peer.demand_password("ann");
-        assert!(peer.scram(), "the right password");
-        peer.welcome("ann");
-        peer
+        self.accept().let_ann_come_again()
     }
 }
 
@@ -431,6 +426,15 @@ impl Peer {
         self.negotiate();
         self.demand_password("ann");
         self.let_ann_in();
+    }
+
+    /// The same after a break.
+    pub(crate) fn let_ann_come_again(mut self) -> Peer {
+        self.negotiate();
+        self.demand_password("ann");
+        assert!(self.scram(), "the right password");
+        self.welcome("ann");
+        self
     }
 
     /// From the right password to the first operation.

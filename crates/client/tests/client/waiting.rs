@@ -202,6 +202,28 @@ fn an_answer_that_comes_slowly_is_an_answer() {
     assert!(!outcome.stderr.contains("broke"), "{outcome:?}");
 }
 
+/// After wrong passwords a server takes its time, also for the right one.
+#[test]
+fn an_answer_about_a_password_may_come_late() {
+    let server = Server::start();
+    let client = Client::ann(&server, "/passwd\nbetter one\n");
+    let mut peer = server.accept_ann();
+    for line in ["ACCOUNT PASSWORD", ""] {
+        peer.expect(line);
+    }
+    peer.send(":parlor NOTE ACCOUNT NEW_PASSWORD_REQUIRED :Enter your new password:");
+    peer.send(":parlor NOTE ACCOUNT CANCELLED :Cancelled");
+    for line in ["ACCOUNT PASSWORD", "better one", ""] {
+        peer.expect(line);
+    }
+    std::thread::sleep(Duration::from_secs(12));
+    peer.send(":parlor NOTE ACCOUNT PASSWORD_CHANGED ann :You have a new password");
+    peer.goodbye();
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stderr.contains("* You have a new password.\n"), "{outcome:?}");
+}
+
 #[test]
 fn a_script_of_a_thousand_lines_paces_itself_by_the_servers_word() {
     let server = Server::start();

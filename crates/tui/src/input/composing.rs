@@ -2,9 +2,8 @@
 
 use crate::action::Action;
 use crate::complete::Completion;
-use crate::input::OpenQuestion;
 use crate::keymap::Act;
-use crate::overlay::{Answer, List, Overlay, Question};
+use crate::overlay::{List, Overlay};
 use crate::palette::Palette;
 use crate::slash::{self, Order};
 use crate::tui::Tui;
@@ -145,10 +144,7 @@ impl Tui {
                 self.overlay = Some(Overlay::Palette(Palette::new("", chat)));
                 Vec::new()
             }
-            Order::ChangePassword => {
-                self.ask_secret("Your current password:", OpenQuestion::OldPassword);
-                Vec::new()
-            }
+            Order::ChangePassword => vec![Action::ChangePassword],
             Order::Set(text) => vec![Action::Set(text)],
             Order::Tell(text) => {
                 self.say(&text, false);
@@ -156,19 +152,6 @@ impl Tui {
             }
             Order::Quit => vec![Action::Quit],
         }
-    }
-
-    /// Asks for a password that the screen itself needs.
-    pub(super) fn ask_secret(&mut self, prompt: &str, asking: OpenQuestion) {
-        let question = Question {
-            title: "Change your password".to_owned(),
-            text: String::new(),
-            prompt: prompt.to_owned(),
-            answer: Answer::Secret,
-            input: Default::default(),
-        };
-        self.ask(question);
-        self.memory.asking = asking;
     }
 
     /// The external editor has returned this text.

@@ -80,24 +80,6 @@ impl Tui {
                 vec![Action::Do(Intent::Redact { target, msgid, reason: String::new() })]
             }
             OpenQuestion::TakeBack { .. } => Vec::new(),
-            OpenQuestion::OldPassword => {
-                self.ask_secret("Your new password:", OpenQuestion::NewPassword { old: text });
-                Vec::new()
-            }
-            OpenQuestion::NewPassword { old } => {
-                self.ask_secret(
-                    "Repeat the new password:",
-                    OpenQuestion::Repeat { old, new: text },
-                );
-                Vec::new()
-            }
-            OpenQuestion::Repeat { old, new } if new == text => {
-                vec![Action::ChangePassword { old, new }]
-            }
-            OpenQuestion::Repeat { .. } => {
-                self.say("The passwords do not match; nothing was changed.", true);
-                Vec::new()
-            }
         }
     }
 
