@@ -407,7 +407,7 @@ impl Login {
             }
             (Stage::Cancelling, "CANCELLED") => self.ask(Question::Password, None),
             (Stage::Creating, "ACCOUNT_CREATED") => {
-                Line::to(out).verb("CAP").param("END").end();
+                // The negotiation never ends, so nobody sees this session come and go.
                 self.created = true;
                 Ok(self.done())
             }

@@ -193,7 +193,6 @@ impl Server {
     pub(crate) fn accept_registered(&self, mut peer: Peer, user: &str) -> Peer {
         peer.expect(PASSWORD);
         peer.send(&format!(":parlor NOTE LOGIN ACCOUNT_CREATED {user} :Welcome"));
-        peer.expect("CAP END");
         peer.expect("QUIT :");
         let mut peer = self.accept();
         peer.negotiate();

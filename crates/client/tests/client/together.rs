@@ -261,3 +261,21 @@ fn pinned_messages_of_a_room_are_shown() {
     assert!(shown.stderr.contains("* Nothing is pinned in #lobby."), "{shown:?}");
     assert_eq!(shown.code, Some(1), "there is no such room: {shown:?}");
 }
+
+#[test]
+fn others_see_a_new_user_come_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Chatserver::start(folder.path());
+    let mut dan = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    dan.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut lines = BufReader::new(dan.try_clone().unwrap()).lines().map(|line| line.unwrap());
+    dan.write_all(b"LOGIN dan :secret-dan\r\nPING :here\r\n").unwrap();
+    assert!(lines.any(|line| line.contains(" PONG ")));
+    assert_eq!(ann(&Computer::new(), server.port, &["--register"], "").code, Some(0));
+    dan.write_all(b"PING :done\r\n").unwrap();
+    let seen: Vec<String> = lines.take_while(|line| !line.contains(" PONG ")).collect();
+    let moves = |verb: &str| {
+        seen.iter().filter(|line| line.starts_with(":ann!") && line.contains(verb)).count()
+    };
+    assert_eq!((moves(" JOIN "), moves(" QUIT ")), (1, 1), "{seen:?}");
+}
