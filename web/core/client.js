@@ -61,8 +61,10 @@ export class Client {
   #kept;
   /** This login has succeeded before. */
   #isKnown = false;
-  /** The connection broke while an account was being made: whether there is one now, the server knows. */
+  /** A connection broke on which an account was being made: whether there is one now, the server knows. */
   #isUnsure = false;
+  /** The token that was asked for, for this device. */
+  #token = "";
   /** @type {Connection | undefined} Until the welcome. */
   #connection;
   /** What the server said at the end. */
@@ -163,7 +165,8 @@ export class Client {
 
   /** Logs out: the server forgets this device's token, and this device forgets everything. */
   async logOut() {
-    const lines = this.#kept ? [formatLine("ACCOUNT", ["TOKEN", "DEL", this.#kept.token])] : [];
+    const token = this.#kept?.token || this.#token;
+    const lines = token ? [formatLine("ACCOUNT", ["TOKEN", "DEL", token])] : [];
     this.socket.send([...lines, formatLine("QUIT", [], "")]);
     this.#leave({ phase: "out" });
     await this.#forgetDevice();
@@ -359,7 +362,8 @@ export class Client {
 
   #askForToken() {
     if (!this.#login?.remember || this.#kept) return;
-    const params = ["TOKEN", "ADD", `web-${this.#random(6)}`, STAY];
+    this.#token = `web-${this.#random(6)}`;
+    const params = ["TOKEN", "ADD", this.#token, STAY];
     this.socket.send([formatLine("ACCOUNT", params, undefined, { label: TOKEN_LABEL })]);
   }
 
@@ -376,11 +380,12 @@ export class Client {
 
   /** Stays logged in on this device. @param {string} token @param {string} secret */
   async #stay(token, secret) {
-    const { name } = this;
+    const { name, chat } = this;
     const known = this.#keys;
     // All tokens of an account have the salt of its password.
     const keys = known && (await deriveKeys(this.crypto.subtle, secret, known.salt, known.iterations));
-    if (this.name !== name) return;
+    // Logged out meanwhile.
+    if (this.chat !== chat) return;
     const { serverPassword } = this.#login ?? {};
     this.#kept = { name, token, serverPassword, ...(keys ? { keys } : { secret }) };
     this.#keys = keys;
@@ -413,7 +418,8 @@ export class Client {
 
   /** @param {string} reason */
   #broke(reason) {
-    this.#isUnsure = this.#login?.how === "register";
+    // Without a connection nothing has been asked for.
+    this.#isUnsure ||= this.#connection !== undefined && this.#login?.how === "register";
     this.#connection = undefined;
     if (this.chat.connected) this.chat.broken();
     this.#tellChanges();
@@ -443,7 +449,7 @@ export class Client {
     this.#timers.clear();
     this.#login = this.#keys = this.#kept = this.#connection = this.renewal = undefined;
     this.#isKnown = this.#isUnsure = this.#hasOutgoing = false;
-    this.#farewell = "";
+    this.#farewell = this.#token = "";
     this.#drafts.clear();
     this.#changed.clear();
     this.chat = new Chat(`web.${this.tab}.${this.#random(3)}`);

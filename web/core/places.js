@@ -12,6 +12,8 @@ export function parseNode(word) {
   const number = Number(port);
   const address = `${host}:${number}`;
   if (number < 1 || number > 65_535 || `${host}:${port}`.length > ADDRESS_LENGTH) return undefined;
+  // As 999.1.1.1: the browser would throw.
+  if (!URL.canParse(`ws://${address}`)) return undefined;
   return fingerprint ? { address, fingerprint } : { address };
 }
 

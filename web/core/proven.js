@@ -17,6 +17,8 @@ export function prove(socket, login, scram) {
       /** @type {string[]} */
       const out = [];
       connection.start(out);
+      // Nobody is at this connection, so it takes no messages, and is no last login.
+      out.push("CAP REQ :draft/pre-away", "AWAY *");
       send(out);
     };
     socket.onmessage = async ({ data }) => {

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { IDBFactory } from "fake-indexeddb";
 import { Client } from "../core/client.js";
+import { prove } from "../core/proven.js";
+import { Scram } from "../core/scram.js";
 import { ManualClock } from "./clock.js";
 import { asWebSocket, FakeWebSocket } from "./websocket.js";
 
@@ -165,6 +167,27 @@ test("an account that was made when the connection broke is logged in to, not ma
   assert.deepEqual(client.status, { phase: "out", problem: "password", reason: "wrong password" });
 });
 
+test("a name that was taken before anything was sent is somebody else's, and one break after a request does not change that it was made", () => {
+  const { clock, client, newest, logIn } = setUp();
+  const exists = () => newest().say(":parlor FAIL REGISTER ACCOUNT_EXISTS gus :There is an account of this name");
+  logIn({ how: "register" });
+  newest().breakOff();
+  clock.advance(5_000);
+  newest().accept();
+  exists();
+  assert.deepEqual(client.status, { phase: "out", problem: "name", reason: "There is an account of this name" });
+
+  logIn({ how: "register" });
+  newest().accept();
+  newest().breakOff();
+  clock.advance(5_000);
+  newest().breakOff();
+  clock.advance(5_000);
+  newest().accept();
+  exists();
+  assert.equal(client.status.phase, "waiting");
+});
+
 test("a login that is refused has its reason, whole, and what to ask for", () => {
   const { client, newest } = setUp();
   /** @type {[string, string, string][]} */
@@ -208,4 +231,26 @@ test("a logout, and another login, leave nothing of the one before", async () =>
   assert.equal(clock.timers, 0);
   logIn();
   assert.deepEqual(said(welcome()), []);
+});
+
+test("who logs out takes back the token of this device, also one whose answer is not there yet", async () => {
+  for (const answered of [false, true]) {
+    const { client, newest, welcome } = setUp();
+    client.logIn({ how: "guest", name: "gus", remember: true });
+    welcome();
+    const asked = newest().take().find((line) => line.includes("TOKEN ADD")) ?? assert.fail("no token was asked for");
+    const [, name = ""] = /TOKEN ADD (\S+)/.exec(asked) ?? [];
+    if (answered) newest().say(`@label=token :parlor NOTE ACCOUNT TOKEN_ADDED ${name} secret * :Give this to one program`);
+    await client.logOut();
+    assert.deepEqual(newest().take(), [`ACCOUNT TOKEN DEL ${name}`, "QUIT :"]);
+    assert.equal(client.stays, false);
+  }
+});
+
+test("a connection that only proves the password is nobody's presence", () => {
+  const socket = new FakeWebSocket();
+  const scram = new Scram(crypto.subtle, "ann", "nonce", { password: "secret" });
+  prove(asWebSocket(socket), { how: "password", name: "ann" }, scram);
+  socket.accept();
+  assert.deepEqual(socket.take().slice(-2), ["CAP REQ :draft/pre-away", "AWAY *"]);
 });

@@ -1,7 +1,7 @@
 // The ways to log in that need more than a name and a password, against a real server.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { everybodyLeaves, Person, problemOf, registered } from "./person.js";
+import { everybodyLeaves, openWebSocket, Person, problemOf, registered } from "./person.js";
 import { ServerProcess } from "./server.js";
 import { totp } from "./totp.js";
 
@@ -95,4 +95,33 @@ test("too many wrong passwords are a matter of waiting", async () => {
   const problems = [];
   for (let n = 0; n < 4; n++) problems.push(problemOf(await person.logIn(login)));
   assert.deepEqual(problems, ["password", "password", "password", "later"]);
+});
+
+test("who logs out while this device's token is being made leaves none, neither here nor on the server", async () => {
+  const server = await started("");
+  const ann = await registered(server, "ann");
+  /** @type {Login} */
+  const login = { how: "password", name: "ann", password: "secret" };
+  for (const moment of ["asked for", "answered"]) {
+    /** @type {Person} */
+    const device = new Person(server, {
+      connect: () => {
+        const socket = openWebSocket(server);
+        socket.addEventListener("message", ({ data }) => {
+          // As soon as the client has seen the answer.
+          if (String(data).includes("TOKEN_ADDED")) queueMicrotask(() => device.client.logOut());
+        });
+        return socket;
+      },
+    });
+    await device.logIn({ ...login, remember: true });
+    if (moment === "asked for") await device.client.logOut();
+    await device.until("it is logged out", () => device.client.status.phase === "out");
+    // This one's keys are derived after the token's.
+    await device.logIn(login);
+    await device.kept((all) => !all.has("login"));
+    assert.equal(device.client.stays, false, moment);
+    const [count] = await answer(ann, "ACCOUNT TOKEN LIST", "TOKENS_END");
+    assert.equal(count, "0", moment);
+  }
 });

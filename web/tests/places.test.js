@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Places } from "../core/places.js";
+import { parseNode, Places } from "../core/places.js";
 import { Socket } from "../core/socket.js";
 import { ManualClock } from "./clock.js";
 import { asWebSocket, FakeWebSocket } from "./websocket.js";
@@ -71,4 +71,12 @@ test("who loses a node goes on to the others at once, and only then waits", () =
   newest().socket.breakOff();
   clock.advance(500);
   assert.equal(newest().place, place, "the last place comes first");
+});
+
+test("a node is taken only if a browser can connect to it", () => {
+  assert.deepEqual(parseNode("B.chat.example:9999"), { address: "b.chat.example:9999" });
+  assert.deepEqual(parseNode("[2001:db8::1]:80"), { address: "[2001:db8::1]:80" });
+  for (const word of ["999.1.1.1:80", "1.2.3.4.5:80", "[1:2]:80", "[::::]:80", "xn--a:80", "a:0", "a:65536", "*"]) {
+    assert.equal(parseNode(word), undefined, word);
+  }
 });
