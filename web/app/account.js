@@ -3,9 +3,10 @@
 
 /** @import { Message, Problem } from "../core/types.js" */
 /** @import { App } from "./app.js" */
+/** @import { Asking } from "./asking.js" */
 import { formatLine } from "../core/message.js";
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
-import { Asking, notesIn, refusalIn } from "./asking.js";
+import { notesIn, ownerOn, refusalIn } from "./asking.js";
 import { shortTime } from "./dates.js";
 import { Field, Modal, OneLine } from "./parts.js";
 import { strings } from "./strings.js";
@@ -23,6 +24,8 @@ async function change(app, params, done) {
   let answer = await (app.owner ?? app.asking).ask(line);
   if (notesIn(answer, "PASSWORD_REQUIRED").length > 0) {
     const owner = await new Promise((resolve) => {
+      // Of two questions at once the second one is asked.
+      app.endProof();
       app.proved = resolve;
       app.drawNow();
     });
@@ -37,11 +40,11 @@ async function change(app, params, done) {
 export function ProofDialog({ app }) {
   const [refusal, setRefusal] = useState(/** @type {{ problem?: Problem, reason: string }} */ ({ reason: "" }));
   const [busy, setBusy] = useState(false);
+  // Who logs out, or is cut off, does not answer any more.
+  useEffect(() => () => app.endProof(), []);
   const end = (/** @type {Asking | undefined} */ owner) => {
-    const { proved } = app;
-    app.proved = undefined;
+    app.endProof(owner);
     app.drawNow();
-    proved?.(owner);
   };
   const submit = async (/** @type {Event & { currentTarget: HTMLFormElement }} */ event) => {
     event.preventDefault();
@@ -56,7 +59,7 @@ export function ProofDialog({ app }) {
     else proven.socket.close();
   };
   const codeIsAsked = refusal.problem === "code";
-  return html`<${Modal} title=${strings.password} close=${() => end(undefined)} look="small"><form onSubmit=${submit}>
+  return html`<${Modal} id="proof-title" title=${strings.password} close=${() => end(undefined)} look="small"><form onSubmit=${submit}>
     <${Field} id="proof" label=${strings.passwordOf(app.chat.me)} hint=${strings.proofHint} wrong=${codeIsAsked ? "" : refusal.reason}>
       <input type="password" id="proof" name="proof" autocomplete="current-password" aria-describedby="proof-hint" required autofocus />
     </${Field}>
@@ -64,23 +67,6 @@ export function ProofDialog({ app }) {
       <input id="proof-code" name="proof-code" autocomplete="one-time-code" aria-describedby="proof-code-hint" /></${Field}>`}
     <button type="submit" class="primary" aria-disabled=${busy}>${busy ? strings.loggingIn : strings.goOn}</button>
   </form></${Modal}>`;
-}
-
-/**
- * Questions on a connection that has logged in by the password; it lasts while the person's own things are shown.
- * @param {App} app
- * @param {WebSocket} socket
- */
-function ownerOn(app, socket) {
-  const owner = new Asking((line) => socket.send(line));
-  socket.onmessage = ({ data }) => void owner.takes(data);
-  socket.onclose = () => {
-    owner.broken();
-    if (app.owner === owner) app.owner = undefined;
-  };
-  app.owner = owner;
-  app.endOwner = () => socket.close();
-  return owner;
 }
 
 /** @param {{ app: App }} props */

@@ -148,6 +148,13 @@ export class App {
     this.drawNow();
   }
 
+  /** Answers what waits for the password: with a connection that has it, or with none. @param {Asking} [owner] */
+  endProof(owner) {
+    const { proved } = this;
+    this.proved = undefined;
+    proved?.(owner);
+  }
+
   /** @param {Partial<import("./settings.js").Settings>} change */
   set(change) {
     Object.assign(this.settings, change);
@@ -239,7 +246,8 @@ export class App {
     markStaying(this.client.stays);
     if (phase === "waiting" || phase === "out") this.asking.broken();
     if (phase === "out") {
-      [this.current, this.dialog, this.proved, this.pane] = [undefined, undefined, undefined, "list"];
+      [this.current, this.dialog, this.pane] = [undefined, undefined, "list"];
+      this.endProof();
       this.timeline.show(undefined);
     }
     this.choose();

@@ -31,8 +31,18 @@ async function startApp(root) {
   document.body.append(announcer());
   listen(app);
   await client.start();
+  // One that early.js has opened for somebody who is not logged in after all.
+  takeEarly()?.close();
   app.choose();
   app.drawNow();
+}
+
+/** The connection that early.js has opened, if nobody has taken it yet. */
+function takeEarly() {
+  const page = /** @type {{ early?: WebSocket }} */ (globalThis);
+  const { early } = page;
+  delete page.early;
+  return early;
 }
 
 /**
@@ -40,10 +50,8 @@ async function startApp(root) {
  * @param {string} [place] such as `b.chat.example:9999`
  */
 function connect(place) {
-  const page = /** @type {{ early?: WebSocket }} */ (globalThis);
-  const { early } = page;
-  delete page.early;
-  if (!place && early && early.readyState <= WebSocket.OPEN) return early;
+  const early = place ? undefined : takeEarly();
+  if (early && early.readyState <= WebSocket.OPEN) return early;
   const origin = place ? `${location.protocol}//${place}` : location.origin;
   return new WebSocket(origin.replace("http", "ws"), "text.ircv3.net");
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { totp } from "../totp.js";
-import { closeBrowser, composer, Irc, logIn, message, openDevice, register, say, withServer } from "./harness.mjs";
+import { closeBrowser, composer, Irc, logIn, message, openDevice, register, repeatedIds, say, withServer } from "./harness.mjs";
 
 after(closeBrowser);
 
@@ -90,6 +90,7 @@ test("a device that stays logged in asks for the password where the server wants
   await dialog.getByText("Change password").first().click();
   await fillNewPassword(ann, "a new one with spaces");
   const proof = ann.getByRole("dialog").filter({ hasText: "Password of ann" });
+  assert.deepEqual(await repeatedIds(ann), []);
   await proof.getByLabel("Password of ann").fill("wrong");
   await proof.getByRole("button", { name: "Go on" }).click();
   await proof.locator(".wrong", { hasText: "wrong password" }).waitFor();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, test } from "node:test";
-import { closeBrowser, composer, Irc, listed, logIn, message, openDevice, register, say, withServer } from "./harness.mjs";
+import { closeBrowser, composer, Irc, listed, logIn, message, openDevice, register, repeatedIds, say, withServer } from "./harness.mjs";
 
 after(closeBrowser);
 
@@ -128,4 +128,5 @@ async function check(page, view) {
       `${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 160)} ${failureSummary.slice(0, 300)}`).slice(0, 3).join(" | ")}`)));
   });
   assert.deepEqual(found, [], view);
+  assert.deepEqual(await repeatedIds(page), [], view);
 }

@@ -81,6 +81,17 @@ test("offline is told, and what was written meanwhile is sent", withServer(async
   bob.close();
 }));
 
+test("a connection that was opened early for somebody who is not logged in after all is closed", withServer(async (server) => {
+  const page = await openDevice(server);
+  await page.evaluate(() => localStorage.setItem("parlor.stays", "1"));
+  const closed = new Promise((resolve) => {
+    page.once("websocket", (socket) => resolve(socket.waitForEvent("close")));
+  });
+  await page.reload();
+  await closed;
+  assert.deepEqual(page.errors, []);
+}));
+
 test("who stays logged in finds messages, drafts and what was not sent after a reload", withServer(async (server) => {
   const ann = await openDevice(server);
   await register(ann, "ann", { remember: true });

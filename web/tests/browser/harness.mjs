@@ -245,3 +245,11 @@ export function isInSight(locator) {
     return inner.top >= outer.top && inner.bottom <= outer.bottom;
   });
 }
+
+/** The ids that more than one element has, which labels and hints could then mistake. @param {import("playwright-core").Page} page */
+export function repeatedIds(page) {
+  return page.evaluate(() => {
+    const ids = [...document.querySelectorAll("[id]")].map(({ id }) => id);
+    return ids.filter((id, at) => ids.indexOf(id) !== at);
+  });
+}

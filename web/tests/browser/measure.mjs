@@ -13,8 +13,10 @@ const [only] = process.argv.slice(2);
 
 const server = await Server.start("[server]\n[limits]\ncommands_per_second = 0\nstored_bytes_per_hour = 0\nwork_millis = 0\n");
 try {
-  await sizes("br");
-  await sizes("gzip");
+  if (!only) {
+    await sizes("br");
+    await sizes("gzip");
+  }
   const page = await openDevice(server);
   await register(page, "ann", { remember: true });
   await composer(page).waitFor();
