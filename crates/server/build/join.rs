@@ -9,7 +9,6 @@
 pub(crate) mod trim;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 /// A module: its path within `web/`, and its text.
@@ -38,7 +37,6 @@ pub(crate) fn join(modules: &[Module]) -> Result<String, String> {
     let mut script = String::from("\"use strict\";\n");
     for module in modules {
         let joined = bare(module, &mut earlier);
-        let _ = writeln!(script, "\n// {}", module.path);
         let joined = joined.and_then(|text| match module.path.starts_with("vendor/") {
             true => Ok(text),
             false => trim::script(&text),

@@ -1,28 +1,45 @@
-//! Takes out of scripts and styles what only people need who work on them: comments, and spaces.
-//! Lines and names stay, so that what a browser shows of them can be read.
+//! Takes out of scripts and styles what only people need who work on them: comments, spaces and line
+//! breaks. Names stay, and each top-level declaration has its line, so that what a browser shows of
+//! them can be read.
 
-/// A script without comments and spaces that mean nothing. Comments that begin with `/*!`, which are
-/// licences, stay.
+/// A script without comments, spaces and line breaks that mean nothing. Comments that begin with
+/// `/*!`, which are licences, stay.
 ///
 /// After `)` and `}` a slash is taken for a division; a regular expression there needs parentheses.
+/// A `}` that ends an expression needs its semicolon.
 ///
 /// # Errors
 /// If a string, template, regular expression or comment has no end.
 pub(crate) fn script(text: &str) -> Result<String, String> {
-    let mut script = Script { rest: text, out: String::new(), depth: Vec::new(), is_value: false };
+    let mut script = Script { rest: text, ..Script::default() };
     while !script.rest.is_empty() {
         script.token()?;
+    }
+    if script.breaks {
+        script.out.push('\n');
     }
     Ok(script.out)
 }
 
+#[derive(Default)]
 struct Script<'t> {
     rest: &'t str,
     out: String,
-    /// For each open brace: whether it is that of a template, behind a dollar sign.
-    depth: Vec<bool>,
+    /// What each open brace belongs to.
+    braces: Vec<Brace>,
+    /// A line has ended since the last token.
+    breaks: bool,
     /// What came last is a value, so that a slash divides it.
     is_value: bool,
+}
+
+/// What a brace belongs to.
+#[derive(Clone, Copy, PartialEq)]
+enum Brace {
+    Code,
+    /// It follows a dollar sign in a template, or in one for htm.
+    Template,
+    Html,
 }
 
 impl Script<'_> {
@@ -37,27 +54,42 @@ impl Script<'_> {
         if self.rest.starts_with("/*") {
             let end = self.rest.find("*/").ok_or("a comment has no end")? + 2;
             if self.rest.starts_with("/*!") {
+                if std::mem::take(&mut self.breaks) {
+                    self.out.push('\n');
+                }
                 self.out.push_str(&self.rest[..end]);
             }
             self.rest = &self.rest[end..];
             return Ok(());
         }
-        if spaces > 0 && self.out.chars().next_back().is_some_and(|last| would_join(last, first)) {
+        if first == '\n' {
+            self.rest = &self.rest[1..];
+            self.breaks |= !self.out.is_empty();
+            return Ok(());
+        }
+        let last = self.out.chars().next_back().unwrap_or('\n');
+        if std::mem::take(&mut self.breaks) {
+            let is_top = self.braces.is_empty() && ";}/".contains(last);
+            if is_top || !(ENDS_NOTHING.contains(last) || BEGINS_NOTHING.contains(first)) {
+                self.out.push('\n');
+            }
+        } else if spaces > 0 && would_join(last, first) {
             self.out.push(' ');
         }
+        if ")]}".contains(first) && self.ends_needlessly(first) {
+            self.out.pop();
+        }
         match first {
-            '\n' => {
-                self.rest = &self.rest[1..];
-                if !self.out.ends_with('\n') {
-                    self.out.push('\n');
-                }
-            }
             '"' | '\'' => self.take(1 + closing(&self.rest[1..], &[first], "a string")?, true),
-            '`' => self.template()?,
+            '`' if self.out.ends_with("html") => self.template(Brace::Html)?,
+            '`' => self.template(Brace::Template)?,
             '/' if !self.is_value => {
                 self.take(1 + closing(&self.rest[1..], &['/'], "a regular expression")?, true);
             }
-            '}' if self.depth.pop() == Some(true) => self.template()?,
+            '}' => match self.braces.pop() {
+                Some(template @ (Brace::Template | Brace::Html)) => self.template(template)?,
+                _ => self.take(1, true),
+            },
             _ if is_in_word(first) => {
                 let end = self.rest.find(|c| !is_in_word(c)).unwrap_or(self.rest.len());
                 let is_value = !BEFORE_VALUES.contains(&&self.rest[..end]);
@@ -65,28 +97,44 @@ impl Script<'_> {
             }
             _ => {
                 if first == '{' {
-                    self.depth.push(false);
+                    self.braces.push(Brace::Code);
                 }
-                self.take(first.len_utf8(), matches!(first, ')' | ']' | '}'));
+                self.take(first.len_utf8(), matches!(first, ')' | ']'));
             }
         }
         Ok(())
     }
 
+    /// Whether the last comma or semicolon says nothing before what closes here. A loop without a body has
+    /// nothing but its semicolon, and an array a hole for each comma behind no value.
+    fn ends_needlessly(&self, closes: char) -> bool {
+        let before = |last| self.out.strip_suffix(last).and_then(|rest| rest.chars().next_back());
+        match closes {
+            '}' if self.out.ends_with(';') => before(';') != Some(')'),
+            _ => before(',').is_some_and(|value| !",[".contains(value)),
+        }
+    }
+
     /// A template up to its end, or to where it has an expression in it.
-    fn template(&mut self) -> Result<(), String> {
+    fn template(&mut self, kind: Brace) -> Result<(), String> {
         let mut at = 1;
         loop {
             at += closing(&self.rest[at..], &['`', '$'], "a template")?;
-            if self.rest[..at].ends_with('`') {
-                self.take(at, true);
-                return Ok(());
+            let is_end = self.rest[..at].ends_with('`');
+            if !is_end && !self.rest[at..].starts_with('{') {
+                continue;
             }
-            if self.rest[at..].starts_with('{') {
-                self.depth.push(true);
-                self.take(at + 1, false);
-                return Ok(());
+            let bytes = if is_end { at } else { at + 1 };
+            if !is_end {
+                self.braces.push(kind);
             }
+            let before = self.out.len();
+            self.take(bytes, is_end);
+            if kind == Brace::Html {
+                let text = self.out.split_off(before);
+                self.out.push_str(&html(&text));
+            }
+            return Ok(());
         }
     }
 
@@ -95,6 +143,27 @@ impl Script<'_> {
         self.out.push_str(taken);
         (self.rest, self.is_value) = (rest, is_value);
     }
+}
+
+/// Characters behind which, and before which, the end of a line is not that of a statement.
+const ENDS_NOTHING: &str = "{};,([.:?=&|<>";
+const BEGINS_NOTHING: &str = "})],;.:?=&|<>";
+
+/// A piece of a template for htm without what htm takes out itself: line breaks, with the spaces around
+/// them, at the ends of texts. Between attributes, and within a text, each is one line break.
+fn html(piece: &str) -> String {
+    let mut out = String::new();
+    for (at, line) in piece.split('\n').enumerate() {
+        let line = if at == 0 { line } else { line.trim_start() };
+        if at > 0 {
+            out.truncate(out.trim_end().len());
+            if !out.ends_with(['>', '`']) && !line.starts_with(['<', '`']) && !out.ends_with('\n') {
+                out.push('\n');
+            }
+        }
+        out.push_str(line);
+    }
+    out
 }
 
 /// Words behind which a slash begins a regular expression.

@@ -1,8 +1,10 @@
 // Measures the web client against a chatserver of its own on this machine: `node web/tests/browser/measure.mjs`, with
-// `first`, `memory` or `idle` behind it only that. What it prints is in docs/performance.md.
+// `sizes`, `modules`, `first`, `memory` or `idle` behind it only that. What it prints is in docs/performance.md.
 
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { get } from "node:http";
+import { gzipSync } from "node:zlib";
 import { closeBrowser, composer, Irc, listed, message, openDevice, register, say, Server } from "./harness.mjs";
 
 const conversations = 10;
@@ -13,27 +15,62 @@ const [only] = process.argv.slice(2);
 
 const server = await Server.start("[server]\n[limits]\ncommands_per_second = 0\nstored_bytes_per_hour = 0\nwork_millis = 0\n");
 try {
-  if (!only) {
-    await sizes("br");
-    await sizes("gzip");
+  for (const figure of [sizes, modules]) {
+    if (!only || figure.name === only) await figure();
   }
+  const figures = [firstMessage, memory, idle].filter(({ name }) => !only || name.startsWith(only));
+  if (figures.length > 0) await inBrowser(figures);
+} finally {
+  await closeBrowser();
+  await server.stop();
+}
+
+/** @param {((page: import("playwright-core").Page) => Promise<void>)[]} figures */
+async function inBrowser(figures) {
   const page = await openDevice(server);
   await register(page, "ann", { remember: true });
   await composer(page).waitFor();
   await say(page, "the first message");
   await message(page, "the first message").getByLabel("Stored on the server").waitFor();
   await page.waitForTimeout(2_000);
-  for (const figure of [firstMessage, memory, idle]) {
-    if (!only || figure.name.startsWith(only)) await figure(page);
-  }
+  for (const figure of figures) await figure(page);
   if (page.errors.length > 0) throw new Error(page.errors.join("\n"));
-} finally {
-  await closeBrowser();
-  await server.stop();
 }
 
-/** What is sent to a browser that comes for the first time. @param {string} coding */
-async function sizes(coding) {
+/** What is sent to a browser that comes for the first time. */
+async function sizes() {
+  await sizesBy("br");
+  await sizesBy("gzip");
+}
+
+/** How much less the script would be without each of its modules, the largest first. */
+async function modules() {
+  const [, path] = /src="(\/app-[^"]+)"/u.exec((await fetchFile("/", "identity")).text);
+  const lines = (await fetchFile(path, "identity")).text.split("\n");
+  const declared = /^(?:export )?(?:async )?(?:function\*?|class|const|let) ([\w$]+)/u;
+  // Top-level names are unique, so they tell where a line is from; one that declares nothing is from where the last one is.
+  const homes = new Map();
+  const folder = new URL("../../", import.meta.url);
+  const listed = (await readFile(new URL("modules.txt", folder), "utf8")).trim().split("\n");
+  for (const module of listed) {
+    for (const line of (await readFile(new URL(module, folder), "utf8")).split("\n")) {
+      const [, name] = declared.exec(line) ?? [];
+      if (name) homes.set(name, module);
+    }
+  }
+  let home = listed[0];
+  const owned = lines.map((line) => {
+    home = homes.get(declared.exec(line)?.[1]) ?? home;
+    return { home, line };
+  });
+  const compressed = (some) => gzipSync(some.map(({ line }) => line).join("\n"), { level: 9 }).length;
+  const all = compressed(owned);
+  const costs = listed.map((module) => ({ module, bytes: all - compressed(owned.filter((one) => one.home !== module)) }));
+  for (const { module, bytes } of costs.sort((a, b) => b.bytes - a.bytes)) console.log(`${module}: ${bytes} bytes of ${all}`);
+}
+
+/** @param {string} coding */
+async function sizesBy(coding) {
   const fetchCompressed = (path) => fetchFile(path, coding);
   const index = await fetchCompressed("/");
   const paths = [...index.text.matchAll(/(?:href|src)="(\/[^"]+\.\w+)"/gu)].map(([, path]) => path);
