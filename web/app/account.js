@@ -1,40 +1,17 @@
 // The person's account: password, second factor, sessions, devices. Who has logged in by this device's token is asked for
 // the password when the server wants it, and goes on.
 
-/** @import { Message, Problem } from "../core/types.js" */
+/** @import { Problem } from "../core/types.js" */
 /** @import { App } from "./app.js" */
 /** @import { Asking } from "./asking.js" */
-import { formatLine } from "../core/message.js";
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
-import { notesIn, ownerOn, refusalIn } from "./asking.js";
+import { notesIn, refusalIn } from "./asking.js";
 import { shortTime } from "./dates.js";
+import { change, ownerOn } from "./owner.js";
 import { Field, Modal, OneLine } from "./parts.js";
 import { strings } from "./strings.js";
 import { clean } from "./text.js";
-
-/**
- * Changes something of the account, and says how it went.
- * @param {App} app
- * @param {string[]} params of `ACCOUNT`; spaces are kept in the last one
- * @param {string} [done] what to say if it is a yes
- * @returns {Promise<Message[]>}
- */
-async function change(app, params, done) {
-  const line = formatLine("ACCOUNT", params.slice(0, -1), params.at(-1));
-  let answer = await (app.owner ?? app.asking).ask(line);
-  if (notesIn(answer, "PASSWORD_REQUIRED").length > 0) {
-    const owner = await new Promise((resolve) => {
-      // Of two questions at once the second one is asked.
-      app.endProof();
-      app.proved = resolve;
-      app.drawNow();
-    });
-    if (owner) answer = await owner.ask(line);
-  }
-  const refusal = refusalIn(answer);
-  if (refusal || done) app.say(refusal || (done ?? ""), refusal !== "");
-  return answer;
-}
+import { Deletion, Export, Strict } from "./whole-account.js";
 
 /** Asks for the password, above the dialog in which it is needed. @param {{ app: App }} props */
 export function ProofDialog({ app }) {
@@ -77,6 +54,9 @@ export function Account({ app }) {
     <details><summary>${strings.secondFactor}</summary><${SecondFactor} app=${app} /></details>
     <${Sessions} app=${app} />
     <${Devices} app=${app} />
+    <${Strict} app=${app} />
+    <details><summary>${strings.exportAll}</summary><${Export} app=${app} /></details>
+    <details><summary>${strings.deleteAccount}</summary><${Deletion} app=${app} /></details>
   </fieldset>`;
 }
 
@@ -149,34 +129,33 @@ function Picture({ lines }) {
 
 /** @param {{ app: App }} props */
 function Sessions({ app }) {
-  const [sessions, setSessions] = useState(/** @type {string[][]} */ ([]));
-  const list = async (/** @type {Asking | undefined} */ asking) => (
-    notesIn(await asking?.ask("ACCOUNT SESSIONS") ?? [], "SESSION"));
+  const [{ all, own }, setSessions] = useState(/** @type {{ all: string[][], own?: string }} */ ({ all: [] }));
+  const list = async (/** @type {Asking | undefined} */ asking) => {
+    const answer = await asking?.ask("ACCOUNT SESSIONS") ?? [];
+    const [, own] = notesIn(answer, "SESSIONS_END")[0] ?? [];
+    return { all: notesIn(answer, "SESSION"), own };
+  };
   const load = async () => {
     // The connection that asks for the person is no session to them.
-    const owner = (await list(app.owner)).find(isThisOne);
-    setSessions((await list(app.asking)).filter(([id]) => id !== owner?.[0]));
+    const owner = await list(app.owner);
+    const { all, own } = await list(app.asking);
+    setSessions({ all: all.filter(([id]) => id !== owner.own), own });
   };
   useEffect(() => void load(), []);
-  const others = sessions.filter((session) => !isThisOne(session));
+  const others = all.filter(([id]) => id !== own);
   const end = async (/** @type {string[][]} */ which) => {
     for (const [id = ""] of which) {
       if (refusalIn(await change(app, ["END", id], strings.saved))) break;
     }
     await load();
   };
-  return html`<h3>${strings.sessions}</h3><ul class="entries">${sessions.map((session) => {
+  return html`<h3>${strings.sessions}</h3><ul class="entries">${all.map((session) => {
     const [id = "", since = "", , address = "", , , , text = ""] = session;
     return html`<li key=${id}><span>${clean(address)} <small>${since === "*" ? "" : `${strings.sessionSince(shortTime(Date.parse(since) || 0))}. `}${clean(text)}</small></span>
-      ${!isThisOne(session) && html`<button type="button" onClick=${() => end([session])}
+      ${id !== own && html`<button type="button" onClick=${() => end([session])}
         aria-label="${strings.sessionEnd} ${address}">${strings.sessionEnd}</button>`}</li>`;
   })}</ul>
     ${others.length > 0 && html`<button type="button" onClick=${() => end(others)}>${strings.sessionsEndOthers}</button>`}`;
-}
-
-/** Whether a session is the one that asked: the server's sentence ends so. @param {string[]} session */
-function isThisOne(session) {
-  return session.at(-1)?.endsWith("(this one)") ?? false;
 }
 
 /** Devices that stay logged in, by an app password each. @param {{ app: App }} props */

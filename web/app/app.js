@@ -55,7 +55,8 @@ export class App {
   /** Puts a text into the composer; the composer sets it. @type {(text: string, replace: boolean) => void} */
   compose = () => {};
   #drawing = false;
-  #toastTimer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #toastTimer;
   #render;
 
   /**

@@ -2,7 +2,7 @@
 // by their label; sentences and numbers in them do not reach the timeline, but what changes the chat does.
 
 /** @import { Message } from "../core/types.js" */
-import { formatLine, parseMessage } from "../core/message.js";
+import { parseMessage } from "../core/message.js";
 import { strings } from "./strings.js";
 
 /** How long an answer is waited for, in milliseconds. */
@@ -94,34 +94,6 @@ export class Asking {
     clearTimeout(question.timer);
     question.resolve(question.messages);
   }
-}
-
-/** What the app knows of it. @typedef {{ owner: Asking | undefined, endOwner: () => void }} Owning */
-
-/**
- * Questions on a connection that has logged in by the password; it lasts while the person's own things are shown.
- * @param {Owning} app
- * @param {WebSocket} socket
- */
-export function ownerOn(app, socket) {
-  app.endOwner();
-  const owner = new Asking((line) => socket.send(line));
-  const ended = () => {
-    owner.broken();
-    if (app.owner === owner) app.owner = undefined;
-  };
-  socket.onmessage = ({ data }) => {
-    const message = parseMessage(data);
-    if (message?.verb === "PING") socket.send(formatLine("PONG", [], message.params[0] ?? ""));
-    else owner.takes(data);
-  };
-  socket.onclose = ended;
-  app.owner = owner;
-  app.endOwner = () => {
-    ended();
-    socket.close();
-  };
-  return owner;
 }
 
 /**

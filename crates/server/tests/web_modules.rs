@@ -98,7 +98,10 @@ fn a_script_loses_what_only_its_readers_need_and_nothing_else() {
             "html`\n  <a  b='c  d'\n    e=${f}\n    ...${g}>\n    h  i\n    j ${k}\n    ${l}\n  </a>\n` + `m\n  n`",
             "html`<a  b='c  d'\ne=${f}\n...${g}>h  i\nj ${k}\n${l}</a>`+`m\n  n`",
         ),
-        ("html`<a>${b.map((c) => html`\n  <d />\n`)}\n</a>`", "html`<a>${b.map((c)=>html`<d />`)}</a>`"),
+        (
+            "html`<a>${b.map((c) => html`\n  <d />\n`)}\n</a>`",
+            "html`<a>${b.map((c)=>html`<d />`)}</a>`",
+        ),
     ] {
         assert_eq!(trim::script(text).as_deref(), Ok(expected), "{text}");
     }

@@ -1,6 +1,7 @@
 // The person's own account: one-time codes, and what takes the password on a device that stays logged in.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, test } from "node:test";
 import { totp } from "../totp.js";
 import { closeBrowser, composer, Irc, logIn, message, openDevice, register, repeatedIds, say, withServer } from "./harness.mjs";
@@ -165,4 +166,52 @@ test("a second factor is turned on, asked for, and turned off", withServer(async
   await logIn(third, "ann");
   await composer(third).waitFor();
   assert.deepEqual([...ann.errors, ...other.errors, ...third.errors], []);
+}));
+
+test("a copy of everything can be saved, strict login be turned on, and the account be deleted", withServer(async (server) => {
+  const ann = await byToken(server);
+  await say(ann, "what I said");
+  await message(ann, "what I said").getByLabel("Stored on the server").waitFor();
+  const dialog = await openSettings(ann);
+  const proof = ann.getByRole("dialog").filter({ hasText: "Password of ann" });
+
+  await dialog.getByText("Export my data").first().click();
+  const downloaded = ann.waitForEvent("download");
+  await dialog.getByRole("button", { name: "Export my data" }).click();
+  await proof.getByLabel("Password of ann").fill("secret-ann");
+  await ann.keyboard.press("Enter");
+  const download = await downloaded;
+  assert.equal(download.suggestedFilename(), "ann.jsonl");
+  const lines = (await readFile(await download.path(), "utf8")).trimEnd().split("\n").map((line) => JSON.parse(line));
+  assert.equal(lines[0].account.name, "ann");
+  assert.ok(lines.some((line) => JSON.stringify(line).includes("what I said")));
+
+  const strict = dialog.getByLabel("Strict login");
+  await strict.check();
+  await ann.getByText("Saved.").waitFor();
+  await ann.keyboard.press("Escape");
+  await openSettings(ann);
+  await ann.waitForFunction(() => document.querySelector("#strict").checked);
+
+  // Neither another name nor a password that is not given deletes anything.
+  const remove = async (name) => {
+    await dialog.getByLabel("To delete it, enter its name: ann").fill(name);
+    await dialog.getByRole("button", { name: "Delete the account" }).click();
+  };
+  await dialog.getByText("Delete the account").first().click();
+  await remove("anna");
+  await ann.locator(".toast.failed").waitFor();
+  await remove("ann");
+  await proof.getByRole("button", { name: "Close" }).click();
+  await proof.waitFor({ state: "detached" });
+  await remove("ann");
+  await proof.getByLabel("Password of ann").fill("secret-ann");
+  await ann.keyboard.press("Enter");
+  await ann.getByText("Your account is deleted.").waitFor();
+  await ann.getByRole("button", { name: "Log in", exact: true }).waitFor();
+
+  const other = await openDevice(server);
+  await logIn(other, "ann");
+  await other.locator(".wrong").first().waitFor();
+  assert.deepEqual([...ann.errors, ...other.errors], []);
 }));

@@ -412,7 +412,7 @@ fn sessions_show_the_kind_of_browser() {
         ann.until(&format!(
             ":parlor NOTE ACCOUNT SESSION * * * 127.0.0.1 password {expected} \\* :*"
         ));
-        ann.until(":parlor NOTE ACCOUNT SESSIONS_END 2 :*");
+        ann.until(":parlor NOTE ACCOUNT SESSIONS_END 2 * :*");
         let (token, browser) = match expected {
             "websocket" => ("program", "\\*"),
             browser => ("page", browser),

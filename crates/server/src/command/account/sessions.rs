@@ -72,7 +72,7 @@ pub(super) fn list(context: &mut Context<'_>) {
         context.note("ACCOUNT", "SESSION", params, &text);
     }
     let text = "These are your sessions; ACCOUNT END and the first word ends one";
-    context.note("ACCOUNT", "SESSIONS_END", &[&sessions.len().to_string()], text);
+    context.note("ACCOUNT", "SESSIONS_END", &[&sessions.len().to_string(), &name(me)], text);
 }
 
 /// Ends one, or all except the requester's.

@@ -1,10 +1,10 @@
 // Questions on a connection of their own, logged in by the password.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ownerOn } from "../app/asking.js";
+import { ownerOn } from "../app/owner.js";
 import { asWebSocket, FakeWebSocket } from "./websocket.js";
 
-/** @import { Owning } from "../app/asking.js" */
+/** @import { Owning } from "../app/owner.js" */
 
 function setUp() {
   /** @type {Owning} */
