@@ -56,12 +56,12 @@ struct Debt {
     /// Monotonic milliseconds.
     at: i64,
     /// Work done in the current turn.
-    turn: TurnWork,
+    turn: PayerTurn,
 }
 
 /// The work done for a payer in one turn.
 #[derive(Debug, Default)]
-struct TurnWork {
+struct PayerTurn {
     /// The number of the turn.
     number: u64,
     /// Units of work of the hub.
@@ -112,7 +112,7 @@ impl Budgets {
         }
         let index = *self.indexes.entry(payer).or_insert_with(|| {
             let owed =
-                Debt { payer, holders: 0, work: 0, stored: 0, at: now, turn: TurnWork::default() };
+                Debt { payer, holders: 0, work: 0, stored: 0, at: now, turn: PayerTurn::default() };
             u32::try_from(self.accounts.insert(owed)).expect("bounded by the connections")
         });
         self.accounts[index as usize].holders += 1;
@@ -159,7 +159,7 @@ impl Budgets {
         let all = work.hub.saturating_add(work.shards);
         owed.work = owed.work.saturating_add(all).saturating_add(work.readers);
         if owed.turn.number != turn {
-            owed.turn = TurnWork { number: turn, ..TurnWork::default() };
+            owed.turn = PayerTurn { number: turn, ..PayerTurn::default() };
         }
         owed.turn.hub = owed.turn.hub.saturating_add(work.hub);
         owed.turn.all = owed.turn.all.saturating_add(all);

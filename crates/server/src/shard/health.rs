@@ -16,12 +16,12 @@ use crate::transport::http::{self, Status};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// What a request is answered: the status and the body, which is JSON.
-pub type Response = (Status, String);
+/// The status and the body, which is JSON.
+pub type HealthResponse = (Status, String);
 
-/// One who asks.
+/// A request for `/healthz`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Requester {
+pub struct HealthRequest {
     /// The connection.
     pub session: SessionId,
     /// The body is not wanted.
@@ -45,7 +45,7 @@ pub enum ProbeResult {
 #[derive(Debug, PartialEq, Eq)]
 pub enum HealthCheck {
     /// To answer at once.
-    Response(Response),
+    Response(HealthResponse),
     /// To have something written; the answer comes later.
     Probe,
     /// Nothing; the answer comes later.
@@ -60,12 +60,12 @@ pub struct Health {
     /// What came of the last one, and when.
     last: Option<(Instant, ProbeResult)>,
     /// Who waits, longest first: at most one entry a connection, as each has one request at a time.
-    waiting: VecDeque<(Instant, Requester)>,
+    waiting: VecDeque<(Instant, HealthRequest)>,
 }
 
 impl Health {
     /// Somebody asks.
-    pub fn ask(&mut self, who: Requester, now: Instant, disk: DiskState) -> HealthCheck {
+    pub fn ask(&mut self, who: HealthRequest, now: Instant, disk: DiskState) -> HealthCheck {
         if let Some((at, found)) = self.last
             && now.saturating_duration_since(at) < Duration::from_millis(HEALTH_MILLIS)
         {
@@ -93,7 +93,7 @@ impl Health {
         stored: bool,
         now: Instant,
         disk: DiskState,
-    ) -> (Response, Vec<Requester>) {
+    ) -> (HealthResponse, Vec<HealthRequest>) {
         let found = if stored { ProbeResult::Writable } else { ProbeResult::NotWritable };
         self.probe = None;
         self.last = Some((now, found));
@@ -102,7 +102,11 @@ impl Health {
     }
 
     /// The answer for those who have waited too long, and who they are.
-    pub fn overdue(&mut self, now: Instant, disk: DiskState) -> Option<(Response, Vec<Requester>)> {
+    pub fn overdue(
+        &mut self,
+        now: Instant,
+        disk: DiskState,
+    ) -> Option<(HealthResponse, Vec<HealthRequest>)> {
         let late = self.waiting.iter().take_while(|(since, _)| is_late(*since, now)).count();
         let late = self.waiting.drain(..late).map(|(_, who)| who).collect::<Vec<_>>();
         (!late.is_empty()).then(|| (health(ProbeResult::NoAnswer, disk), late))
@@ -111,7 +115,7 @@ impl Health {
 
 impl Shard {
     /// Answers a request for the server's health, now or when it is known.
-    pub(crate) fn ask_health(&mut self, who: Requester) {
+    pub(crate) fn ask_health(&mut self, who: HealthRequest) {
         let disk = self.parts.metrics.seen();
         match self.health.ask(who, Instant::now(), disk) {
             HealthCheck::Response(answer) => self.health_is(&answer, &[who]),
@@ -136,7 +140,7 @@ impl Shard {
     }
 
     /// Answers those who asked, as far as they are still there.
-    fn health_is(&mut self, (status, body): &Response, all: &[Requester]) {
+    fn health_is(&mut self, (status, body): &HealthResponse, all: &[HealthRequest]) {
         for who in all {
             let known = self.connection(who.session);
             if known.is_some_and(|connection| connection.stage != Stage::Closing) {
@@ -155,7 +159,7 @@ fn is_late(since: Instant, now: Instant) -> bool {
 
 /// The answer to what was found: 200 if people can talk, also if something is not quite well, or
 /// 503; and what is wrong.
-pub fn health(found: ProbeResult, disk: DiskState) -> Response {
+pub fn health(found: ProbeResult, disk: DiskState) -> HealthResponse {
     let (store, problem) = match found {
         ProbeResult::Writable => ("writable", None),
         ProbeResult::NotWritable => {
@@ -222,9 +226,9 @@ mod tests {
         DiskState { free: Some(bytes), ..PLENTY }
     }
 
-    fn requester(slot: u32) -> Requester {
+    fn request(slot: u32) -> HealthRequest {
         let session = SessionId { node: 0, shard: 0, slot, generation: 1 };
-        Requester { session, head_only: false, keep: true }
+        HealthRequest { session, head_only: false, keep: true }
     }
 
     fn after(begin: Instant, millis: u64) -> Instant {
@@ -335,39 +339,39 @@ mod tests {
     #[test]
     fn one_probe_answers_everybody_who_asks_meanwhile_and_shortly_after() {
         let (mut state, begin) = (Health::default(), Instant::now());
-        assert_eq!(state.ask(requester(1), begin, PLENTY), HealthCheck::Probe);
-        assert_eq!(state.ask(requester(2), after(begin, 3), PLENTY), HealthCheck::Wait);
+        assert_eq!(state.ask(request(1), begin, PLENTY), HealthCheck::Probe);
+        assert_eq!(state.ask(request(2), after(begin, 3), PLENTY), HealthCheck::Wait);
         let well = health(ProbeResult::Writable, PLENTY);
         let told = state.probed(true, after(begin, 10), PLENTY);
-        assert_eq!(told, (well.clone(), vec![requester(1), requester(2)]));
+        assert_eq!(told, (well.clone(), vec![request(1), request(2)]));
         let soon = after(begin, 10 + HEALTH_MILLIS - 1);
-        assert_eq!(state.ask(requester(3), soon, PLENTY), HealthCheck::Response(well));
+        assert_eq!(state.ask(request(3), soon, PLENTY), HealthCheck::Response(well));
         // What the disk has left is as new as it can be.
         let full = health(ProbeResult::Writable, free(1));
-        assert_eq!(state.ask(requester(3), soon, free(1)), HealthCheck::Response(full));
+        assert_eq!(state.ask(request(3), soon, free(1)), HealthCheck::Response(full));
         let later = after(begin, 10 + HEALTH_MILLIS);
-        assert_eq!(state.ask(requester(4), later, PLENTY), HealthCheck::Probe);
+        assert_eq!(state.ask(request(4), later, PLENTY), HealthCheck::Probe);
         let bad = health(ProbeResult::NotWritable, PLENTY);
-        assert_eq!(state.probed(false, later, PLENTY), (bad.clone(), vec![requester(4)]));
-        assert_eq!(state.ask(requester(5), later, PLENTY), HealthCheck::Response(bad));
+        assert_eq!(state.probed(false, later, PLENTY), (bad.clone(), vec![request(4)]));
+        assert_eq!(state.ask(request(5), later, PLENTY), HealthCheck::Response(bad));
     }
 
     #[test]
     fn an_unresponsive_store_is_probed_once_and_waited_for_briefly() {
         let (mut state, begin) = (Health::default(), Instant::now());
         let late = health(ProbeResult::NoAnswer, PLENTY);
-        assert_eq!(state.ask(requester(1), begin, PLENTY), HealthCheck::Probe);
-        assert_eq!(state.ask(requester(2), after(begin, 1000), PLENTY), HealthCheck::Wait);
+        assert_eq!(state.ask(request(1), begin, PLENTY), HealthCheck::Probe);
+        assert_eq!(state.ask(request(2), after(begin, 1000), PLENTY), HealthCheck::Wait);
         let almost = after(begin, HEALTH_PATIENCE_MILLIS - 1);
         assert_eq!(state.overdue(almost, PLENTY), None);
         let over = after(begin, HEALTH_PATIENCE_MILLIS);
-        assert_eq!(state.overdue(over, PLENTY), Some((late.clone(), vec![requester(1)])));
+        assert_eq!(state.overdue(over, PLENTY), Some((late.clone(), vec![request(1)])));
         assert_eq!(state.overdue(over, PLENTY), None);
         // It is known by now; nobody has to wait for it again.
-        assert_eq!(state.ask(requester(3), over, PLENTY), HealthCheck::Response(late));
+        assert_eq!(state.ask(request(3), over, PLENTY), HealthCheck::Response(late));
         // It answers after all.
         let well = health(ProbeResult::Writable, PLENTY);
-        assert_eq!(state.probed(true, over, PLENTY), (well.clone(), vec![requester(2)]));
-        assert_eq!(state.ask(requester(4), over, PLENTY), HealthCheck::Response(well));
+        assert_eq!(state.probed(true, over, PLENTY), (well.clone(), vec![request(2)]));
+        assert_eq!(state.ask(request(4), over, PLENTY), HealthCheck::Response(well));
     }
 }

@@ -3,7 +3,7 @@
 use crate::hub::ClientEvent;
 use crate::metrics::{Count, Refused};
 use crate::shard::Shard;
-use crate::shard::health::Requester;
+use crate::shard::health::HealthRequest;
 use crate::transport::http::{
     Host, Incoming, Kind, METHODS, Page, Request, RequestTarget, Response, Status, page, sockets,
 };
@@ -28,7 +28,7 @@ impl Shard {
             }
             RequestTarget::Health => {
                 let (session, head_only) = (self.session(slot), request.head_only);
-                let who = Requester { session, head_only, keep: request.keep };
+                let who = HealthRequest { session, head_only, keep: request.keep };
                 return self.ask_health(who);
             }
             RequestTarget::Metrics => self.show_metrics(slot, request),

@@ -80,7 +80,7 @@ fn may_add(
     Ok(())
 }
 
-/// It was generated.
+/// The new app password was generated: stores it, with its name and how long it lasts.
 pub(super) fn drawn(
     context: &mut Context<'_>,
     name: Box<str>,
@@ -98,7 +98,7 @@ pub(super) fn drawn(
     super::make(context, &AccountChange::AppPassword { name, keys, lasts, browser })
 }
 
-/// A new one was stored.
+/// Stores a new one; its owner is shown it once it is on disk.
 pub(super) fn added(
     context: &mut ApplyContext<'_>,
     account: &Account,

@@ -72,14 +72,14 @@ fn must_be(
     }
 }
 
-/// The secret was generated.
+/// The secret was generated: stores it.
 pub(super) fn drawn(context: &mut Context<'_>, secrets: &[Secret]) -> Result<(), Refusal> {
     let Some(secret) = secrets.first() else { return Ok(()) };
     context.session_mut().new_secrets = Some(Box::new(NewSecrets::Factor(secret.clone())));
     super::make(context, &AccountChange::NewFactor(Secret::new(&secret::normal(secret.reveal()))))
 }
 
-/// A new factor was stored, to be confirmed.
+/// Stores a new factor, to be confirmed; its owner is shown it once it is on disk.
 pub(super) fn added(
     context: &mut ApplyContext<'_>,
     account: &Account,

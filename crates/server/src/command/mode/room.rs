@@ -90,7 +90,7 @@ pub(super) struct ModeChange<'c, 'a> {
 impl ModeChange<'_, '_> {
     fn step(&mut self, step: ModeStep<'_>) -> Result<(), Refusal> {
         match step.mode {
-            'o' | 'h' | 'v' => self.standing(step),
+            'o' | 'h' | 'v' => self.rank(step),
             'k' => self.key(step),
             'l' => self.limit(step),
             mode if LISTS.contains(mode) => self.list(step),
@@ -114,9 +114,9 @@ impl ModeChange<'_, '_> {
         Refusal::BadModeParameter(self.name.clone(), step.mode, parameter, why.into())
     }
 
-    /// `+o`, `+h`, `+v` and their removal. A half-operator cannot make operators, and can change
+    /// A member's rank: `+o`, `+h`, `+v` and their removal. A half-operator cannot make operators, and can change
     /// only lower ranks; but anybody can give up their own.
-    fn standing(&mut self, step: ModeStep<'_>) -> Result<(), Refusal> {
+    fn rank(&mut self, step: ModeStep<'_>) -> Result<(), Refusal> {
         let target = step.parameter.ok_or(Refusal::NeedMoreParams)?;
         if target.is_empty() {
             return Err(self.bad(step, "This mode needs the name of a member"));
