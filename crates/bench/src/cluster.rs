@@ -10,7 +10,7 @@ use crate::server::{Bench, Kind, free_port, loopback, spawn, write};
 
 /// Copies of the log, as many as NATS servers.
 const COPIES: usize = 3;
-/// How long the NATS servers may take to agree, and a command about the cluster.
+/// How long each NATS server may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The log, and what nodes need to take part.

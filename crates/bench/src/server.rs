@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
@@ -36,7 +37,7 @@ pub enum Kind {
     Older(PathBuf),
     /// So many nodes of our own as one server, with their log on three NATS servers; written `cluster:N`. Clients
     /// connect to one after another.
-    Cluster(u8),
+    Cluster(NonZeroU8),
     /// Our own, with a search index that cannot be written.
     Unindexed,
     /// The bare loop of [`crate::floor`].
@@ -71,10 +72,9 @@ impl FromStr for Kind {
             "inspircd" => Self::Inspircd,
             "nats" => Self::Nats,
             _ => {
-                if let Some(nodes) =
-                    text.strip_prefix("cluster:").and_then(|nodes| nodes.parse().ok())
-                {
-                    return Ok(Self::Cluster(nodes));
+                if let Some(nodes) = text.strip_prefix("cluster:") {
+                    let why = |_| "cluster:NODES takes 1 to 255 nodes".to_owned();
+                    return nodes.parse().map(Self::Cluster).map_err(why);
                 }
                 if let Some(path) = text.strip_prefix("parlor=") {
                     return Ok(Self::Older(path.into()));
@@ -204,7 +204,7 @@ impl Server {
                 return Ok(server);
             }
             Kind::Cluster(nodes) => {
-                return Self::start_cluster(kind, bench, folder, usize::from(*nodes), config);
+                return Self::start_cluster(kind, bench, folder, usize::from(nodes.get()), config);
             }
         };
         let mut server = Self::none_yet(kind, bench, folder);

@@ -6,6 +6,7 @@ mod liar;
 mod parlor;
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use parlor_bench::fanout::{Fanout, Times};
 use parlor_bench::report::Figure;
@@ -57,4 +58,17 @@ fn each_message_reaches(figures: &[Figure], receivers: f64) {
 /// The welcome and the JOIN line are more than this for each of them.
 fn each_was_told_of_joining(figures: &[Figure]) {
     assert!(value(figures, "bytes sent") > value(figures, "users") * 60.0);
+}
+
+#[test]
+fn a_cluster_without_nodes_is_a_mistake_in_the_call() {
+    for nodes in ["0", "256", "many"] {
+        let kind = format!("cluster:{nodes}");
+        let bench =
+            Command::new(env!("CARGO_BIN_EXE_bench")).args(["fanout", "--server", &kind]).output();
+        let output = bench.expect("bench can be started");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("cluster:NODES takes 1 to 255 nodes"), "{said}");
+    }
 }
