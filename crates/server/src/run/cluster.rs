@@ -22,7 +22,6 @@ use crate::limits::NATS_WAIT_MILLIS;
 use crate::state::snapshot::SnapshotError;
 pub(super) use copy::{Copies, Heeded};
 use founding::Founding;
-use starting::Starting;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -243,7 +242,6 @@ impl Found {
         data: &Path,
         progress: &Arc<Progress>,
     ) -> Result<SqliteStore, RunError> {
-        let _starting = Starting::watch(progress);
         if is_there(&data.join("parlor.db")) {
             if self.goes_on_after(self.check_ours(data)?) {
                 return self.open_own(data, progress);

@@ -1,5 +1,6 @@
 //! Copies of a node's store: made for others, and fetched by a node that has none or is too late.
 
+use super::starting::Starting;
 use super::{ClusterError, Found, RunError, seal};
 use crate::clock;
 use crate::cluster::jetstream::{
@@ -347,6 +348,7 @@ impl Found {
         progress: &Arc<Progress>,
     ) -> Result<(), RunError> {
         tracing::info!("Fetching a copy of another node's data");
+        let _starting = Starting::begin(progress);
         let (file, asker) = (staging.backup(), Asker::Node(self.config.node.clone()));
         // There is the copy, and then the database that becomes of it.
         self.fetch_copy(&file, &asker, 2, progress)?;

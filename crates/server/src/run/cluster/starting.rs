@@ -8,25 +8,23 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use store::{Progress, Stage};
 
-/// The service manager waits while this exists and something is being done.
+/// The service manager waits while this exists and the copy is being made, fetched or restored.
 pub(super) struct Starting {
     over: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Starting {
-    pub(super) fn watch(progress: &Arc<Progress>) -> Starting {
+    pub(super) fn begin(progress: &Arc<Progress>) -> Starting {
         let progress = progress.clone();
         let (over, is_over) = channel::<()>();
         let thread = thread::spawn(move || {
-            loop {
+            let every = Duration::from_secs(START_SIGN_SECONDS);
+            systemd::still_starting(START_PATIENCE_SECONDS);
+            while is_over.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 // Who waits for other nodes may be started anew.
                 if progress.stage() != Stage::Waiting {
                     systemd::still_starting(START_PATIENCE_SECONDS);
-                }
-                let every = Duration::from_secs(START_SIGN_SECONDS);
-                if is_over.recv_timeout(every) != Err(RecvTimeoutError::Timeout) {
-                    return;
                 }
             }
         });
