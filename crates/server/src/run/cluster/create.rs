@@ -64,7 +64,10 @@ pub(super) fn run(file: &Path, data: Option<PathBuf>, from: Option<&Path>) -> Re
             Ok(staging.finish(BESIDE)?)
         }
         // What was committed is there, however the store is closed.
-        None => Ok(drop(store)),
+        None => {
+            drop(store);
+            Ok(())
+        }
     });
     if let Err(error) = made {
         if let Err(why) = nats.delete() {
