@@ -79,7 +79,7 @@ impl Serve {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Reset a user's password (prompts for it, or reads it from standard input); the server must
-    /// not be running
+    /// not be running, nor be a node of a cluster
     Passwd {
         /// The user
         name: String,
@@ -119,7 +119,8 @@ pub enum Command {
         data: PathBuf,
     },
     /// Recover everything intact from a damaged data directory into a new one, and list what is not; the
-    /// server must not be running. The damaged one is left unchanged
+    /// server must not be running. The damaged one is left unchanged. Of a cluster's node this makes a single
+    /// server's
     Salvage {
         /// The damaged data directory
         from: PathBuf,

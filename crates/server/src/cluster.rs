@@ -14,6 +14,7 @@ pub mod roster;
 pub mod identity;
 pub mod publisher;
 pub mod follower;
+pub mod holds;
 pub mod participant;
 pub mod jetstream;
 pub mod queue;

@@ -35,6 +35,13 @@ pub fn ready(port: u16) {
     tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
 }
 
+/// Asks the manager to wait this long for the server to be ready, however long it has.
+pub fn still_starting(seconds: u32) {
+    let status = "Fetching a copy of another node's data";
+    let microseconds = seconds.saturating_mul(1_000_000);
+    tell(&[NotifyState::ExtendTimeoutUsec(microseconds), NotifyState::Status(status)]);
+}
+
 /// Notifies the manager that the config is being reloaded; [`ready`] ends that.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {

@@ -6,6 +6,9 @@ use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use crate::schema;
 use crate::sum::{self, Checksummer};
 
+/// What a store has only as long as it is of a log.
+pub(crate) const OF_A_LOG: [&str; 3] = ["applied", "live", "forgetting"];
+
 /// A value, if it was ever set. A damaged one is an error: nothing works without it.
 pub(crate) fn get<T: FromSql>(connection: &Connection, key: &str) -> rusqlite::Result<Option<T>> {
     if !schema::has_sums(connection)? {

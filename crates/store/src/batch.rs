@@ -195,7 +195,9 @@ impl<'t> Batch<'t> {
                 self.live = true;
             }
             Write::LogLeft => {
-                self.run("DELETE FROM about WHERE key IN ('applied', 'live', 'forgetting')", [])?;
+                for key in about::OF_A_LOG {
+                    self.run("DELETE FROM about WHERE key = ?1", [key])?;
+                }
             }
             Write::Forget(keep) => {
                 self.forgetting = Some(forgetting::begin(self.connection, *keep)?);

@@ -60,6 +60,8 @@ mod unread;
 mod export;
 mod seal;
 mod backup;
+mod new_file;
+mod staging;
 mod salvage;
 
 pub use audit::{AUDIT_DAYS, AUDIT_KEPT, AUDIT_MOST, Audit};
@@ -74,8 +76,10 @@ pub use damage::Damage;
 pub use event::{DELETED_USER, Event, EventId, EventKind, Kinds};
 pub use failure::Failure;
 pub use keep::{KEEP_DAYS, KEEP_MESSAGES, Keep};
+pub use load::live;
 pub use memory::MemoryStore;
 pub use msgid::{msgid, parse_msgid, write_msgid};
+pub use new_file::write_new;
 pub use private::create as create_private;
 pub use progress::{Progress, Stage};
 pub use query::{Point, Query, Scope, Select};
@@ -87,4 +91,5 @@ pub use records::{RECORD_KEY_BYTES, RECORD_VALUE_BYTES, Record, RecordKind, Reco
 pub use salvage::{Salvaged, backup_anyway, salvage};
 pub use search::{Found, Indexed, Item, Reached, Search, WordIndex, Words};
 pub use sqlite::SqliteStore;
+pub use staging::{Staging, passing};
 pub use write::{EVERYBODY, MENTIONS, Outcome, RESEND_MS, Refused, Resend, Write};

@@ -17,8 +17,31 @@ use crate::sum::{self, Checksummer, Table};
 use crate::{
     Account, AccountId, Conversation, Damage, EventId, EventKind, Failure, ListEntry, Loaded,
     Member, RECENT_MESSAGES, RecentMessage, Record, RecordKind, Room, RoomId, Subject, Topic,
-    about, open,
+    about, open, schema,
 };
+
+/// The live state in a data folder, if it is of a cluster's node; see [`Loaded::live`]. Changes nothing
+/// there, so it shows whose folder it is before anything is done to it.
+///
+/// # Errors
+/// When there is no database, or it is damaged or newer than this program.
+pub fn live(folder: &Path) -> Result<Option<(u64, Arc<[u8]>)>, Failure> {
+    let path = folder.join(open::DATABASE);
+    let connection = open::source(&path)?;
+    let found = match schema::version(&connection) {
+        Ok(0) => Ok(None), // Left by a first start that was killed at once.
+        Ok(_) => live_in(&connection),
+        Err(error) => Err(error),
+    };
+    found.map_err(|error| open::damaged_or(&path, error))
+}
+
+/// The live state after some sequence of the log.
+fn live_in(connection: &Connection) -> rusqlite::Result<Option<(u64, Arc<[u8]>)>> {
+    let Some(bytes) = about::get::<Vec<u8>>(connection, "live")? else { return Ok(None) };
+    let (sequence, bytes) = bytes.split_first_chunk().expect("it begins with its sequence");
+    Ok(Some((u64::from_le_bytes(*sequence), bytes.into())))
+}
 
 pub(crate) struct Loader<'c> {
     pub(crate) connection: &'c Connection,
@@ -61,15 +84,8 @@ impl Loader<'_> {
             applied: about::get::<i64>(self.connection, "applied")
                 .map_err(told)?
                 .map_or(0, i64::cast_unsigned),
-            live: self.live().map_err(told)?,
+            live: live_in(self.connection).map_err(told)?,
         })
-    }
-
-    /// The live state after some sequence of the log.
-    fn live(&self) -> rusqlite::Result<Option<(u64, Arc<[u8]>)>> {
-        let Some(bytes) = about::get::<Vec<u8>>(self.connection, "live")? else { return Ok(None) };
-        let (sequence, bytes) = bytes.split_first_chunk().expect("it begins with its sequence");
-        Ok(Some((u64::from_le_bytes(*sequence), bytes.into())))
     }
 
     /// The pending messages and their senders.

@@ -53,7 +53,7 @@ pub(crate) fn lock_folder(folder: &Path) -> Result<File, Failure> {
     }
 }
 
-fn make_folder(folder: &Path) -> Result<(), Failure> {
+pub(crate) fn make_folder(folder: &Path) -> Result<(), Failure> {
     if folder.is_dir() {
         return Ok(());
     }

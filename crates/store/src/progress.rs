@@ -25,9 +25,11 @@ pub enum Stage {
     Restoring = 6,
     /// Copying undamaged rows.
     Salvaging = 7,
+    /// Fetching a copy from another node.
+    Fetching = 8,
 }
 
-const STAGES: [Stage; 8] = [
+const STAGES: [Stage; 9] = [
     Stage::Waiting,
     Stage::Migrating,
     Stage::Copying,
@@ -36,6 +38,7 @@ const STAGES: [Stage; 8] = [
     Stage::Hashing,
     Stage::Restoring,
     Stage::Salvaging,
+    Stage::Fetching,
 ];
 
 /// The progress of a long task.
@@ -69,14 +72,18 @@ impl Progress {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn begin(&self, stage: Stage, of: u64) {
+    /// Begins a stage, of so many bytes; 0 if unknown.
+    pub fn begin(&self, stage: Stage, of: u64) {
         self.done.store(0, Ordering::Relaxed);
         self.of.store(of, Ordering::Relaxed);
         self.stage.store(stage as u8, Ordering::Relaxed);
     }
 
-    /// Sets the progress; returns an error if the task is to stop.
-    pub(crate) fn reach(&self, done: u64) -> Result<(), Failure> {
+    /// Sets the progress.
+    ///
+    /// # Errors
+    /// [`Failure::Stopped`] if the task is to stop.
+    pub fn reach(&self, done: u64) -> Result<(), Failure> {
         self.done.store(done, Ordering::Relaxed);
         if self.is_stopped() { Err(Failure::Stopped) } else { Ok(()) }
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, params_from_iter};
 
 use crate::failure::is_damage;
 use crate::sum::{EVENTS, TABLES, Table};
@@ -32,6 +32,9 @@ pub struct Salvaged {
     pub lost: Vec<String>,
     /// The total number of sentences.
     pub lost_in_all: u64,
+    /// The store was a cluster node's. What is copied is a single server's: with a part missing it
+    /// would differ from the other nodes' stores for ever.
+    pub left_log: bool,
 }
 
 impl Salvaged {
@@ -269,8 +272,13 @@ impl Copier<'_> {
                 self.salvaged.lose(sentence);
                 continue;
             }
-            if table.name == "about" && is_made_anew(row) {
-                continue;
+            if table.name == "about" {
+                let key: String = row.get(0)?;
+                let of_a_log = about::OF_A_LOG.contains(&&*key);
+                self.salvaged.left_log |= of_a_log;
+                if of_a_log || is_made_anew(&key) {
+                    continue;
+                }
             }
             let values = (0..table.width()).map(|column| row.get::<_, Value>(column));
             let values = values.collect::<rusqlite::Result<Vec<_>>>()?;
@@ -325,7 +333,6 @@ impl Copier<'_> {
 }
 
 /// Whether a setting describes this database rather than the store.
-fn is_made_anew(row: &Row<'_>) -> bool {
-    let key: String = row.get(0).unwrap_or_default();
-    ["schema", "program", "indexed", "indexing", "indexed_count", "coarse"].contains(&&*key)
+fn is_made_anew(key: &str) -> bool {
+    ["schema", "program", "indexed", "indexing", "indexed_count", "coarse"].contains(&key)
 }

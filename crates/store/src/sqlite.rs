@@ -23,7 +23,7 @@ use crate::search::{self, WordReader};
 use crate::start::Precheck;
 use crate::{
     Condition, Conversation, Damage, Failure, Keep, Loaded, Outcome, Progress, RESEND_MS, Reader,
-    Store, WordIndex, Write, audit, check, open, private, repair, schema, scrub, tail,
+    Store, WordIndex, Write, audit, check, open, private, repair, schema, scrub, staging, tail,
 };
 
 /// Resend ids dropped by one call of `maintain`, in addition to as many as were stored since the
@@ -115,6 +115,7 @@ impl SqliteStore {
     ) -> Result<Self, Failure> {
         private::check_data_folder(folder)?;
         let lock = open::lock_folder(folder)?;
+        staging::clear(folder)?;
         let path = folder.join(open::DATABASE);
         let mut before = Precheck::look(folder, &path, accept_loss)?;
         let mut connection = open::writer(&path)?;

@@ -16,7 +16,7 @@ mod status;
 mod stream;
 mod synced;
 
-pub use copies::{Copy, CopyNews};
+pub use copies::{Asker, COPIES, Copy, CopyNews, CopyRequest, unwritable};
 pub use refusal::Refusal;
 pub use status::NodeStatus;
 pub use stream::{StreamInfo, name as stream_name};
@@ -63,14 +63,14 @@ pub struct JetStream {
     inbox: String,
     /// Who asks how this node is.
     status_asked: Subscriber,
-    /// Who asks for a copy of a node's store.
+    /// Who asks for a copy of this node's store.
     copy_asked: Subscriber,
     /// Where the answers to the first go.
     status_for: Vec<String>,
-    /// The answers.
-    statuses: Vec<(String, NodeStatus)>,
-    /// Where the answer to the last of the others goes.
-    copy_for: Option<String>,
+    /// Answers, and where they go.
+    answered: Vec<(String, Vec<u8>)>,
+    /// The last of the others.
+    copy_for: Option<Vec<u8>>,
     /// Requests to send once connected.
     requests: VecDeque<Request>,
     /// Events not passed on yet.
@@ -207,9 +207,8 @@ impl Nats {
             let told = self.client.subscribe(stream::told_subject(&self.cluster)).await.ok()?;
             let answers = self.client.subscribe(format!("{inbox}.>")).await.ok()?;
             let status = self.client.subscribe(status::subject(&self.cluster)).await.ok()?;
-            // Of those who ask for a copy, one node hears.
-            let copy = copies::ask_subject(&self.cluster);
-            let copy = self.client.queue_subscribe(copy, "nodes".into()).await.ok()?;
+            let copy = copies::ask_subject(&self.cluster, &self.config.node);
+            let copy = self.client.subscribe(copy).await.ok()?;
             self.client.flush().await.ok()?;
             Some((told, answers, status, copy))
         });
@@ -222,7 +221,7 @@ impl Nats {
             status_asked,
             copy_asked,
             status_for: Vec::new(),
-            statuses: Vec::new(),
+            answered: Vec::new(),
             copy_for: None,
             requests: VecDeque::new(),
             ready: VecDeque::new(),
@@ -273,13 +272,19 @@ impl JetStream {
 
     /// Answers all who have asked how this node is.
     pub fn answer(&mut self, status: &NodeStatus) {
+        let status = serde_json::to_vec(status).expect("it has no maps");
         let whom = self.status_for.drain(..);
-        self.statuses.extend(whom.map(|who| (who, status.clone())));
+        self.answered.extend(whom.map(|who| (who, status.clone())));
     }
 
-    /// Who has asked for a copy of this node's store, if anybody has: where the answer goes.
-    pub fn take_copy_request(&mut self) -> Option<String> {
+    /// A request for a copy of this node's store, sealed, if there is any.
+    pub fn take_copy_request(&mut self) -> Option<Vec<u8>> {
         self.copy_for.take()
+    }
+
+    /// Answers a request for a copy.
+    pub fn tell(&mut self, answer: (String, Vec<u8>)) {
+        self.answered.push(answer);
     }
 
     /// Sends the waiting requests if connected. Otherwise they are lost, as they may be.
@@ -290,9 +295,8 @@ impl JetStream {
                 self.send(request).await;
             }
         }
-        for (who, status) in self.statuses.drain(..) {
-            let status = serde_json::to_vec(&status).expect("it has no maps");
-            if let Err(error) = self.nats.client.publish(who, status.into()).await {
+        for (who, answer) in self.answered.drain(..) {
+            if let Err(error) = self.nats.client.publish(who, answer.into()).await {
                 tracing::warn!(%error, "Cannot send to NATS");
             }
         }
@@ -397,7 +401,7 @@ impl JetStream {
                 self.status_for.extend(message.reply.map(|reply| reply.to_string()));
             }
             Arrival::CopyAsked(message) => {
-                self.copy_for = message.reply.map(|reply| reply.to_string());
+                self.copy_for = Some(message.payload.to_vec());
             }
             Arrival::Told(message) => {
                 self.ready.extend(stream::kept(&message).map(Event::Told));

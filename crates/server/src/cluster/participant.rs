@@ -5,6 +5,7 @@
 //! what the hub is to apply go out. So the same code runs under a simulated log and a real one.
 
 use super::follower::{FollowError, Follower};
+use super::holds::Holds;
 use super::identity::Membership;
 use super::log::{Event, Message, Request};
 use super::publication::{Publication, VERSION};
@@ -62,6 +63,8 @@ pub struct Participant {
     pub(super) log_kept: u64,
     /// What was last purged: all before this sequence.
     purged: u64,
+    /// Who fetches a copy of this node's store.
+    holds: Holds,
     /// What sessions say that have come before the node takes part.
     early: VecDeque<SentEntry>,
     /// For how long it has got nothing into the log, although there was something.
@@ -126,6 +129,7 @@ impl Participant {
             live_every: LIVE_EVERY,
             log_kept: LOG_KEPT,
             purged: 0,
+            holds: Holds::default(),
             early: VecDeque::new(),
             stalled: 0,
             looked: 0,
@@ -229,6 +233,11 @@ impl Participant {
         self.kept = self.kept.max(sequence);
     }
 
+    /// A node of this name fetches a copy of the store, from which it is to go on.
+    pub fn hold_for(&mut self, node: &str, now: u64) {
+        self.holds.begin(node, self.kept, now);
+    }
+
     /// Takes in an event. Returns what is to be applied, in order.
     ///
     /// # Errors
@@ -269,6 +278,7 @@ impl Participant {
     fn read(&mut self, message: &Message, now: u64) -> Result<Option<Ordered>, Exclusion> {
         let sequence = message.sequence;
         self.tally.read_bytes += message.bytes.len() as u64;
+        self.holds.read(message.bytes.len());
         let opened = self.seal.open(&message.bytes);
         let steps = match opened.as_deref().and_then(Publication::read) {
             Some(publication) => self.membership.roster.apply(sequence, &publication),
@@ -301,7 +311,9 @@ impl Participant {
                         ordered.push(OrderedStep::Joined(node));
                     }
                 }
-                RosterEvent::Joined { .. } => {}
+                RosterEvent::Joined { node, .. } => {
+                    self.holds.end(self.membership.roster.name(node).expect("it has just joined"));
+                }
             }
         }
         if moved {
@@ -407,7 +419,8 @@ impl Participant {
                     .next()
                     .is_some_and(|(node, _)| node == part.node);
                 let before = self.membership.roster.kept().saturating_sub(self.log_kept);
-                let beats = part.beat(&self.membership.roster, self.kept, now, &mut self.tally);
+                let kept = self.holds.kept(self.kept, now);
+                let beats = part.beat(&self.membership.roster, kept, now, &mut self.tally);
                 if beats && first && before > self.purged {
                     self.purged = before;
                     requests.push(Request::Purge { before });

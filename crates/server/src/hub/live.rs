@@ -14,8 +14,20 @@ pub fn write(roster: &[u8], state: &State) -> Vec<u8> {
 /// # Errors
 /// When the bytes are of another version, or are not what was written.
 pub fn read(bytes: &[u8]) -> Result<(&[u8], State), SnapshotError> {
+    let (roster, state) = split(bytes)?;
+    Ok((roster, State::read(state)?))
+}
+
+/// The roster alone.
+///
+/// # Errors
+/// When the bytes are not what was written.
+pub fn roster(bytes: &[u8]) -> Result<&[u8], SnapshotError> {
+    Ok(split(bytes)?.0)
+}
+
+fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), SnapshotError> {
     let (length, rest) = bytes.split_first_chunk().ok_or(SnapshotError::Damaged)?;
     let length = u32::from_le_bytes(*length) as usize;
-    let (roster, state) = rest.split_at_checked(length).ok_or(SnapshotError::Damaged)?;
-    Ok((roster, State::read(state)?))
+    rest.split_at_checked(length).ok_or(SnapshotError::Damaged)
 }

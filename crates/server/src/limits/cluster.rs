@@ -90,6 +90,17 @@ pub const COPY_HOURS: u64 = 6;
 pub const COPY_SILENCE_MILLIS: u64 = 30_000;
 /// Milliseconds between its news.
 pub const COPY_NEWS_MILLIS: u64 = 1000;
+/// Requests for copies that a node remembers, so that nobody can have them made again.
+pub const COPY_REQUESTS: usize = 256;
+/// Milliseconds for which the log is kept for a node that fetches a copy.
+pub const COPY_HOLD_MILLIS: u64 = 2 * 60 * 60 * 1000;
+/// Bytes of the log that are kept for it, a quarter of [`LOG_BYTES`].
+pub const COPY_HOLD_BYTES: u64 = 2 << 30;
+/// Seconds between two requests to the service manager to wait for a node that fetches a copy, and
+/// the seconds for which it is asked to.
+pub const START_SIGN_SECONDS: u64 = 10;
+/// See [`START_SIGN_SECONDS`].
+pub const START_PATIENCE_SECONDS: u32 = 90;
 /// Milliseconds between attempts to get a copy.
 pub const COPY_WAIT_MILLIS: u64 = 2000;
 /// Milliseconds to wait for the nodes that are asked how they are.

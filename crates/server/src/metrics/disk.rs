@@ -23,6 +23,17 @@ pub struct Space {
     pub total: u64,
 }
 
+impl Space {
+    /// Of a folder's disk, if known.
+    pub fn of(folder: &Path) -> Option<Space> {
+        let disk = rustix::fs::statvfs(folder).ok()?;
+        Some(Space {
+            free: disk.f_bavail.saturating_mul(disk.f_frsize),
+            total: disk.f_blocks.saturating_mul(disk.f_frsize),
+        })
+    }
+}
+
 /// The state of the data folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DiskState {
@@ -56,10 +67,7 @@ impl Disk {
     /// Checks the free space of a folder's disk, and records the store's condition. Called by the
     /// journal, so that a hanging disk delays nobody else. Returns the space, if known.
     pub fn look(&self, folder: &Path, store: Condition) -> Option<Space> {
-        let space = rustix::fs::statvfs(folder).ok().map(|disk| Space {
-            free: disk.f_bavail.saturating_mul(disk.f_frsize),
-            total: disk.f_blocks.saturating_mul(disk.f_frsize),
-        });
+        let space = Space::of(folder);
         self.free.store(space.map_or(u64::MAX, |space| space.free), Ordering::Relaxed);
         self.log_bytes.store(store.log_bytes, Ordering::Relaxed);
         self.log_waits.store(store.log_waits.as_secs(), Ordering::Relaxed);

@@ -5,9 +5,10 @@ mod create;
 mod founding;
 mod leave;
 mod snapshot;
+mod starting;
 mod status;
 
-use super::RunError;
+use super::{RunError, fresh_instance};
 use crate::args::ClusterCommand;
 use crate::clock::{self, Clock};
 use crate::cluster::identity::{Identity, Membership};
@@ -19,13 +20,13 @@ use crate::config::{Cluster, Config};
 use crate::hub::{Hub, live};
 use crate::limits::NATS_WAIT_MILLIS;
 use crate::state::snapshot::SnapshotError;
-pub(super) use copy::Copies;
+pub(super) use copy::{Copies, Heeded};
 use founding::Founding;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use store::{Progress, SqliteStore, Store};
+use store::{Progress, SqliteStore, Staging, Store};
 use thiserror::Error;
 
 /// Why a node cannot join its cluster: a sentence that says what to do.
@@ -59,6 +60,34 @@ pub enum ClusterError {
     /// A new cluster needs an empty data folder.
     #[error("{0} has a database already; to make a cluster of it, name it with --from")]
     NotEmpty(PathBuf),
+    /// A change of a node's data that the other nodes would not make.
+    #[error(
+        "the data in {0} are of a node of a cluster, where a change must reach all nodes by the log; start the node \
+         and use `chatserver admin`: `accounts reset NAME` gives somebody a new password"
+    )]
+    OnlyByTheLog(PathBuf),
+    /// There is only a part of a database.
+    #[error(
+        "{0} has the write-ahead log of a database, and not the database; put that back, or remove the log, \
+         and the node fetches a copy of another one's data"
+    )]
+    OnlyTheLog(PathBuf),
+    /// The log no longer has what comes after the stored data.
+    #[error(
+        "the log no longer has all that came after the data in {0}; start the node, which fetches a copy of \
+         another one's data, stop it, and try again"
+    )]
+    TooLate(PathBuf),
+    /// A copy does not fit on the disk.
+    #[error("a copy needs {needed} MiB in {folder}, where {free} MiB are free; make room for it")]
+    NoSpace {
+        /// Where it would be.
+        folder: PathBuf,
+        /// What is needed.
+        needed: u64,
+        /// What is free.
+        free: u64,
+    },
     /// A copy would overwrite something.
     #[error("{0} exists; name a file that does not")]
     FileExists(PathBuf),
@@ -178,7 +207,7 @@ fn wait_for<T>(mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<T, Clu
         match attempt() {
             Err(refusal @ (Refusal::Unreachable { .. } | Refusal::Silent)) => {
                 if !std::mem::replace(&mut told, true) {
-                    tracing::warn!("{refusal}; trying again until it can");
+                    say(&format!("{refusal}; trying again until it can"));
                 }
                 thread::sleep(Duration::from_millis(NATS_WAIT_MILLIS));
             }
@@ -187,9 +216,22 @@ fn wait_for<T>(mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<T, Clu
     }
 }
 
+/// Warns whoever starts a node, or waits at a terminal for one of the commands.
+fn say(sentence: &str) {
+    match tracing::dispatcher::has_been_set() {
+        true => tracing::warn!("{sentence}"),
+        false => eprintln!("{sentence}"),
+    }
+}
+
 /// Opens a node's store. What it has lost in a crash of the machine, the log has.
 fn open(data: &Path, instance: &str, progress: &Progress) -> Result<Box<SqliteStore>, RunError> {
     Ok(Box::new(SqliteStore::open_watched(data, instance, true, progress)?))
+}
+
+/// Whether a file has anything in it.
+fn is_there(file: &Path) -> bool {
+    file.metadata().is_ok_and(|file| file.len() > 0)
 }
 
 impl Found {
@@ -200,34 +242,59 @@ impl Found {
         data: &Path,
         progress: &Arc<Progress>,
     ) -> Result<SqliteStore, RunError> {
-        if !data.join("parlor.db").exists() {
+        if is_there(&data.join("parlor.db")) {
+            if self.goes_on_after(self.check_ours(data)?) {
+                return self.open_own(data, progress);
+            }
+            say("The log has gone on without this node for too long");
+            self.fetch(Staging::replacing(data)?, progress)?;
+        } else if is_there(&data.join("parlor.db-wal")) {
+            return Err(ClusterError::OnlyTheLog(data.to_owned()).into());
+        } else {
             match self.founding()?.filter(|founding| founding.is_all) {
-                Some(founding) => {
-                    let mut store = open(data, &founding.instance, progress)?;
-                    founding.found(&mut *store, &self.identity)?;
-                    store.close()?;
-                }
-                None => self.fetch(data, progress)?,
+                Some(founding) => founding.create(data, &self.identity, progress)?,
+                None => self.fetch(Staging::begin(data)?, progress)?,
             }
         }
-        let mut store = open(data, "", progress)?;
-        if self.first > 1 {
-            let begin = store.load()?.live.map_or(u64::MAX, |(sequence, _)| sequence);
-            if begin.saturating_add(1) < self.first {
-                store.close()?;
-                tracing::warn!("The log has gone on without this node for too long");
-                self.fetch(data, progress)?;
-                store = open(data, "", progress)?;
-            }
+        self.open_own(data, progress)
+    }
+
+    /// Opens the store that the node has, if the log goes on from it.
+    fn open_stored(&self, data: &Path, progress: &Progress) -> Result<SqliteStore, RunError> {
+        match self.goes_on_after(self.check_ours(data)?) {
+            true => self.open_own(data, progress),
+            false => Err(ClusterError::TooLate(data.to_owned()).into()),
         }
+    }
+
+    fn open_own(&self, data: &Path, progress: &Progress) -> Result<SqliteStore, RunError> {
+        let mut store = open(data, &fresh_instance()?, progress)?;
         store.relax()?;
         Ok(*store)
     }
 
-    fn fetch(&mut self, data: &Path, progress: &Arc<Progress>) -> Result<(), RunError> {
-        self.replace(data, progress)?;
-        self.is_copy = true;
-        Ok(())
+    /// Checks that data are of this cluster, before anything is done to them. Returns the sequence
+    /// after which they go on.
+    fn check_ours(&self, data: &Path) -> Result<u64, RunError> {
+        let Some((sequence, bytes)) = store::live(data)? else {
+            return Err(ClusterError::Single(data.to_owned()).into());
+        };
+        self.check_membership(live::roster(&bytes).map_err(ClusterError::from)?)?;
+        Ok(sequence)
+    }
+
+    /// Checks that what is stored beside a live state is of this cluster.
+    fn check_membership(&self, membership: &[u8]) -> Result<Membership, ClusterError> {
+        let membership = Membership::read(membership).map_err(|_| ClusterError::OtherForm)?;
+        if membership.identity != self.identity {
+            return Err(Refusal::OtherCluster(stream_name(&self.config.name)).into());
+        }
+        Ok(membership)
+    }
+
+    /// Whether the log has all that comes after a sequence.
+    fn goes_on_after(&self, sequence: u64) -> bool {
+        sequence.saturating_add(1) >= self.first
     }
 
     /// How the cluster was founded, if the log still has that.
@@ -251,11 +318,7 @@ impl Found {
             return Err(ClusterError::Single(data.to_owned()).into());
         };
         let (membership, state) = live::read(&bytes).map_err(ClusterError::from)?;
-        let membership = Membership::read(membership).map_err(|_| ClusterError::OtherForm)?;
-        if membership.identity != self.identity {
-            let stream = stream_name(&self.config.name);
-            return Err(ClusterError::from(Refusal::OtherCluster(stream)).into());
-        }
+        let membership = self.check_membership(membership)?;
         let mut nonce = [0; 8];
         getrandom::fill(&mut nonce)?;
         let participant = Participant::new(
@@ -267,8 +330,8 @@ impl Found {
         );
         let clock = Clock::going_on_from(state.ordered.1);
         let hub = Hub::resume(config.clone(), state, loaded.applied, clock::wall());
-        let (data, making) = (data.to_owned(), Arc::default());
-        let copies = Copies { config: self.config, data, key: self.key, making };
+        let limits = config.limits.clone();
+        let copies = Copies::new(self.config, limits, data.to_owned(), self.key)?;
         let log = self.nats.follow(self.identity).map_err(ClusterError::from)?;
         let is_copy = self.is_copy;
         Ok((hub, clock, Member { log, participant, copies, is_copy }))

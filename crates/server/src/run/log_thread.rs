@@ -2,7 +2,7 @@
 //! the hub gives it.
 
 use super::RunError;
-use super::cluster::Copies;
+use super::cluster::{Copies, Heeded};
 use crate::cluster::jetstream::{JetStream, NodeStatus};
 use crate::cluster::log::Log;
 use crate::cluster::participant::Participant;
@@ -33,7 +33,7 @@ pub(super) fn run(
     commands: &Receiver<LogCommand>,
     wake: &SyncSender<Wake>,
 ) -> Result<(), RunError> {
-    let Node { mut log, mut participant, copies, hub, metrics: all_metrics } = node;
+    let Node { mut log, mut participant, mut copies, hub, metrics: all_metrics } = node;
     let (begun, patience) = (Instant::now(), Duration::from_millis(LOG_LOOK_MILLIS));
     let metrics = all_metrics.cluster().expect("it is a node of a cluster");
     // Since when it has not read all that there is.
@@ -92,10 +92,14 @@ pub(super) fn run(
             behind = Instant::now();
         }
         if log.is_asked() {
-            log.answer(&status(&participant, behind.elapsed()));
+            log.answer(&status(&participant, &copies, behind.elapsed()));
         }
-        if let Some(who) = log.take_copy_request() {
-            copies.make(who, &all_metrics);
+        if let Some(request) = log.take_copy_request() {
+            match copies.heed(&request, &all_metrics) {
+                Heeded::Nothing | Heeded::Making(None) => {}
+                Heeded::Busy(answer) => log.tell(answer),
+                Heeded::Making(Some(node)) => participant.hold_for(&node, now),
+            }
         }
         if let Some(until) = leaving {
             let late = Instant::now() >= until;
@@ -115,7 +119,7 @@ pub(super) fn run(
 }
 
 /// How the node is, for those who ask.
-fn status(participant: &Participant, behind: Duration) -> NodeStatus {
+fn status(participant: &Participant, copies: &Copies, behind: Duration) -> NodeStatus {
     let (roster, figures) = (participant.roster(), participant.figures());
     let members = roster.all_live().filter_map(|(node, _)| roster.name(node));
     let late = behind.as_millis() as u64;
@@ -128,6 +132,7 @@ fn status(participant: &Participant, behind: Duration) -> NodeStatus {
         lag_millis: if late > LATE_MILLIS { late } else { 0 },
         available: figures.available,
         members: members.map(str::to_owned).collect(),
+        store_bytes: copies.bytes(),
     }
 }
 

@@ -92,6 +92,7 @@ fn line(stage: Stage, (done, of): (u64, u64), after: Duration) -> Option<String>
         Stage::Hashing => "Hashing",
         Stage::Restoring => "Restoring",
         Stage::Salvaging => "Salvaging",
+        Stage::Fetching => "Fetching",
     };
     if of == 0 {
         return Some(format!("{what}: {} s", after.as_secs()));

@@ -1,5 +1,6 @@
 //! What `chatserver` does besides serving: passwords, checks, backups.
 
+use super::cluster::ClusterError;
 use super::shown::Shown;
 use super::{RunError, fresh_instance, open_store};
 use crate::limits::{OWASP_ITERATIONS, PASSWORD_BYTES};
@@ -8,7 +9,7 @@ use crate::transport::certificate::{CERTIFICATE_FILE, KEY_FILE};
 use proto::saslprep::is_long_enough;
 use std::io::{BufRead, IsTerminal, Write as _};
 use std::path::Path;
-use store::{Salvaged, Store, Write};
+use store::{Salvaged, Write};
 
 /// What a data folder contains besides the database and must survive with it: with another key,
 /// every client would refuse the server.
@@ -60,6 +61,12 @@ fn tell(salvaged: &Salvaged) {
     if untold > 0 {
         eprintln!("Lost: {untold} more");
     }
+    if salvaged.left_log {
+        eprintln!(
+            "These were data of a node of a cluster; what is salvaged are a single server's. A node that starts with an \
+             empty folder fetches all data from another one"
+        );
+    }
 }
 
 /// Creates a data folder from a backup.
@@ -75,7 +82,11 @@ pub(super) fn restore(file: &Path, data: &Path) -> Result<(), RunError> {
 
 /// Sets an account's password. The store's lock ensures that no server is running.
 pub(super) fn passwd(name: &str, data: &Path) -> Result<(), RunError> {
-    let mut store = open_existing(data)?;
+    must_exist(data)?;
+    if store::live(data)?.is_some() {
+        return Err(ClusterError::OnlyByTheLog(data.to_owned()).into());
+    }
+    let mut store = open_store(data, false)?;
     let accounts = store.load()?.accounts;
     let account = accounts.into_iter().find(|account| proto::name::same(&account.name, name));
     let mut account = account.ok_or_else(|| RunError::NoAccount(name.to_owned()))?;
@@ -106,11 +117,6 @@ fn ask_password(prompt: &str) -> Result<String, RunError> {
     // A file may begin with a byte order mark.
     let line = line.strip_prefix('\u{feff}').unwrap_or(&line);
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-fn open_existing(data: &Path) -> Result<Box<dyn Store>, RunError> {
-    must_exist(data)?;
-    open_store(data, false)
 }
 
 fn must_exist(data: &Path) -> Result<(), RunError> {

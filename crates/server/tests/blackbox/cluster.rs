@@ -1,6 +1,8 @@
 //! Several nodes as one server, with one NATS server beneath. Without a `nats-server` (see
 //! [`NatsServer`]) these tests say so and do nothing.
 
+mod folders;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -383,3 +383,27 @@ fn intact_data_is_salvaged_and_the_rest_is_listed() {
     restore(&file, &place.path().join("laid"), &[], &progress).unwrap();
     assert_eq!(check(&place.path().join("laid")).unwrap(), Vec::<String>::new());
 }
+
+/// With a part missing it would differ from the other nodes' for ever.
+#[test]
+fn what_is_salvaged_of_a_cluster_node_is_a_node_no_more() {
+    let (folder, place) = (tempdir().unwrap(), tempdir().unwrap());
+    let mut store = open(folder.path());
+    let live = Write::Live { sequence: 7, bytes: [1, 2].into() };
+    commit(&mut store, &[Write::Account(account(1, "ann")), live, Write::Applied(9)]);
+    let keep = parlor_store::Keep { now: 1, days: 1, messages: 1 };
+    commit(&mut store, &[Write::Forget(keep)]);
+    Box::new(store).close().unwrap();
+    assert_eq!(parlor_store::live(folder.path()).unwrap(), Some((7, [1, 2].into())));
+
+    let (progress, new) = (Arc::<Progress>::default(), place.path().join("new"));
+    let salvaged = salvage(folder.path(), &new, "zzzz", &[], &progress).unwrap();
+    assert!(salvaged.left_log && salvaged.lost.is_empty());
+    let file = place.path().join("copy");
+    assert!(backup_anyway(folder.path(), &file, "zzzz", &[], &progress).unwrap().left_log);
+    restore(&file, &place.path().join("laid"), &[], &progress).unwrap();
+    for made in [new, place.path().join("laid")] {
+        let loaded = open(&made).load().unwrap();
+        assert_eq!((loaded.live, loaded.applied, loaded.accounts.len()), (None, 0, 1));
+    }
+}

@@ -40,6 +40,13 @@ impl Api<'_> {
         self.ask::<Value>(&subject, String::new()).await.map(drop)
     }
 
+    /// Removes what a stream has of a subject.
+    pub(super) async fn purge(&self, stream: &str, subject: &str) -> Result<(), Refusal> {
+        let question = json!({ "filter": subject }).to_string();
+        let purge = format!("$JS.API.STREAM.PURGE.{stream}");
+        self.ask::<Value>(&purge, question).await.map(drop)
+    }
+
     /// Stores the first message of an empty stream.
     pub(super) async fn publish_first(&self, bytes: Vec<u8>) -> Result<(), Refusal> {
         let mut headers = HeaderMap::new();

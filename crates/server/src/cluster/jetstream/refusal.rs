@@ -38,7 +38,8 @@ pub enum Refusal {
     NoStream(String),
     /// The stream to create exists already.
     #[error(
-        "NATS has a stream {0:?} already; choose another [cluster] name, or start the nodes that it belongs to"
+        "NATS has a stream {0:?} already; choose another [cluster] name, or start the nodes that it belongs to; \
+         what an interrupted `chatserver cluster create` has left, `nats stream rm` removes"
     )]
     StreamExists(String),
     /// JetStream's error.
@@ -105,14 +106,22 @@ pub enum Refusal {
     /// Nobody makes a copy.
     #[error("no node of the cluster answers, so none can give a copy of its data")]
     NoNode,
+    /// A node that was asked for a copy says nothing more.
+    #[error("node {0} was asked for a copy of its data and is silent")]
+    NodeSilent(String),
     /// The node that answers makes a copy for another one.
-    #[error("a node is making a copy already; try again in a minute")]
-    NodeBusy,
+    #[error("node {0} is making a copy of its data for somebody else")]
+    NodeBusy(String),
     /// A node cannot make a copy.
-    #[error("a node cannot make a copy of its data: {0}")]
-    NoCopy(String),
+    #[error("node {node} cannot make a copy of its data: {why}")]
+    NoCopy {
+        /// The node.
+        node: String,
+        /// Its error.
+        why: String,
+    },
     /// A piece of a copy is not there, or not what was put there.
-    #[error("the copy is incomplete; ask for another one")]
+    #[error("a copy that was made is incomplete")]
     CopyGone,
     /// The file of a copy.
     #[error("the copy {path} cannot be read or written: {source}")]

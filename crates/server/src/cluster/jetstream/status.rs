@@ -25,6 +25,9 @@ pub struct NodeStatus {
     pub available: bool,
     /// All nodes that take part, as far as it has read.
     pub members: Vec<String>,
+    /// Bytes of its database, and so of a copy of it.
+    #[serde(default)]
+    pub store_bytes: u64,
 }
 
 /// Where all nodes hear who asks.

@@ -1,61 +1,204 @@
 //! Copies of a node's store: made for others, and fetched by a node that has none or is too late.
 
+use super::starting::Starting;
 use super::{ClusterError, Found, RunError, seal};
-use crate::cluster::jetstream::{CopyNews, Nats, Refusal};
-use crate::cluster::seal::KEY_BYTES;
+use crate::clock;
+use crate::cluster::jetstream::{
+    Asker, COPIES, CopyNews, CopyRequest, Nats, NodeStatus, Refusal, unwritable,
+};
+use crate::cluster::seal::{KEY_BYTES, Seal};
 use crate::config::Cluster;
-use crate::limits::{COPY_NEWS_MILLIS, COPY_WAIT_MILLIS, PROGRESS_LOG_SECONDS};
-use crate::metrics::{Metrics, SnapshotOutcome};
+use crate::config::cluster::is_node_name;
+use crate::limits::{
+    CLOCKS_APART_MILLIS, COPY_NEWS_MILLIS, COPY_REQUESTS, COPY_WAIT_MILLIS, DISK_FREE_LEAST, Limits,
+};
+use crate::metrics::{Metrics, SnapshotOutcome, Space};
+use std::collections::VecDeque;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use store::Progress;
-
-/// What copies are sealed for.
-const PURPOSE: &[u8] = b"copies";
+use store::{Progress, Stage, Staging};
 
 /// What a node needs to make copies of its store for others, one at a time.
 pub(in crate::run) struct Copies {
-    pub(super) config: Cluster,
-    pub(super) data: PathBuf,
-    pub(super) key: [u8; KEY_BYTES],
-    pub(super) making: Arc<AtomicBool>,
+    maker: Maker,
+    seal: Seal,
+    making: Arc<AtomicBool>,
+    /// The latest requests that it has heeded.
+    heeded: VecDeque<u64>,
+}
+
+/// What it takes to make one.
+#[derive(Clone)]
+struct Maker {
+    config: Cluster,
+    limits: Limits,
+    data: PathBuf,
+    key: [u8; KEY_BYTES],
+}
+
+/// What became of a request.
+pub(in crate::run) enum Heeded {
+    /// It is of nobody in the cluster, or came twice.
+    Nothing,
+    /// The answer to it: one is being made already.
+    Busy((String, Vec<u8>)),
+    /// It is being made, for a node of this name, or for none.
+    Making(Option<String>),
 }
 
 impl Copies {
-    /// Makes a copy for whoever has asked for it, on a thread of its own.
-    pub(in crate::run) fn make(&self, who: String, metrics: &Arc<Metrics>) {
-        let (config, data, key) = (self.config.clone(), self.data.clone(), self.key);
-        let (making, metrics) = (self.making.clone(), metrics.clone());
-        let busy = making.swap(true, Ordering::AcqRel);
-        let made = thread::Builder::new().name("copy".to_owned()).spawn(move || {
-            let told = match busy {
-                true => Nats::connect(&config)
-                    .and_then(|nats| nats.tell(&who, &CopyNews::Busy))
-                    .map_err(RunError::from),
-                false => {
-                    let made = make(&config, &data, &key, &who);
-                    making.store(false, Ordering::Release);
-                    let cluster = metrics.cluster().expect("it is a node of a cluster");
-                    cluster.snapshot(match made {
-                        Ok(()) => SnapshotOutcome::Written,
-                        Err(_) => SnapshotOutcome::Failed,
-                    });
-                    made
-                }
-            };
-            if let Err(error) = told {
-                tracing::warn!(%error, "Cannot make the copy that another node has asked for");
+    pub(super) fn new(
+        config: Cluster,
+        limits: Limits,
+        data: PathBuf,
+        key: [u8; KEY_BYTES],
+    ) -> Result<Copies, RunError> {
+        let (making, heeded) = (Arc::default(), VecDeque::new());
+        let maker = Maker { config, limits, data, key };
+        Ok(Copies { maker, seal: seal(&key, COPIES)?, making, heeded })
+    }
+
+    /// Bytes of the database, and so of a copy.
+    pub(in crate::run) fn bytes(&self) -> u64 {
+        bytes_of(&self.maker.data)
+    }
+
+    /// Takes in a request, and makes a copy on a thread of its own.
+    pub(in crate::run) fn heed(&mut self, sealed: &[u8], metrics: &Arc<Metrics>) -> Heeded {
+        let request = CopyRequest::open(&self.seal, sealed);
+        let Some(request) = request.filter(|it| self.is_new(it, clock::wall())) else {
+            return Heeded::Nothing;
+        };
+        if self.heeded.len() == COPY_REQUESTS {
+            self.heeded.pop_front();
+        }
+        self.heeded.push_back(request.id);
+        if self.making.swap(true, Ordering::AcqRel) {
+            return Heeded::Busy(request.answer(CopyNews::Busy, &mut self.seal));
+        }
+        let node = match &request.asker {
+            Asker::Node(name) => Some(name.clone()),
+            Asker::File(_) => None,
+        };
+        let (maker, making, metrics) = (self.maker.clone(), self.making.clone(), metrics.clone());
+        let spawned = thread::Builder::new().name("copy".to_owned()).spawn(move || {
+            let made = maker.make(&request);
+            making.store(false, Ordering::Release);
+            let cluster = metrics.cluster().expect("it is a node of a cluster");
+            cluster.snapshot(match made {
+                Ok(()) => SnapshotOutcome::Written,
+                Err(_) => SnapshotOutcome::Failed,
+            });
+            if let Err(error) = made {
+                tracing::warn!(%error, "Cannot make the copy that was asked for");
             }
         });
-        if let Err(error) = made {
-            tracing::warn!(%error, "Cannot start a thread for the copy that another node has asked for");
-            if !busy {
-                self.making.store(false, Ordering::Release);
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "Cannot start a thread for the copy that was asked for");
+            self.making.store(false, Ordering::Release);
+        }
+        Heeded::Making(node)
+    }
+
+    /// Whether a request is for this node, and did not come before: whoever records one could send it
+    /// again and again.
+    fn is_new(&self, request: &CopyRequest, now: i64) -> bool {
+        let age = now.saturating_sub(request.at).saturating_abs();
+        request.of == self.maker.config.node
+            && age <= 2 * CLOCKS_APART_MILLIS
+            && !self.heeded.contains(&request.id)
+    }
+}
+
+impl Maker {
+    /// Makes a copy, and tells whoever has asked for it.
+    fn make(&self, request: &CopyRequest) -> Result<(), RunError> {
+        let nats = Nats::connect(&self.config)?;
+        let mut seal = seal(&self.key, COPIES)?;
+        tracing::info!("Making a copy of all data, as another node or an operator asks");
+        let made = self.put(&nats, &mut seal, request);
+        if made.is_err() {
+            // NATS forgets the pieces later.
+            let _ = nats.remove_copies(&request.asker);
+        }
+        let news = match &made {
+            Ok(news) => news.clone(),
+            Err(error) => CopyNews::Failed(error.to_string()),
+        };
+        nats.tell(request.answer(news, &mut seal))?;
+        made?;
+        tracing::info!("The copy is there");
+        Ok(())
+    }
+
+    fn put(
+        &self,
+        nats: &Nats,
+        seal: &mut Seal,
+        request: &CopyRequest,
+    ) -> Result<CopyNews, RunError> {
+        let tell = |done, of, seal: &mut Seal| {
+            nats.tell(request.answer(CopyNews::Making { done, of }, seal))
+        };
+        tell(0, 0, seal)?;
+        // Whoever asks again has given up what was made before.
+        nats.remove_copies(&request.asker)?;
+        check_space(&self.data, bytes_of(&self.data), |total| self.limits.reserve(total))?;
+        let file = Passing::new(&self.data)?;
+        let progress = Arc::<Progress>::default();
+        thread::scope(|scope| {
+            let backup = scope.spawn(|| store::backup(&self.data, &file.0, &[], &progress));
+            let mut told = Instant::now();
+            while !backup.is_finished() {
+                thread::sleep(Duration::from_millis(10));
+                if told.elapsed() >= Duration::from_millis(COPY_NEWS_MILLIS) {
+                    let (done, of) = progress.bytes();
+                    // If nobody hears it, the copy is made all the same.
+                    let _ = tell(done, of, seal);
+                    told = Instant::now();
+                }
             }
+            backup.join().map_err(|_| RunError::Panic)
+        })??;
+        let of = fs::metadata(&file.0)?.len();
+        let mut told = Instant::now();
+        let copy = nats.put_copy(request, &file.0, seal, |done, seal| {
+            if told.elapsed() >= Duration::from_millis(COPY_NEWS_MILLIS) {
+                let _ = tell(done, of, seal);
+                told = Instant::now();
+            }
+        })?;
+        Ok(CopyNews::Made(copy))
+    }
+}
+
+/// The file of a copy on its way to others, removed when it is dropped.
+struct Passing(PathBuf);
+
+impl Passing {
+    fn new(data: &Path) -> Result<Passing, RunError> {
+        let file = Passing(store::passing(data)?.join("copy.db"));
+        file.remove()?;
+        Ok(file)
+    }
+
+    fn remove(&self) -> std::io::Result<()> {
+        match fs::remove_file(&self.0) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        if let Err(error) = self.remove() {
+            tracing::warn!(file = %self.0.display(), %error, "A copy for others cannot be removed");
         }
     }
 }
@@ -66,134 +209,210 @@ impl From<Refusal> for RunError {
     }
 }
 
-/// Makes a copy, and tells whoever has asked for it.
-fn make(config: &Cluster, data: &Path, key: &[u8; KEY_BYTES], who: &str) -> Result<(), RunError> {
-    let nats = Nats::connect(config)?;
-    let file = data.join("copy-for-another-node.db");
-    tracing::info!("Another node asks for a copy of all data; making it");
-    let made = put(&nats, config, data, key, who, &file);
-    let removed = remove(&file);
-    let news = match &made {
-        Ok(news) => news.clone(),
-        Err(error) => CopyNews::Failed(error.to_string()),
-    };
-    nats.tell(who, &news)?;
-    made?;
-    removed?;
-    tracing::info!("The copy is there");
-    Ok(())
+/// Bytes of a folder's database with its log.
+fn bytes_of(data: &Path) -> u64 {
+    let bytes = |name| data.join(name).metadata().map_or(0, |file| file.len());
+    bytes("parlor.db") + bytes("parlor.db-wal")
 }
 
-fn put(
-    nats: &Nats,
-    config: &Cluster,
-    data: &Path,
-    key: &[u8; KEY_BYTES],
-    who: &str,
-    file: &Path,
-) -> Result<CopyNews, RunError> {
-    remove(file)?;
-    let mut id = [0; 8];
-    getrandom::fill(&mut id)?;
-    let news = |done, of| CopyNews::Making { node: config.node.clone(), done, of };
-    let progress = Arc::<Progress>::default();
-    nats.tell(who, &news(0, 0))?;
-    thread::scope(|scope| {
-        let backup = scope.spawn(|| store::backup(data, file, &[], &progress));
-        let mut told = Instant::now();
-        while !backup.is_finished() {
-            thread::sleep(Duration::from_millis(10));
-            if told.elapsed() >= Duration::from_millis(COPY_NEWS_MILLIS) {
-                let (done, of) = progress.bytes();
-                // If nobody hears it, the copy is made all the same.
-                let _ = nats.tell(who, &news(done, of));
-                told = Instant::now();
-            }
-        }
-        backup.join().map_err(|_| RunError::Panic)
-    })??;
-    let of = fs::metadata(file)?.len();
-    let mut told = Instant::now();
-    let copy = nats.put_copy(u64::from_le_bytes(id), file, &mut seal(key, PURPOSE)?, |done| {
-        if told.elapsed() >= Duration::from_millis(COPY_NEWS_MILLIS) {
-            let _ = nats.tell(who, &news(done, of));
-            told = Instant::now();
-        }
-    })?;
-    Ok(CopyNews::Made(copy))
-}
-
-/// Removes a file that may not be there.
-fn remove(file: &Path) -> std::io::Result<()> {
-    match file.exists() {
-        true => fs::remove_file(file),
+/// Checks that a folder has space for so many bytes, and what is to stay free on a disk of its size.
+fn check_space(
+    folder: &Path,
+    bytes: u64,
+    spare: impl FnOnce(u64) -> u64,
+) -> Result<(), ClusterError> {
+    let Some(space) = Space::of(folder) else { return Ok(()) };
+    let needed = bytes.saturating_add(spare(space.total));
+    match space.free < needed {
+        true => Err(ClusterError::NoSpace {
+            folder: folder.to_owned(),
+            needed: needed >> 20,
+            free: space.free >> 20,
+        }),
         false => Ok(()),
     }
 }
 
-/// Says at most every few seconds how far something is.
-struct Shown(Instant);
-
-impl Shown {
-    fn say(&mut self, what: &str, done: u64, of: u64) {
-        if self.0.elapsed() >= Duration::from_secs(PROGRESS_LOG_SECONDS) {
-            self.0 = Instant::now();
-            let mib = |bytes: u64| bytes >> 20;
-            tracing::info!("{what}: {} of {} MiB", mib(done), mib(of));
-        }
-    }
+/// Whether another node may give the copy that this one did not.
+fn is_worth_another(error: &RunError) -> bool {
+    let RunError::Cluster(ClusterError::Refusal(refusal)) = error else { return false };
+    use Refusal::{
+        CopyGone, NoCopy, NoJetStream, NoNode, NodeBusy, NodeSilent, Silent, Unreachable,
+    };
+    matches!(
+        refusal,
+        NoNode
+            | NodeSilent(_)
+            | NodeBusy(_)
+            | NoCopy { .. }
+            | CopyGone
+            | Silent
+            | NoJetStream
+            | Unreachable { .. }
+    )
 }
 
 impl Found {
-    /// Gets a copy of another node's store into a file, waiting until one can give it.
-    pub(super) fn fetch_copy(&self, file: &Path) -> Result<(), RunError> {
-        let mut shown = Shown(Instant::now());
-        let mut waited = false;
-        let copy = loop {
-            let asked = self.nats.ask_for_copy(|news| {
-                if let CopyNews::Making { node, done, of } = news {
-                    shown.say(&format!("Node {node} makes a copy"), *done, *of);
-                }
-            });
-            match asked {
-                Err(why @ (Refusal::NoNode | Refusal::NodeBusy | Refusal::NoCopy(_))) => {
-                    if !std::mem::replace(&mut waited, true) {
-                        tracing::warn!("{why}; trying again until one does");
-                    }
-                    thread::sleep(Duration::from_millis(COPY_WAIT_MILLIS));
-                }
-                other => break other?,
+    /// Gets a copy of another node's store into a new file, waiting until one can give it. `times`:
+    /// how much space that takes in the end, in copies.
+    pub(super) fn fetch_copy(
+        &self,
+        file: &Path,
+        asker: &Asker,
+        times: u64,
+        progress: &Progress,
+    ) -> Result<(), RunError> {
+        let mut said = String::new();
+        let mut seal = seal(&self.key, COPIES)?;
+        loop {
+            let why = match self.fetch_from_any(file, asker, times, &mut seal, progress) {
+                Err(why) if is_worth_another(&why) => why.to_string(),
+                other => return other,
+            };
+            if said != why {
+                super::say(&format!("{why}; trying again until one does"));
+                said = why;
             }
-        };
-        let seal = seal(&self.key, PURPOSE)?;
-        self.nats.get_copy(copy, &seal, file, |done| shown.say("Fetching it", done, copy.bytes))?;
-        Ok(())
-    }
-
-    /// Replaces the node's data by a copy of another node's. Its certificate stays.
-    pub(super) fn replace(&self, data: &Path, progress: &Arc<Progress>) -> Result<(), RunError> {
-        tracing::info!("Fetching a copy of another node's data");
-        create_folder(data)?;
-        let file = data.join("copy-of-another-node.db");
-        self.fetch_copy(&file)?;
-        for old in fs::read_dir(data)? {
-            let old = old?;
-            let name = old.file_name().to_string_lossy().into_owned();
-            let ours = ["parlor.db", "search.db"].iter().any(|start| name.starts_with(start));
-            if ours || name == "state" {
-                fs::remove_file(old.path())?;
+            progress.begin(Stage::Waiting, 0);
+            let waited = Instant::now();
+            while waited.elapsed() < Duration::from_millis(COPY_WAIT_MILLIS) {
+                progress.reach(0)?;
+                thread::sleep(Duration::from_millis(20));
             }
         }
-        store::restore(&file, data, &[], progress)?;
-        remove(&file)?;
+    }
+
+    /// Asks one node after another that takes part. Returns the last error.
+    fn fetch_from_any(
+        &self,
+        file: &Path,
+        asker: &Asker,
+        times: u64,
+        seal: &mut Seal,
+        progress: &Progress,
+    ) -> Result<(), RunError> {
+        let mut nodes = self.nats.ask_nodes()?;
+        // Anybody with access to NATS can answer.
+        nodes.retain(|node| node.joined && is_node_name(&node.node));
+        nodes.dedup_by(|one, other| one.node == other.node);
+        if !nodes.is_empty() {
+            let first = random()? % nodes.len() as u64;
+            nodes.rotate_left(first as usize);
+        }
+        let mut last = Refusal::NoNode.into();
+        for node in &nodes {
+            let folder = file.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
+            check_space(folder, node.store_bytes.saturating_mul(times), |_| DISK_FREE_LEAST)?;
+            let fetched = self.fetch_from(node, file, asker, seal, progress);
+            // What is left there, NATS forgets later.
+            let _ = self.nats.remove_copies(asker);
+            match fetched {
+                Err(why) if is_worth_another(&why) => last = why,
+                other => return other,
+            }
+        }
+        Err(last)
+    }
+
+    fn fetch_from(
+        &self,
+        node: &NodeStatus,
+        file: &Path,
+        asker: &Asker,
+        seal: &mut Seal,
+        progress: &Progress,
+    ) -> Result<(), RunError> {
+        let request = (random()?, clock::wall());
+        progress.begin(Stage::Copying, 0);
+        let copy = self.nats.ask_for_copy(request, (&node.node, asker), seal, |done, of| {
+            if progress.bytes().1 != of {
+                progress.begin(Stage::Copying, of);
+            }
+            Ok::<_, RunError>(progress.reach(done)?)
+        })?;
+        progress.begin(Stage::Fetching, copy.bytes);
+        store::write_new(file, |out| {
+            let mut done = 0;
+            self.nats.get_copy(copy, seal, |bytes| {
+                out.write_all(bytes).map_err(unwritable(file))?;
+                done += bytes.len() as u64;
+                Ok(progress.reach(done)?)
+            })
+        })
+    }
+
+    /// Fills a data folder with a copy of another node's data. Its certificate stays.
+    pub(super) fn fetch(
+        &mut self,
+        staging: Staging,
+        progress: &Arc<Progress>,
+    ) -> Result<(), RunError> {
+        tracing::info!("Fetching a copy of another node's data");
+        let _starting = Starting::begin(progress);
+        let (file, asker) = (staging.backup(), Asker::Node(self.config.node.clone()));
+        // There is the copy, and then the database that becomes of it.
+        self.fetch_copy(&file, &asker, 2, progress)?;
+        store::restore(&file, staging.folder(), &[], progress)?;
+        self.check_ours(staging.folder())?;
+        staging.finish(&[])?;
         tracing::info!("This node has a copy of another one's data");
+        self.is_copy = true;
         Ok(())
     }
 }
 
-fn create_folder(data: &Path) -> std::io::Result<()> {
-    let mut folder = fs::DirBuilder::new();
-    folder.recursive(true);
-    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-    folder.create(data)
+/// A random number.
+fn random() -> Result<u64, RunError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// Who wants a copy in a file.
+pub(super) fn in_a_file() -> Result<Asker, RunError> {
+    Ok(Asker::File(random()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_counts_once_for_a_while_and_for_the_node_it_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let config: Cluster = toml::from_str(
+            "name = \"chat\"\nnode = \"a\"\nservers = [\"nats://127.0.0.1:9\"]\nkey_file = \"k\"",
+        )
+        .unwrap();
+        let data = folder.path().to_owned();
+        let mut copies = Copies::new(config, Limits::default(), data, [1; 32]).unwrap();
+        let request = |id: u64, at: i64, of: &str| {
+            let asker = Asker::Node("b".to_owned());
+            CopyRequest::new((id, at), of.to_owned(), asker, "answer".to_owned())
+        };
+        assert!(copies.is_new(&request(1, 1000, "a"), 1000));
+        assert!(!copies.is_new(&request(1, 1000, "b"), 1000), "another node's");
+        assert!(!copies.is_new(&request(1, 1000, "a"), 1000 + 200_000), "from long ago");
+        copies.heeded.push_back(1);
+        assert!(!copies.is_new(&request(1, 1000, "a"), 1000), "sent again");
+
+        let metrics = Arc::new(Metrics::in_cluster(1));
+        let mut other = Seal::new(&[2; 32], COPIES, [0; 16]);
+        let forged = request(2, clock::wall(), "a").seal(&mut other);
+        assert!(matches!(copies.heed(&forged, &metrics), Heeded::Nothing));
+        copies.making.store(true, Ordering::Release);
+        let mut ours = Seal::new(&[1; 32], COPIES, [0; 16]);
+        let sealed = request(3, clock::wall(), "a").seal(&mut ours);
+        assert!(matches!(copies.heed(&sealed, &metrics), Heeded::Busy(_)));
+        assert!(matches!(copies.heed(&sealed, &metrics), Heeded::Nothing), "sent again");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        check_space(folder.path(), 1, |_| 0).expect("a byte fits");
+        let none = check_space(folder.path(), u64::MAX / 2, |_| 0).expect_err("too much");
+        assert!(none.to_string().contains("MiB are free"), "{none}");
+        assert!(check_space(folder.path(), 0, |total| total + 1).is_err());
+    }
 }

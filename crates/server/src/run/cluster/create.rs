@@ -1,9 +1,9 @@
 //! `chatserver cluster create`: creates the log, and the data folder of the first node.
 
 use super::founding::{Founding, PURPOSE};
-use super::{ClusterError, RunError, connect, read_key, seal};
+use super::{ClusterError, RunError, connect, is_there, read_key, seal};
 use crate::clock;
-use crate::cluster::jetstream::{Nats, Refusal, stream_name};
+use crate::cluster::jetstream::{Nats, Refusal, StreamInfo, stream_name};
 use crate::cluster::key::hex;
 use crate::config::Config;
 use crate::run::shown::Shown;
@@ -12,7 +12,7 @@ use crate::run::{IN_MEMORY, fresh_instance};
 use crate::state::settings::Settings;
 use std::fs;
 use std::path::{Path, PathBuf};
-use store::{SqliteStore, Store};
+use store::{SqliteStore, Staging, Store};
 
 /// Creates the stream and the first node's data. If either fails, neither is left.
 pub(super) fn run(file: &Path, data: Option<PathBuf>, from: Option<&Path>) -> Result<(), RunError> {
@@ -24,13 +24,16 @@ pub(super) fn run(file: &Path, data: Option<PathBuf>, from: Option<&Path>) -> Re
     }
     let (key, check) = read_key(cluster)?;
     let in_place = from.is_some_and(|from| is_same(from, &data));
-    if data.join("parlor.db").exists() && !in_place {
+    if is_there(&data.join("parlor.db")) && !in_place {
         return Err(ClusterError::NotEmpty(data).into());
     }
-    if let Some(from) = from
-        && !from.join("parlor.db").exists()
-    {
-        return Err(RunError::NoDatabase(from.to_owned()));
+    if let Some(from) = from {
+        if !from.join("parlor.db").exists() {
+            return Err(RunError::NoDatabase(from.to_owned()));
+        }
+        if store::live(from)?.is_some() {
+            return Err(ClusterError::OfACluster(from.to_owned()).into());
+        }
     }
     let nats = connect(cluster)?;
     match nats.info() {
@@ -42,21 +45,37 @@ pub(super) fn run(file: &Path, data: Option<PathBuf>, from: Option<&Path>) -> Re
         }
         Err(other) => return Err(ClusterError::from(other).into()),
     }
-    if let Some(from) = from.filter(|_| !in_place) {
-        copy(from, &data)?;
+    let staging = match in_place {
+        true => None,
+        false => Some(Staging::begin(&data)?),
+    };
+    if let (Some(from), Some(staging)) = (from, &staging) {
+        copy(from, staging)?;
     }
-    let (mut store, mut founding) = open(&data, from.is_none())?;
+    let folder = staging.as_ref().map_or(&*data, Staging::folder);
+    let (mut store, mut founding) = open(folder, from.is_none())?;
     founding.settings = Settings::from(&config);
     let mut id = [0; 16];
     getrandom::fill(&mut id)?;
     let info = nats.create(&hex(&id), &check).map_err(ClusterError::from)?;
-    let made =
-        begin(&nats, &founding, &mut store, &key, &info.identity().map_err(ClusterError::from)?);
+    let made = begin(&nats, &founding, &mut store, &key, &info).and_then(|()| match staging {
+        Some(staging) => {
+            store.close()?;
+            Ok(staging.finish(BESIDE)?)
+        }
+        // What was committed is there, however the store is closed.
+        None => {
+            drop(store);
+            Ok(())
+        }
+    });
     if let Err(error) = made {
-        nats.delete().map_err(ClusterError::from)?;
+        if let Err(why) = nats.delete() {
+            let stream = stream_name(&cluster.name);
+            eprintln!("{why}; so the stream {stream} is left: `nats stream rm` removes it");
+        }
         return Err(error);
     }
-    store.close()?;
     let (name, copies) = (stream_name(&cluster.name), info.config.num_replicas);
     println!(
         "The stream {name} is made, on {copies} NATS server(s), and {} is its first node.",
@@ -76,11 +95,12 @@ fn begin(
     founding: &Founding,
     store: &mut SqliteStore,
     key: &[u8; 32],
-    identity: &crate::cluster::identity::Identity,
+    info: &StreamInfo,
 ) -> Result<(), RunError> {
+    let identity = info.identity().map_err(ClusterError::from)?;
     let sealed = founding.seal(&mut seal(key, PURPOSE)?);
     nats.publish_first(sealed).map_err(ClusterError::from)?;
-    founding.found(store, identity)?;
+    founding.found(store, &identity)?;
     Ok(())
 }
 
@@ -91,9 +111,6 @@ fn open(data: &Path, is_new: bool) -> Result<(Box<SqliteStore>, Founding), RunEr
     let mut store = Box::new(SqliteStore::open_watched(data, &instance, false, shown.progress())?);
     drop(shown);
     let loaded = store.load()?;
-    if loaded.live.is_some() {
-        return Err(ClusterError::OfACluster(data.to_owned()).into());
-    }
     let mut cloak_key = [0; 32];
     match loaded.cloak_key {
         Some(key) => cloak_key = key,
@@ -105,18 +122,12 @@ fn open(data: &Path, is_new: bool) -> Result<(Box<SqliteStore>, Founding), RunEr
 }
 
 /// Copies the data of a single server, which may be running.
-fn copy(from: &Path, data: &Path) -> Result<(), RunError> {
+fn copy(from: &Path, staging: &Staging) -> Result<(), RunError> {
     let shown = Shown::start_stoppable()?;
-    let file = data.with_extension("copy");
-    let copied = store::backup(from, &file, BESIDE, shown.progress())
-        .and_then(|()| store::restore(&file, data, BESIDE, shown.progress()));
-    drop(shown);
-    let removed = match file.exists() {
-        true => fs::remove_file(&file),
-        false => Ok(()),
-    };
-    copied?;
-    Ok(removed?)
+    let file = staging.backup();
+    store::backup(from, &file, BESIDE, shown.progress())?;
+    store::restore(&file, staging.folder(), BESIDE, shown.progress())?;
+    Ok(fs::remove_file(&file)?)
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {

@@ -1,6 +1,7 @@
 //! How a cluster was founded: the first message of its log, from which a node without data creates
 //! the same store as the others.
 
+use super::{RunError, open};
 use crate::cluster::identity::{Identity, Membership};
 use crate::cluster::roster::Roster;
 use crate::cluster::seal::Seal;
@@ -8,7 +9,8 @@ use crate::hub::live;
 use crate::state::State;
 use crate::state::settings::Settings;
 use serde::{Deserialize, Serialize};
-use store::{Failure, Store, Write};
+use std::path::Path;
+use store::{Failure, Progress, Staging, Store, Write};
 
 /// The purpose it is sealed for.
 pub(super) const PURPOSE: &[u8] = b"founding";
@@ -39,14 +41,30 @@ impl Founding {
         postcard::from_bytes(&seal.open(message)?).ok()
     }
 
+    /// Creates the data of a node that has applied only this, in a folder without data.
+    pub(super) fn create(
+        &self,
+        data: &Path,
+        identity: &Identity,
+        progress: &Progress,
+    ) -> Result<(), RunError> {
+        let staging = Staging::begin(data)?;
+        let mut store = open(staging.folder(), &self.instance, progress)?;
+        self.found(&mut *store, identity)?;
+        store.close()?;
+        Ok(staging.finish(&[])?)
+    }
+
     /// Turns a store into that of a node that has applied only this: a new store or, if the cluster
-    /// began with data, a store with those.
+    /// began with data, a store with those. One commit: the store is a node's, or as it was.
     pub(super) fn found(&self, store: &mut dyn Store, identity: &Identity) -> Result<(), Failure> {
-        store.commit(&mut [Write::CloakKey(self.cloak_key)].iter())?;
-        let (state, effects) = State::new(self.settings.clone(), store.load()?, self.now);
+        let mut loaded = store.load()?;
+        loaded.cloak_key = Some(self.cloak_key);
+        let (state, effects) = State::new(self.settings.clone(), loaded, self.now);
         let membership = Membership { identity: identity.clone(), roster: Roster::default() };
         let bytes = live::write(&membership.write(), &state).into();
         let mut writes = effects.writes;
+        writes.push(Write::CloakKey(self.cloak_key));
         writes.extend([Write::Live { sequence: FIRST, bytes }, Write::Applied(FIRST)]);
         store.commit(&mut writes.iter())?;
         Ok(())

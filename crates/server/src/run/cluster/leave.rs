@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::{SqliteStore, Store, Write};
+use store::{SqliteStore, Staging, Store, Write};
 
 /// Copies a node's data, with all that the log has, into a new folder that is a single server's. The
 /// node must not run; its own data stay as they are, but for what it takes in of the log.
@@ -24,6 +24,10 @@ pub(super) fn run(config: &Path, data: Option<PathBuf>, to: &Path) -> Result<(),
     if !data.join("parlor.db").exists() {
         return Err(RunError::NoDatabase(data));
     }
+    if store::live(&data)?.is_none() {
+        return Err(ClusterError::Single(data).into());
+    }
+    let staging = Staging::begin(to)?;
     let shown = Shown::start();
     // Whoever has lost the log for good leaves with what is stored.
     match Nats::connect(cluster).and_then(|nats| nats.info()) {
@@ -31,22 +35,20 @@ pub(super) fn run(config: &Path, data: Option<PathBuf>, to: &Path) -> Result<(),
             eprintln!("{refusal}; so the copy has what this node has stored, and nothing else");
         }
         Ok(_) => {
-            let mut found = find(cluster)?;
-            let mut store = Box::new(found.open_store(&data, shown.progress())?);
+            let found = find(cluster)?;
+            let mut store = Box::new(found.open_stored(&data, shown.progress())?);
             take_in(found, &mut store, &config, &data)?;
             store.close()?;
         }
     }
-    let file = to.with_extension("copy");
-    let copied = store::backup(&data, &file, BESIDE, shown.progress())
-        .and_then(|()| store::restore(&file, to, BESIDE, shown.progress()));
-    if file.exists() {
-        fs::remove_file(&file)?;
-    }
-    copied?;
-    let mut single = open(to, "", shown.progress())?;
+    let file = staging.backup();
+    store::backup(&data, &file, BESIDE, shown.progress())?;
+    store::restore(&file, staging.folder(), BESIDE, shown.progress())?;
+    fs::remove_file(&file)?;
+    let mut single = open(staging.folder(), "", shown.progress())?;
     single.commit(&mut [Write::LogLeft].iter())?;
     single.close()?;
+    staging.finish(BESIDE)?;
     drop(shown);
     println!("{} is a single server's data; leave [cluster] out of its config file.", to.display());
     Ok(())
