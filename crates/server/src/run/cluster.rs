@@ -4,10 +4,12 @@ mod copy;
 mod create;
 mod founding;
 mod leave;
+mod log_thread;
 mod snapshot;
 mod status;
 
-use super::RunError;
+use super::shown::Shown;
+use super::{IN_MEMORY, RunError};
 use crate::args::ClusterCommand;
 use crate::clock::{self, Clock};
 use crate::cluster::identity::{Identity, Membership};
@@ -19,7 +21,7 @@ use crate::config::{Cluster, Config};
 use crate::hub::{Hub, live};
 use crate::limits::NATS_WAIT_MILLIS;
 use crate::state::snapshot::SnapshotError;
-pub(super) use copy::Copies;
+use copy::Copies;
 use founding::Founding;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -89,11 +91,11 @@ pub(super) struct Found {
 
 /// What a node has in addition to a single server.
 pub(super) struct Member {
-    pub(super) log: JetStream,
-    pub(super) participant: Participant,
-    pub(super) copies: Copies,
+    log: JetStream,
+    participant: Participant,
+    copies: Copies,
     /// Its data are a copy of another node's that was just fetched.
-    pub(super) is_copy: bool,
+    is_copy: bool,
 }
 
 /// Runs one of the commands about the cluster. False: something is wrong with it.
@@ -132,7 +134,7 @@ fn seal(key: &[u8; KEY_BYTES], purpose: &'static [u8]) -> Result<Seal, RunError>
 
 /// Finds the log of the cluster, waiting for NATS as long as necessary, and checks that a node may
 /// use it.
-pub(super) fn find(config: &Cluster) -> Result<Found, RunError> {
+fn find(config: &Cluster) -> Result<Found, RunError> {
     let (key, check) = read_key(config)?;
     let nats = connect(config)?;
     let info = wait_for(|| nats.info())?;
@@ -187,6 +189,19 @@ fn wait_for<T>(mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<T, Clu
     }
 }
 
+/// Finds the cluster, and opens the store of its node.
+pub(super) fn open_store(
+    cluster: &Cluster,
+    data: &Path,
+) -> Result<(Box<dyn Store>, Found), RunError> {
+    if data == Path::new(IN_MEMORY) {
+        return Err(ClusterError::InMemory.into());
+    }
+    let (mut found, shown) = (find(cluster)?, Shown::start());
+    let store = found.open_store(data, shown.progress())?;
+    Ok((Box::new(store), found))
+}
+
 /// Opens a node's store. What it has lost in a crash of the machine, the log has.
 fn open(data: &Path, instance: &str, progress: &Progress) -> Result<Box<SqliteStore>, RunError> {
     Ok(Box::new(SqliteStore::open_watched(data, instance, true, progress)?))
@@ -195,7 +210,7 @@ fn open(data: &Path, instance: &str, progress: &Progress) -> Result<Box<SqliteSt
 impl Found {
     /// Opens the node's store. If there is none, or the log does not go on from it any more, it is made
     /// from the log's beginning, or is a copy of another node's.
-    pub(super) fn open_store(
+    fn open_store(
         &mut self,
         data: &Path,
         progress: &Arc<Progress>,
