@@ -133,8 +133,9 @@ impl Verb {
     fn is_for_uncertain(&self) -> bool {
         match self.run {
             Local(_) => !ENTERING.contains(&self.name),
-            MakesRequest(_) => true,
-            Shared(_) | Split(..) => false,
+            // What is left for an entry is refused.
+            MakesRequest(_) | Split(..) => true,
+            Shared(_) => false,
         }
     }
 }
@@ -148,8 +149,9 @@ pub enum Handler {
     Shared(fn(&mut ApplyContext<'_>, &Message<'_>) -> Result<(), Refusal>),
     /// Makes a request of its own from what the session has sent, if it is to become an entry.
     MakesRequest(for<'m> fn(&mut Context<'_>, &'m Message<'m>) -> Result<SharedPart<'m>, Refusal>),
-    /// Both. The first function does the session's own part, finds out what its node allows, and
-    /// says what is left for an entry; the second applies the command as it was sent.
+    /// Both. The first function does the session's own part, answers questions from the state, finds
+    /// out what its node allows, and says what is left for an entry; the second applies the command
+    /// as it was sent.
     Split(
         for<'m> fn(&mut Context<'_>, &'m Message<'m>) -> Result<SharedPart<'m>, Refusal>,
         fn(&mut ApplyContext<'_>, &Message<'_>) -> Result<(), Refusal>,
@@ -188,7 +190,7 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "ADMIN",        params: 0, when: Availability::After,     run: Local(admin::run) },
     Verb { name: "AUDIT",        params: 0, when: Availability::Operators, run: Local(audit::run) },
     Verb { name: "AWAY",         params: 0, when: Availability::Always,    run: Split(away::before, away::run) },
-    Verb { name: "BAN",          params: 1, when: Availability::After,     run: Shared(ban::run) },
+    Verb { name: "BAN",          params: 1, when: Availability::After,     run: Split(ban::ask, ban::run) },
     Verb { name: "BATCH",        params: 1, when: Availability::After,     run: MakesRequest(batch::run) },
     Verb { name: "BM",           params: 0, when: Availability::After,     run: Split(bm::ask, bm::run) },
     Verb { name: "CAP",          params: 1, when: Availability::Always,    run: Local(cap::run) },
@@ -212,21 +214,21 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "LIST",         params: 0, when: Availability::After,     run: Local(list::run) },
     Verb { name: "LOGIN",        params: 0, when: Availability::Always,    run: Local(login::run) },
     Verb { name: "LUSERS",       params: 0, when: Availability::After,     run: Local(lusers::run) },
-    Verb { name: "MARKREAD",     params: 0, when: Availability::After,     run: Shared(markread::run) },
+    Verb { name: "MARKREAD",     params: 0, when: Availability::After,     run: Split(markread::ask, markread::run) },
     Verb { name: "METADATA",     params: 0, when: Availability::Always,    run: Split(metadata::ask, metadata::run) },
-    Verb { name: "MODE",         params: 1, when: Availability::After,     run: Shared(mode::run) },
+    Verb { name: "MODE",         params: 1, when: Availability::After,     run: Split(mode::ask, mode::run) },
     Verb { name: "MONITOR",      params: 1, when: Availability::After,     run: Local(monitor::run) },
     Verb { name: "MOTD",         params: 0, when: Availability::After,     run: Local(motd::run) },
     Verb { name: "NAMES",        params: 0, when: Availability::After,     run: Local(names::run) },
     Verb { name: "NICK",         params: 0, when: Availability::Always,    run: Split(nick::before, nick::run) },
     Verb { name: "NOTICE",       params: 0, when: Availability::After,     run: Split(privmsg::prepare, notice::run) },
-    Verb { name: "NOTIFY",       params: 0, when: Availability::After,     run: Shared(notify::run) },
+    Verb { name: "NOTIFY",       params: 0, when: Availability::After,     run: Split(notify::ask, notify::run) },
     Verb { name: "OPER",         params: 2, when: Availability::After,     run: Local(oper::run) },
     Verb { name: "PART",         params: 1, when: Availability::After,     run: Shared(part::run) },
     Verb { name: "PASS",         params: 1, when: Availability::Before,    run: Local(pass::run) },
-    Verb { name: "PIN",          params: 1, when: Availability::After,     run: Shared(pin::run) },
+    Verb { name: "PIN",          params: 1, when: Availability::After,     run: Split(pin::ask, pin::run) },
     Verb { name: "PM",           params: 0, when: Availability::After,     run: Split(pm::ask, pm::run) },
-    Verb { name: "QUIET",        params: 1, when: Availability::After,     run: Shared(quiet::run) },
+    Verb { name: "QUIET",        params: 1, when: Availability::After,     run: Split(quiet::ask, quiet::run) },
     Verb { name: "QUIT",         params: 0, when: Availability::Always,    run: Local(quit::run) },
     Verb { name: "REDACT",       params: 2, when: Availability::After,     run: Shared(redact::run) },
     Verb { name: "REGISTER",     params: 2, when: Availability::Always,    run: Local(register::run) },
@@ -234,15 +236,15 @@ pub const VERBS: &[Verb] = &[
     Verb { name: "RENAME",       params: 2, when: Availability::After,     run: Shared(rename::run) },
     Verb { name: "REPORT",       params: 2, when: Availability::After,     run: Shared(report::run) },
     Verb { name: "REPORTS",      params: 0, when: Availability::Operators, run: Split(reports::before, reports::run) },
-    Verb { name: "ROOM",         params: 1, when: Availability::After,     run: Shared(room::run) },
+    Verb { name: "ROOM",         params: 1, when: Availability::After,     run: Split(room::ask, room::run) },
     Verb { name: "SEARCH",       params: 0, when: Availability::After,     run: Local(search::run) },
     Verb { name: "SERVERBAN",    params: 1, when: Availability::Operators, run: Split(serverban::before, serverban::run) },
     Verb { name: "SETNAME",      params: 0, when: Availability::After,     run: Shared(setname::run) },
-    Verb { name: "SILENCE",      params: 0, when: Availability::After,     run: Shared(silence::run) },
+    Verb { name: "SILENCE",      params: 0, when: Availability::After,     run: Split(silence::ask, silence::run) },
     Verb { name: "STATS",        params: 1, when: Availability::Operators, run: Local(stats::run) },
     Verb { name: "TAGMSG",       params: 1, when: Availability::After,     run: Split(privmsg::prepare, tagmsg::run) },
     Verb { name: "TIME",         params: 0, when: Availability::After,     run: Local(time::run) },
-    Verb { name: "TOPIC",        params: 1, when: Availability::After,     run: Shared(topic::run) },
+    Verb { name: "TOPIC",        params: 1, when: Availability::After,     run: Split(topic::ask, topic::run) },
     Verb { name: "UNBAN",        params: 2, when: Availability::After,     run: Shared(unban::run) },
     Verb { name: "UNPIN",        params: 2, when: Availability::After,     run: Shared(unpin::run) },
     Verb { name: "UNQUIET",      params: 2, when: Availability::After,     run: Shared(unquiet::run) },

@@ -4,7 +4,7 @@ pub mod cluster;
 mod operator;
 mod words;
 
-pub use cluster::Cluster;
+pub use cluster::{Cluster, NO_CLUSTER};
 pub use operator::{Operator, Role};
 
 use crate::limits::{
@@ -412,6 +412,9 @@ impl Config {
                 "[limits] replay is {}; use at most {HISTORY_PAGE_MOST}",
                 limits.replay
             ));
+        }
+        if self.cluster.is_some() && !cfg!(feature = "cluster") {
+            return Err(format!("[cluster] cannot be used: {NO_CLUSTER}"));
         }
         self.cluster.iter().try_for_each(Cluster::check)?;
         self.operator.iter().try_for_each(Operator::check)

@@ -47,10 +47,7 @@ pub struct Journal {
     pub epoch: u32,
     /// The clock for the store's maintenance.
     pub clock: Clock,
-    /// What is stored comes from a log, and what goes from the store goes by its entries and their
-    /// times, the same on all nodes.
-    pub ordered: bool,
-    /// The time of the newest of these entries, by the steady clock.
+    /// The time of the newest entry that a log has ordered, by the steady clock.
     pub steady: i64,
     /// The time between two rounds of maintenance.
     pub every: Duration,
@@ -71,6 +68,7 @@ pub struct Journal {
     /// Closed by the store's last reader when it ends.
     pub readers: mpsc::Receiver<Infallible>,
     /// The log that orders what is stored, if this is a node of a cluster: it is told what is on disk.
+    /// What goes from the store goes by its entries and their times, the same on all nodes.
     /// What cannot be stored ends the process then, for the others have stored it.
     pub log: Option<ToLog>,
     /// Ends the process if it is uncertain what is stored.
@@ -172,7 +170,7 @@ impl JournalThread {
             let Some(journal) = &mut *shared else { return Ok(()) };
             if maintained.elapsed() >= self.every {
                 maintained = Instant::now();
-                let now = if journal.ordered { journal.steady } else { self.clock.steady() };
+                let now = if journal.log.is_some() { journal.steady } else { self.clock.steady() };
                 if let Err(error) = journal.store.maintain(now) {
                     tracing::warn!(%error, "Store maintenance failed, will retry");
                 }
@@ -342,7 +340,7 @@ impl Journal {
         }
         let History { keep_days, keep_per_room } = self.history;
         let keep = Keep { now: wall, days: keep_days, messages: keep_per_room };
-        let more = if self.ordered { self.store.tidy_up() } else { self.store.forget(&keep) };
+        let more = if self.log.is_some() { self.store.tidy_up() } else { self.store.forget(&keep) };
         match more {
             Ok(more) => retention.done(more, self.clock.steady()),
             Err(error) => {
@@ -439,7 +437,6 @@ mod tests {
             committed: committed.clone(),
             epoch: 0,
             clock: Clock::going_on_from(0),
-            ordered: false,
             steady: i64::MIN,
             every,
             folder: None,

@@ -1,12 +1,15 @@
 //! Starting: opens what the server needs, then runs it; and the other commands of `chatserver`.
 
 mod admin;
+#[cfg(feature = "cluster")]
+mod cluster;
+#[cfg(not(feature = "cluster"))]
+#[path = "run/no_cluster.rs"]
 mod cluster;
 mod tasks;
 mod shown;
 mod server;
 mod hub_thread;
-mod log_thread;
 mod backups;
 
 use crate::args::{Args, Command, Serve};
@@ -150,11 +153,9 @@ fn serve(args: &Serve) -> Result<(), RunError> {
     let guard = log::start(args.log_format);
     let (store, found) = match &config.cluster {
         None => (open_store(&data, args.accept_loss)?, None),
-        Some(_) if data == Path::new(IN_MEMORY) => return Err(ClusterError::InMemory.into()),
         Some(cluster) => {
-            let (mut found, shown) = (cluster::find(cluster)?, Shown::start());
-            let store = found.open_store(&data, shown.progress())?;
-            (Box::new(store) as Box<dyn Store>, Some(found))
+            let (store, found) = cluster::open_store(cluster, &data)?;
+            (store, Some(found))
         }
     };
     let folder = (data != Path::new(IN_MEMORY)).then_some(data);

@@ -215,7 +215,7 @@ impl Node {
                     self.out.insert(*ticket);
                 }
                 Request::Fetch { .. } => self.fetches += 1,
-                Request::Purge { .. } => {}
+                Request::Purge { .. } | Request::Tell(_) => {}
             }
             self.log.request(request);
         }

@@ -1,12 +1,16 @@
 //! Reads the log completely, once and in order, although it may deliver messages late, twice or
 //! never.
 //!
-//! A message beyond the next sequence is buffered until the missing ones have been fetched. After a
-//! silence the node asks, since something may have been missed.
+//! A message beyond the next sequence is buffered until the missing ones have arrived. Nodes tell of
+//! their own messages, so these overtake each other; what stays missing is fetched. After a silence
+//! the node asks, since something may have been missed.
 
 use super::log::{Extent, Message, Request};
-use crate::limits::{AHEAD, AHEAD_BYTES, FETCH_MILLIS, LONG_SILENCE_MILLIS, SILENCE_MILLIS};
+use crate::limits::{
+    AHEAD, AHEAD_BYTES, FETCH_MILLIS, GAP_MILLIS, LONG_SILENCE_MILLIS, SILENCE_MILLIS, TOLD_AHEAD,
+};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use thiserror::Error;
 
 /// Why a node cannot go on reading.
@@ -39,6 +43,8 @@ pub struct Follower {
     ahead_bytes: usize,
     /// The last sequence that the log is known to have.
     last: u64,
+    /// A sequence that is missing although later messages have arrived, and since when.
+    missing: (u64, u64),
     /// When it last asked without getting an answer yet.
     asked: Option<u64>,
     /// When it last heard anything.
@@ -58,6 +64,7 @@ impl Follower {
             ahead: BTreeMap::new(),
             ahead_bytes: 0,
             last: applied,
+            missing: (0, 0),
             asked: None,
             heard: now,
             gaps: 0,
@@ -111,8 +118,11 @@ impl Follower {
         (self.connected, self.asked) = (false, None);
     }
 
-    /// The log has delivered a message.
+    /// A node has told what the log has.
     pub fn told(&mut self, message: Message, now: u64) {
+        if message.sequence > self.last.saturating_add(TOLD_AHEAD) {
+            return; // It is of another log: this one's end is asked for again and again.
+        }
         self.heard = now;
         self.last = self.last.max(message.sequence);
         self.keep(message);
@@ -151,7 +161,8 @@ impl Follower {
         if message.sequence < self.next || !(is_next || room) {
             return; // What there is no room for is fetched later.
         }
-        if self.ahead.insert(message.sequence, message).is_none() {
+        if let Entry::Vacant(place) = self.ahead.entry(message.sequence) {
+            place.insert(message);
             self.ahead_bytes += bytes;
         }
     }
@@ -172,9 +183,15 @@ impl Follower {
     pub fn look(&mut self, waits: bool, now: u64) -> Option<Request> {
         let silence = if waits { SILENCE_MILLIS } else { LONG_SILENCE_MILLIS };
         let gap = self.next <= self.last;
+        if gap && self.missing.0 != self.next {
+            self.missing = (self.next, now);
+        }
+        // Only what others have overtaken may still come by itself.
+        let overtaken = self.up_to_date && !self.ahead.is_empty();
+        let patience = if overtaken { GAP_MILLIS } else { 0 };
         let due = match self.asked {
             Some(asked) => now >= asked + FETCH_MILLIS,
-            None => gap || now >= self.heard + silence,
+            None => (gap && now >= self.missing.1 + patience) || now >= self.heard + silence,
         };
         let ask = self.connected && due && !self.ahead.contains_key(&self.next);
         ask.then(|| {
@@ -212,9 +229,12 @@ mod tests {
         }
         assert_eq!(taken(&mut follower), [5, 6]);
         assert_eq!((follower.applied(), follower.lag()), (6, 3));
-        assert_eq!(follower.look(false, 3), Some(Request::Fetch { from: 7 }));
-        assert_eq!(follower.look(false, 3), None, "it has asked");
-        assert_eq!(follower.look(false, 3 + FETCH_MILLIS), Some(Request::Fetch { from: 7 }));
+        assert_eq!(follower.look(false, 3), None, "it may be on its way");
+        assert_eq!(follower.look(false, 2 + GAP_MILLIS), None);
+        let late = 3 + GAP_MILLIS;
+        assert_eq!(follower.look(false, late), Some(Request::Fetch { from: 7 }));
+        assert_eq!(follower.look(false, late), None, "it has asked");
+        assert_eq!(follower.look(false, late + FETCH_MILLIS), Some(Request::Fetch { from: 7 }));
         let extent = Extent { first: 2, last: 9 };
         follower.fetched(vec![message(7), message(8)], extent, 9).expect("it fits");
         assert_eq!(taken(&mut follower), [7, 8, 9]);
@@ -263,6 +283,42 @@ mod tests {
         follower.connected(Extent { first: 11, last: 20 }, 0).expect("it has the next one");
         assert!(follower.look(false, 0).is_some());
         assert_eq!(follower.fetched(Vec::new(), Extent { first: 12, last: 20 }, 0), Err(late));
+    }
+
+    #[test]
+    fn messages_that_overtake_each_other_are_not_fetched() {
+        let mut follower = follower(0, 0);
+        assert_eq!(taken(&mut follower), []);
+        for now in 0..10 * GAP_MILLIS {
+            follower.told(message(2 * now + 2), now);
+            assert_eq!((taken(&mut follower).len(), follower.look(true, now)), (0, None));
+            follower.told(message(2 * now + 1), now);
+            assert_eq!((taken(&mut follower).len(), follower.look(true, now)), (2, None));
+        }
+        assert_eq!(follower.take_gaps(), 0);
+    }
+
+    #[test]
+    fn a_message_that_comes_again_in_another_size_is_counted_once() {
+        let mut follower = follower(0, 0);
+        for size in [1, 100] {
+            follower.told(Message { sequence: 2, bytes: vec![7; size].into() }, 0);
+        }
+        follower.told(message(1), 0);
+        assert_eq!(taken(&mut follower), [1, 2]);
+        assert_eq!(follower.ahead_bytes, 0);
+    }
+
+    #[test]
+    fn a_sequence_far_beyond_the_logs_end_is_ignored() {
+        let mut follower = follower(4, 4);
+        for sequence in [u64::MAX, 4 + TOLD_AHEAD + 1] {
+            follower.told(message(sequence), 0);
+        }
+        assert_eq!((follower.lag(), follower.ahead.len()), (0, 0));
+        follower.told(message(5), 0);
+        assert_eq!(taken(&mut follower), [5]);
+        assert!(follower.is_up_to_date() && follower.lag() == 0);
     }
 
     #[test]

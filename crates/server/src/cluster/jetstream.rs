@@ -1,8 +1,8 @@
 //! The log on NATS JetStream: one stream per cluster.
 //!
 //! Of the NATS client library only the connection is used: addresses, TLS, accounts, reconnecting.
-//! A publication has a reply subject with the attempt's number; the stream republishes what it
-//! stores to a subject of its own, and missed messages are fetched, many at once.
+//! A publication has a reply subject with the attempt's number. Once it is stored, its node tells
+//! the others over a subject of their own; what they miss they fetch, many at once.
 //!
 //! Everything runs on the thread that calls [`Log::next`], and only during that call. If it is not
 //! called, nothing is received, and the NATS server waits.
@@ -23,6 +23,7 @@ pub use stream::{StreamInfo, name as stream_name};
 
 use super::identity::Identity;
 use super::log::{Event, Log, Message, Request};
+use super::queue::Waker;
 use crate::config::Cluster;
 use crate::limits::{NATS_ASK_AGAIN_MILLIS, NATS_READY};
 use api::Api;
@@ -56,15 +57,13 @@ pub struct Nats {
 pub struct JetStream {
     nats: Nats,
     identity: Identity,
-    /// Messages that the stream republishes.
+    /// What the other nodes tell.
     told: Subscriber,
     /// Answers, to subjects that begin with `inbox`.
     answers: Subscriber,
     inbox: String,
-    /// Who asks how this node is.
-    status_asked: Subscriber,
-    /// Who asks for a copy of this node's store.
-    copy_asked: Subscriber,
+    /// What it is asked; none if it does not answer.
+    questions: Option<Questions>,
     /// Where the answers to the first go.
     status_for: Vec<String>,
     /// Answers, and where they go.
@@ -79,9 +78,17 @@ pub struct JetStream {
     stage: Stage,
     /// The unanswered request for messages.
     fetch: Option<Fetch>,
-    /// Numbers the requests, to recognize late answers.
-    questions: u64,
+    /// Numbers the requests for messages, to recognize late answers.
+    fetches: u64,
     wake: Arc<Notify>,
+}
+
+/// What others ask a node.
+struct Questions {
+    /// How it is.
+    status: Subscriber,
+    /// For a copy of its store.
+    copy: Subscriber,
 }
 
 /// The stage of a connection.
@@ -92,17 +99,6 @@ enum Stage {
     Asking(Instant),
     /// Reported as connected.
     Connected,
-}
-
-/// Wakes the thread that waits in [`Log::next`].
-#[derive(Clone)]
-pub struct Waker(Arc<Notify>);
-
-impl Waker {
-    /// Wakes it, now or when it next waits.
-    pub fn wake(&self) {
-        self.0.notify_one();
-    }
 }
 
 impl Nats {
@@ -206,20 +202,16 @@ impl Nats {
         let subscribed = self.runtime.block_on(async {
             let told = self.client.subscribe(stream::told_subject(&self.cluster)).await.ok()?;
             let answers = self.client.subscribe(format!("{inbox}.>")).await.ok()?;
-            let status = self.client.subscribe(status::subject(&self.cluster)).await.ok()?;
-            let copy = copies::ask_subject(&self.cluster, &self.config.node);
-            let copy = self.client.subscribe(copy).await.ok()?;
             self.client.flush().await.ok()?;
-            Some((told, answers, status, copy))
+            Some((told, answers))
         });
-        let (told, answers, status_asked, copy_asked) = subscribed.ok_or(Refusal::Silent)?;
+        let (told, answers) = subscribed.ok_or(Refusal::Silent)?;
         Ok(JetStream {
             identity,
             told,
             answers,
             inbox,
-            status_asked,
-            copy_asked,
+            questions: None,
             status_for: Vec::new(),
             answered: Vec::new(),
             copy_for: None,
@@ -227,7 +219,7 @@ impl Nats {
             ready: VecDeque::new(),
             stage: Stage::Asking(Instant::now()),
             fetch: None,
-            questions: 0,
+            fetches: 0,
             wake: Arc::default(),
             nats: self,
         })
@@ -262,7 +254,24 @@ struct Acknowledgement {
 impl JetStream {
     /// Wakes the thread that waits in [`Log::next`].
     pub fn waker(&self) -> Waker {
-        Waker(self.wake.clone())
+        let wake = self.wake.clone();
+        Arc::new(move || wake.notify_one())
+    }
+
+    /// From now on it hears who asks how this node is, and who asks for a copy of its store: whoever
+    /// calls this must answer.
+    ///
+    /// # Errors
+    /// When there is no connection.
+    pub fn hear_questions(&mut self) -> Result<(), Refusal> {
+        let Nats { runtime, client, cluster, config, .. } = &self.nats;
+        let subscribed = runtime.block_on(async {
+            let status = client.subscribe(status::subject(cluster)).await.ok()?;
+            let copy = client.subscribe(copies::ask_subject(cluster, &config.node)).await.ok()?;
+            Some(Questions { status, copy })
+        });
+        self.questions = Some(subscribed.ok_or(Refusal::Silent)?);
+        Ok(())
     }
 
     /// Whether anybody has asked how this node is.
@@ -315,9 +324,12 @@ impl JetStream {
                 let bytes = bytes.to_vec().into();
                 client.publish_with_reply(stream::log_subject(cluster), answer, bytes).await
             }
+            Request::Tell(told) => {
+                client.publish(stream::told_subject(cluster), told.to_vec().into()).await
+            }
             Request::Fetch { from } => {
-                self.questions += 1;
-                let fetch = Fetch::new(self.questions, from);
+                self.fetches += 1;
+                let fetch = Fetch::new(self.fetches, from);
                 let (question, answer) =
                     (fetch.question(), format!("{}.f.{}", self.inbox, fetch.number));
                 self.fetch = Some(fetch);
@@ -351,8 +363,8 @@ impl JetStream {
         }
     }
 
-    /// Waits for something to arrive, and takes what else is there. Republished messages wait until
-    /// the connection has been reported.
+    /// Waits for something to arrive, and takes what else is there. What others tell waits until the
+    /// connection has been reported.
     async fn come(&mut self, patience: Duration) -> Vec<Arrival> {
         let connected = matches!(self.stage, Stage::Connected);
         let mut all = Vec::new();
@@ -362,10 +374,13 @@ impl JetStream {
                     all.push(Arrival::Change(change));
                 } else if let Poll::Ready(Some(answer)) = poll_next(&mut self.answers, context) {
                     all.push(Arrival::Answer(answer));
-                } else if let Poll::Ready(Some(asked)) = poll_next(&mut self.status_asked, context)
+                } else if let Some(questions) = &mut self.questions
+                    && let Poll::Ready(Some(asked)) = poll_next(&mut questions.status, context)
                 {
                     all.push(Arrival::StatusAsked(asked));
-                } else if let Poll::Ready(Some(asked)) = poll_next(&mut self.copy_asked, context) {
+                } else if let Some(questions) = &mut self.questions
+                    && let Poll::Ready(Some(asked)) = poll_next(&mut questions.copy, context)
+                {
                     all.push(Arrival::CopyAsked(asked));
                 } else if connected
                     && let Poll::Ready(Some(told)) = poll_next(&mut self.told, context)
@@ -404,7 +419,7 @@ impl JetStream {
                 self.copy_for = Some(message.payload.to_vec());
             }
             Arrival::Told(message) => {
-                self.ready.extend(stream::kept(&message).map(Event::Told));
+                self.ready.push_back(Event::Told(message.payload[..].into()));
             }
             Arrival::Answer(message) => {
                 let subject = message.subject.to_string();

@@ -5,7 +5,7 @@
 //! A log guarantees only this:
 //!
 //! 1. It gives each message that it stores a sequence, without gaps, and the same one for everybody.
-//! 2. What it has once delivered, returned or acknowledged stays as it is, at that sequence.
+//! 2. What it has once returned or acknowledged stays as it is, at that sequence.
 //! 3. It removes messages only from the beginning, at the request of a node.
 
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub enum Request {
         /// What to store.
         bytes: Arc<[u8]>,
     },
+    /// Tell the other nodes.
+    Tell(Arc<[u8]>),
     /// Return the messages from this sequence on, as many as fit into one answer.
     Fetch {
         /// The sequence.
@@ -51,8 +53,11 @@ pub enum Event {
     Disconnected,
     /// Connected, but to another log than the one the node has followed.
     Other,
-    /// A new message. Not all are delivered, nor in order.
-    Told(Message),
+    /// What some node tells, or anybody else who can reach the log: [`Seal::proven`] shows which
+    /// message the log has. Not all arrive, nor in order.
+    ///
+    /// [`Seal::proven`]: super::seal::Seal::proven
+    Told(Arc<[u8]>),
     /// The answer to [`Request::Fetch`]: in order, and without gaps if the log has all of it. Empty
     /// if there is nothing yet.
     Fetched {

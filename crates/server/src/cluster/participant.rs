@@ -20,6 +20,7 @@ use crate::limits::{
 };
 use crate::metrics::{ClusterCounts, ClusterGauges};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Why a node can take part no longer.
@@ -77,6 +78,8 @@ pub struct Participant {
     told: bool,
     /// What was not said, and the hub does not know yet.
     taken: Vec<SentEntry>,
+    /// What the log has acknowledged, for the other nodes.
+    tells: Vec<Request>,
     /// What it has counted; whoever reads it resets it.
     pub tally: ClusterCounts,
 }
@@ -88,7 +91,7 @@ enum Phase {
     /// It reads what it does not have yet.
     Reading,
     /// It has asked to take part.
-    Joining { since: u64 },
+    Joining { since: u64, sent: u64, bytes: Arc<[u8]> },
     /// It takes part.
     Member(MemberState),
 }
@@ -136,6 +139,7 @@ impl Participant {
             silent: false,
             told: false,
             taken: Vec::new(),
+            tells: Vec::new(),
             tally: ClusterCounts::default(),
         }
     }
@@ -252,13 +256,22 @@ impl Participant {
             }
             Event::Disconnected => self.follower.disconnected(),
             Event::Other => return Err(Exclusion::OtherLog),
-            // Anybody with access to NATS can tell something: what the log really has, it returns when asked.
-            Event::Told(message) if self.seal.open(&message.bytes).is_none() => {}
-            Event::Told(message) => self.follower.told(message, now),
+            // What is not proven is ignored: if the log has it, it returns it when asked.
+            Event::Told(told) => {
+                if let Some((sequence, bytes)) = self.seal.proven(&told) {
+                    self.follower.told(Message { sequence, bytes: bytes.into() }, now);
+                }
+            }
             Event::Fetched { messages, extent } => self.follower.fetched(messages, extent, now)?,
             Event::Acknowledged { ticket, sequence } => {
-                if let Phase::Member(part) = &mut self.phase {
-                    part.publisher.acknowledged(ticket, sequence, now);
+                let bytes = match &mut self.phase {
+                    Phase::Member(part) => part.publisher.acknowledged(ticket, sequence, now),
+                    Phase::Joining { sent, bytes, .. } if *sent == ticket => Some(bytes.clone()),
+                    Phase::Joining { .. } | Phase::Reading | Phase::Ended => None,
+                };
+                if let Some(bytes) = bytes {
+                    self.tells.push(Request::Tell(self.seal.prove(sequence, &bytes).into()));
+                    self.follower.told(Message { sequence, bytes }, now);
                 }
             }
             Event::Refused { ticket } => {
@@ -360,7 +373,7 @@ impl Participant {
     fn answers(&mut self) {
         (self.stalled, self.silent) = (0, false);
         if let Phase::Member(part) = &mut self.phase {
-            part.publisher.say_first(self.taken.drain(..));
+            self.taken.drain(..).for_each(|entry| part.publisher.say(Outgoing::Entry(entry)));
         }
     }
 
@@ -401,13 +414,13 @@ impl Participant {
     /// brings.
     pub fn look(&mut self, now: u64) -> (Vec<Request>, Option<Input>) {
         self.look_at_silence(now);
-        let mut requests = Vec::new();
+        let mut requests = std::mem::take(&mut self.tells);
         let (caught_up, after) = (self.follower.is_up_to_date(), self.follower.applied());
         match &mut self.phase {
             Phase::Reading if caught_up && !self.only_reads => {
                 requests.push(self.join(after, now));
             }
-            Phase::Joining { since } if caught_up && now >= *since + JOIN_MILLIS => {
+            Phase::Joining { since, .. } if caught_up && now >= *since + JOIN_MILLIS => {
                 requests.push(self.join(after, now));
             }
             Phase::Reading | Phase::Joining { .. } | Phase::Ended => {}
@@ -438,12 +451,12 @@ impl Participant {
     }
 
     fn join(&mut self, after: u64, now: u64) -> Request {
-        self.phase = Phase::Joining { since: now };
         self.tickets += 1;
         let (name, nonce, advertise) = (&*self.name, self.nonce, &*self.advertise);
         let join = Publication::Join { name, version: VERSION, after, nonce, advertise };
-        let bytes = self.seal.seal(&join.write()).into();
-        Request::Publish { ticket: self.tickets, bytes }
+        let (sent, bytes) = (self.tickets, Arc::from(self.seal.seal(&join.write())));
+        self.phase = Phase::Joining { since: now, sent, bytes: Arc::clone(&bytes) };
+        Request::Publish { ticket: sent, bytes }
     }
 }
 
@@ -470,127 +483,5 @@ impl MemberState {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::log::Extent;
-    use super::super::publication::Item;
-    use super::*;
-    use crate::limits::LEASE_HEARTBEATS;
-
-    fn seal(random: u8) -> Seal {
-        Seal::new(&[1; 32], b"entries", [random; 16])
-    }
-
-    /// A log that brings back at once what a node publishes, and what another one does.
-    struct Log {
-        node: Participant,
-        other: Seal,
-        last: u64,
-        /// What the node has published, as far as it is entries; by how long they are.
-        entries: Vec<usize>,
-    }
-
-    impl Log {
-        fn keeps(&mut self, bytes: &[u8]) -> Vec<OrderedStep> {
-            self.last += 1;
-            let message = Message { sequence: self.last, bytes: bytes.into() };
-            let ordered = self.node.heed(Event::Told(message), 0).expect("nothing is wrong");
-            ordered.into_iter().flat_map(|ordered| ordered.steps).collect()
-        }
-
-        fn other_says(&mut self, publication: &Publication<'_>) -> Vec<OrderedStep> {
-            let bytes = self.other.seal(&publication.write());
-            self.keeps(&bytes)
-        }
-
-        /// The node does what is due. Returns how much it has published.
-        fn looks(&mut self) -> usize {
-            let mut published = 0;
-            for request in self.node.look(0).0 {
-                let Request::Publish { bytes, .. } = request else { continue };
-                published += 1;
-                let opened = self.other.open(&bytes).expect("it has the same key");
-                if let Some(Publication::Batch { items, .. }) = Publication::read(&opened) {
-                    let length = |item: &Item<'_>| match item {
-                        Item::Entry(bytes) => Some(bytes.len()),
-                        _ => None,
-                    };
-                    self.entries.extend(items.iter().filter_map(length));
-                }
-                self.keeps(&bytes);
-            }
-            published
-        }
-    }
-
-    fn join(name: &str, after: u64, nonce: u64) -> Publication<'_> {
-        Publication::Join { name, version: VERSION, after, nonce, advertise: "" }
-    }
-
-    fn entry(length: usize) -> SentEntry {
-        SentEntry { bytes: vec![0; length].into(), awaited: false }
-    }
-
-    #[test]
-    fn what_is_told_and_does_not_open_takes_no_place_in_the_log() {
-        let node = Participant::new("a", seal(1), Membership::default(), 0, 5);
-        let mut log = Log { node, other: seal(2), last: 0, entries: Vec::new() };
-        log.node.heed(Event::Connected(Extent { first: 1, last: 0 }), 0).expect("it fits");
-        let forged = Message { sequence: 1, bytes: b"no entry"[..].into() };
-        log.node.heed(Event::Told(forged), 0).expect("nothing is wrong");
-        assert_eq!(log.node.applied(), 0);
-        log.other_says(&join("b", 0, 6));
-        assert_eq!((log.node.applied(), log.node.roster().name(1)), (1, Some("b")));
-    }
-
-    #[test]
-    fn entries_of_ended_sessions_are_not_published_after_rejoining() {
-        let node = Participant::new("a", seal(1), Membership::default(), 0, 5);
-        let mut log = Log { node, other: seal(2), last: 0, entries: Vec::new() };
-        log.node.heed(Event::Connected(Extent { first: 1, last: 0 }), 0).expect("it fits");
-        log.node.say(entry(1));
-        while log.node.node().is_none() || log.node.is_waiting() {
-            assert!(log.looks() > 0);
-        }
-        assert_eq!(log.entries, [1], "what was said before it took part is not lost");
-
-        // Another node finds it gone.
-        log.other_says(&join("b", 0, 6));
-        let incarnation = log.last;
-        let mut items = vec![Item::Heartbeat { kept: 0 }];
-        for counter in 0..=LEASE_HEARTBEATS as u64 {
-            if counter == LEASE_HEARTBEATS as u64 {
-                items = vec![Item::Gone { node: 1, incarnation: 1 }];
-            }
-            let items = items.clone();
-            let batch = Publication::Batch { node: 2, incarnation, counter, items };
-            let steps = log.other_says(&batch);
-            use OrderedStep::{Names, NodeEnded, Nodes};
-            let ended = matches!(steps[..], [NodeEnded(1), Nodes(_), Names(_)]);
-            assert_eq!(ended, counter == LEASE_HEARTBEATS as u64);
-        }
-
-        // Its hub does not know that yet.
-        log.node.say(entry(2));
-        assert_eq!((log.looks(), log.node.node()), (0, None), "it waits for its hub");
-        log.node.all_ended();
-        log.node.say(entry(3));
-        while log.node.node().is_none() || log.node.is_waiting() {
-            assert!(log.looks() > 0);
-        }
-        assert_eq!((log.entries, log.node.node()), (vec![1, 3], Some(1)));
-    }
-
-    #[test]
-    fn a_node_whose_name_is_taken_over_stops_and_says_why() {
-        let node = Participant::new("a", seal(1), Membership::default(), 0, 5);
-        let mut log = Log { node, other: seal(2), last: 0, entries: Vec::new() };
-        log.node.heed(Event::Connected(Extent { first: 1, last: 0 }), 0).expect("it fits");
-        while log.node.node().is_none() {
-            log.looks();
-        }
-        let join = join("a", log.last, 7).write();
-        let message = Message { sequence: log.last + 1, bytes: log.other.seal(&join).into() };
-        let excluded = log.node.heed(Event::Told(message), 0).expect_err("there are two of it");
-        assert_eq!(excluded, Exclusion::Replaced("a".into()));
-    }
-}
+#[path = "participant_tests.rs"]
+mod tests;

@@ -101,11 +101,6 @@ impl Publisher {
         self.waiting.push_back(saying);
     }
 
-    /// Queues entries before everything that is not in a batch yet.
-    pub fn say_first(&mut self, entries: impl DoubleEndedIterator<Item = SentEntry>) {
-        entries.rev().for_each(|entry| self.waiting.push_front(Outgoing::Entry(entry)));
-    }
-
     /// Whether something has not been delivered yet.
     pub fn is_waiting(&self) -> bool {
         !self.out.is_empty() || !self.waiting.is_empty()
@@ -193,12 +188,13 @@ impl Publisher {
         true
     }
 
-    /// The log has stored an attempt.
-    pub fn acknowledged(&mut self, ticket: u64, sequence: u64, now: u64) {
-        if let Some(batch) = self.out.iter_mut().find(|batch| batch.ticket == ticket) {
-            batch.place = batch.place.max(Some(sequence));
-            (self.progress, self.moved) = (now, now);
-        }
+    /// The log has stored an attempt. Returns what it has at that sequence, if it was the last
+    /// attempt of a batch.
+    pub fn acknowledged(&mut self, ticket: u64, sequence: u64, now: u64) -> Option<Arc<[u8]>> {
+        let batch = self.out.iter_mut().find(|batch| batch.ticket == ticket)?;
+        batch.place = batch.place.max(Some(sequence));
+        (self.progress, self.moved) = (now, now);
+        Some(batch.bytes.clone())
     }
 
     /// An attempt has failed, or its outcome is unknown.
@@ -384,7 +380,9 @@ mod tests {
                 break;
             }
             sent += now.len();
-            now.iter().for_each(|(ticket, _)| sender.publisher.acknowledged(*ticket, *ticket, 0));
+            for (ticket, _) in now {
+                assert!(sender.publisher.acknowledged(ticket, ticket, 0).is_some());
+            }
         }
         assert_eq!(sent, PUBLICATIONS_OUT);
     }

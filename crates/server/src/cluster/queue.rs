@@ -1,11 +1,11 @@
 //! The queues between a node's log thread and its other threads.
 
-use super::jetstream::Waker;
 use crate::effects::SentEntry;
 use crate::hub::Input;
 use crate::hub::input::Ordered;
 use crate::limits::ORDERED_IN_FLIGHT;
 use crate::queue::Sender as HubQueue;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 /// A command for the log thread.
@@ -24,6 +24,9 @@ pub enum LogCommand {
     },
 }
 
+/// Wakes the log thread, now or when it next waits for its log.
+pub type Waker = Arc<dyn Fn() + Send + Sync>;
+
 /// The sending end of the other threads. The queue is bounded by the sessions: each has one command
 /// in flight.
 #[derive(Clone)]
@@ -36,7 +39,7 @@ impl ToLog {
     /// Sends a command. The thread is gone only when the node stops.
     pub fn say(&self, command: LogCommand) {
         if self.commands.send(command).is_ok() {
-            self.waker.wake();
+            (self.waker)();
         }
     }
 }

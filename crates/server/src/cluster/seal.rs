@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 pub const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 const PREFIX_BYTES: usize = 16;
+const TAG_BYTES: usize = 16;
 
 /// Seals and opens under one key, for one purpose.
 pub struct Seal {
@@ -36,13 +37,45 @@ impl Seal {
 
     /// Seals.
     pub fn seal(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let nonce = self.nonce();
+        let payload = Payload { msg: bytes, aad: self.purpose };
+        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload);
+        [&nonce[..], &sealed.expect("far shorter than the cipher's limit")].concat()
+    }
+
+    /// What a node tells the others once the log has its sealed bytes: those, with a proof that
+    /// they are at this sequence, and nowhere else.
+    pub fn prove(&mut self, sequence: u64, sealed: &[u8]) -> Vec<u8> {
+        let nonce = self.nonce();
+        let aad = self.placed(sequence, sealed);
+        let tag = self.cipher.encrypt(&XNonce::from(nonce), Payload { msg: &[], aad: &aad });
+        let tag = tag.expect("far shorter than the cipher's limit");
+        [&sequence.to_le_bytes()[..], &nonce, &tag, sealed].concat()
+    }
+
+    /// The sequence and the sealed bytes; none if no node has proved that the log has them there.
+    pub fn proven<'a>(&self, told: &'a [u8]) -> Option<(u64, &'a [u8])> {
+        let (sequence, rest) = told.split_first_chunk()?;
+        let (nonce, rest) = rest.split_first_chunk::<NONCE_BYTES>()?;
+        let (tag, sealed) = rest.split_first_chunk::<TAG_BYTES>()?;
+        let sequence = u64::from_le_bytes(*sequence);
+        let aad = self.placed(sequence, sealed);
+        let payload = Payload { msg: &tag[..], aad: &aad };
+        let proof = self.cipher.decrypt(&XNonce::from(*nonce), payload);
+        proof.is_ok().then_some((sequence, sealed))
+    }
+
+    /// What a proof is about.
+    fn placed(&self, sequence: u64, sealed: &[u8]) -> Vec<u8> {
+        [self.purpose, b" at ", &sequence.to_le_bytes(), sealed].concat()
+    }
+
+    fn nonce(&mut self) -> [u8; NONCE_BYTES] {
         let mut nonce = [0; NONCE_BYTES];
         nonce[..PREFIX_BYTES].copy_from_slice(&self.prefix);
         nonce[PREFIX_BYTES..].copy_from_slice(&self.used.to_le_bytes());
         self.used += 1;
-        let payload = Payload { msg: bytes, aad: self.purpose };
-        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload);
-        [&nonce[..], &sealed.expect("far shorter than the cipher's limit")].concat()
+        nonce
     }
 
     /// Opens; none if it was not sealed under this key for this purpose, or was changed.
@@ -73,6 +106,23 @@ mod tests {
             changed[at] ^= 1;
             assert_eq!(seal.open(&changed), None, "changed at {at}");
             assert_eq!(seal.open(&sealed[..at]), None, "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_proof_holds_for_one_sequence_and_unchanged_bytes() {
+        let mut seal = Seal::new(&[1; 32], b"entries", [7; 16]);
+        let sealed = seal.seal(b"a few words");
+        let told = seal.prove(9, &sealed);
+        assert_eq!(seal.proven(&told), Some((9, &sealed[..])));
+        assert_eq!(Seal::new(&[2; 32], b"entries", [7; 16]).proven(&told), None);
+        assert_eq!(Seal::new(&[1; 32], b"copies", [7; 16]).proven(&told), None);
+        assert_eq!((seal.proven(&sealed), seal.open(&told)), (None, None));
+        for at in 0..told.len() {
+            let mut changed = told.clone();
+            changed[at] ^= 1;
+            assert_eq!(seal.proven(&changed), None, "changed at {at}");
+            assert_eq!(seal.proven(&told[..at]), None, "cut at {at}");
         }
     }
 }

@@ -131,18 +131,19 @@ impl SimulatedLog {
     fn heed(&mut self, node: usize, connection: u64, request: Request) {
         match request {
             Request::Publish { ticket, bytes } => {
-                self.kept.push(bytes.clone());
+                self.kept.push(bytes);
                 let sequence = self.kept.len() as u64;
-                for other in 0..self.links.len() {
-                    let message = Message { sequence, bytes: bytes.clone() };
-                    self.send(other, &Content::ToNode(Event::Told(message)));
-                }
                 let answer = match self.random.below(1000) < self.faults.lost {
                     true => Event::Refused { ticket }, // A timeout: nobody knows.
                     false => Event::Acknowledged { ticket, sequence },
                 };
                 if self.links[node] == Some(connection) {
                     self.send(node, &Content::ToNode(answer));
+                }
+            }
+            Request::Tell(bytes) => {
+                for other in (0..self.links.len()).filter(|other| *other != node) {
+                    self.send(other, &Content::ToNode(Event::Told(bytes.clone())));
                 }
             }
             Request::Fetch { from } => {

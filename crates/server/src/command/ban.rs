@@ -5,10 +5,12 @@
 mod people;
 
 use super::account::{bad_duration, duration, is_option, leading_duration};
+use super::entry::SharedPart;
 use super::kick::put_out;
 use super::redact;
 use super::refusal::Refusal;
 use super::rights::lasting;
+use crate::command::context::Context;
 use crate::limits::{KICK_BYTES, LIST_ENTRIES, REASON_BYTES, TAKE_BACK_MOST};
 use crate::state::apply_context::ApplyContext;
 use crate::state::ban_terms::{self, BanTerms};
@@ -36,30 +38,35 @@ pub const BAN: ListKind = ListKind { mode: 'b', verb: "BAN", told: "You are bann
 /// A quiet: people on it cannot speak.
 pub const QUIET: ListKind = ListKind { mode: 'q', verb: "QUIET", told: "You have been quieted in" };
 
-/// Carries out `BAN`.
-pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    add_or_list(context, message, BAN)
+/// Lists bans.
+pub fn ask<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<SharedPart<'m>, Refusal> {
+    list_or_add(context, message, BAN)
 }
 
-/// Carries out `BAN` or `QUIET`.
-pub fn add_or_list(
-    context: &mut ApplyContext<'_>,
-    message: &Message<'_>,
+/// Bans.
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    add(context, message, BAN)
+}
+
+/// Lists entries, or leaves it to [`add`] to add one.
+pub fn list_or_add<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
     kind: ListKind,
-) -> Result<(), Refusal> {
-    let name = message.param(0).unwrap_or_default();
-    match message.param(1) {
-        None => {
-            let id = super::names::visible(context, name)?;
-            list(context, id, kind);
-            Ok(())
-        }
-        Some(given) => add(context, (name, given), message, kind),
+) -> Result<SharedPart<'m>, Refusal> {
+    if message.param(1).is_some() {
+        return Ok(SharedPart::AsSent);
     }
+    let id = super::names::visible(context, message.param(0).unwrap_or_default())?;
+    list(context, id, kind);
+    Ok(SharedPart::None)
 }
 
 /// Replies with the entries: by whom, until when, and why.
-fn list(context: &mut ApplyContext<'_>, id: RoomId, kind: ListKind) {
+fn list(context: &mut Context<'_>, id: RoomId, kind: ListKind) {
     let room = &context.state.rooms[&id];
     let name = room.name.clone();
     let entries = room.settings.lists.iter().filter(|entry| entry.mode == kind.mode);
@@ -112,12 +119,14 @@ fn options<'a>(message: &Message<'a>) -> Result<BanOptions<'a>, Refusal> {
     Ok(options)
 }
 
-fn add(
+/// Adds an entry, and does to the people it fits what it says.
+pub fn add(
     context: &mut ApplyContext<'_>,
-    (name, given): (&str, &str),
     message: &Message<'_>,
     kind: ListKind,
 ) -> Result<(), Refusal> {
+    let name = message.param(0).unwrap_or_default();
+    let given = message.param(1).ok_or(Refusal::NeedMoreParams)?;
     let (room, rank) = context.room_as(name, Rank::HalfOp)?;
     let (id, name) = (room.id, room.name.clone());
     let (target, options) = (target(context, given)?, options(message)?);

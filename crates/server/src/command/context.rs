@@ -115,7 +115,9 @@ impl Context<'_> {
         let allowance = std::mem::take(&mut requester.allowance);
         let requester = Requester { allowance, ..requester.clone() };
         let session = requester.session;
-        if node.silent && ordered::is_answered(&request) {
+        // A session has one command in flight: an uncertain one may be it.
+        let busy = node.sessions.get(&session).is_some_and(|known| known.in_flight.is_some());
+        if (node.silent || busy) && ordered::is_answered(&request) {
             out.push(Effect::Count(Count::Refused(Refused::LogUnavailable)));
             return Err(Refusal::LogUnavailable);
         }

@@ -3,6 +3,7 @@
 //! <https://ircv3.net/specs/extensions/read-marker>
 
 use super::chathistory::conversation;
+use super::entry::SharedPart;
 use super::refusal::Refusal;
 use super::unread;
 use crate::command::context::Context;
@@ -16,22 +17,31 @@ use proto::{Capability, Message};
 use std::sync::Arc;
 use store::{Conversation, RoomId, Write};
 
-/// Carries out `MARKREAD`.
+/// Shows a marker.
+pub fn ask<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<SharedPart<'m>, Refusal> {
+    let target = message.param(0).ok_or(Refusal::NeedMoreParams)?;
+    if message.param(1).is_some() {
+        return Ok(SharedPart::AsSent);
+    }
+    match conversation(context, target).map_err(|_| invalid(target)) {
+        Ok((conversation, name)) => reply(context, conversation, &name),
+        // Without a marker, the answer does not reveal whether the target exists.
+        Err(_) if check_room(target).is_ok() || check_name(target).is_ok() => {
+            context.from_server_only("MARKREAD", &[target, "*"]);
+        }
+        Err(refusal) => return Err(refusal),
+    }
+    Ok(SharedPart::None)
+}
+
+/// Sets a marker.
 pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let target = message.param(0).ok_or(Refusal::NeedMoreParams)?;
-    let found = conversation(context, target).map_err(|_| invalid(target));
-    let Some(given) = message.param(1) else {
-        match found {
-            Ok((conversation, name)) => reply(context, conversation, &name),
-            // Without a marker, the answer does not reveal whether the target exists.
-            Err(_) if check_room(target).is_ok() || check_name(target).is_ok() => {
-                context.from_server_only("MARKREAD", &[target, "*"]);
-            }
-            Err(refusal) => return Err(refusal),
-        }
-        return Ok(());
-    };
-    let (conversation, name) = found?;
+    let given = message.param(1).ok_or(Refusal::NeedMoreParams)?;
+    let (conversation, name) = conversation(context, target).map_err(|_| invalid(target))?;
     let time = given.strip_prefix("timestamp=").and_then(parse_server_time);
     let time = time.ok_or_else(|| invalid(given))?.min(context.state.now);
     let me = context.me();

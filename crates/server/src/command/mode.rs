@@ -6,28 +6,46 @@
 pub mod lists;
 mod room;
 
+use super::entry::SharedPart;
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::limits::{MODE_STEPS, MODES_PER_LINE};
 use crate::state::apply_context::ApplyContext;
 use proto::Message;
 
-/// Carries out `MODE`.
+/// Shows modes, and lists of a room.
+pub fn ask<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<SharedPart<'m>, Refusal> {
+    let (target, changes) = params(message);
+    let only_asks = if target.starts_with('#') {
+        let id = super::names::visible(context, target)?;
+        room::ask(context, id, changes, parameters(message))
+    } else {
+        super::umode::ask(context, target, changes)?
+    };
+    Ok(if only_asks { SharedPart::None } else { SharedPart::AsSent })
+}
+
+/// Changes modes.
 pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    let target = message.param(0).unwrap_or_default();
+    let (target, changes) = params(message);
     if !target.starts_with('#') {
-        return super::umode::run(context, target, message.param(1));
+        return super::umode::run(context, target, changes);
     }
     let id = super::names::visible(context, target)?;
-    match message.param(1).filter(|changes| !changes.is_empty()) {
-        None => {
-            room::show(context, id);
-            Ok(())
-        }
-        Some(changes) => {
-            let parameters = message.params().get(2..).unwrap_or_default();
-            room::change(context, id, changes, parameters)
-        }
-    }
+    room::change(context, id, changes, parameters(message))
+}
+
+/// The target, and the changes; empty if there are none.
+fn params<'m>(message: &Message<'m>) -> (&'m str, &'m str) {
+    (message.param(0).unwrap_or_default(), message.param(1).unwrap_or_default())
+}
+
+/// The parameters of the changes.
+fn parameters<'m>(message: &'m Message<'m>) -> &'m [&'m str] {
+    message.params().get(2..).unwrap_or_default()
 }
 
 /// One step of a `MODE`: a sign, a letter and its parameter.

@@ -2,7 +2,9 @@
 //! devices. The server stores it; clients act on it.
 
 use super::chathistory::conversation;
+use super::entry::SharedPart;
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::News;
 use crate::limits::NOTIFY_ENTRIES;
 use crate::state::State;
@@ -15,29 +17,49 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{AccountId, Conversation};
 
-/// Carries out `NOTIFY`.
-pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    if context.user().guest {
-        let text = "Only accounts can mute and follow; log in or register first";
-        return Err(Refusal::Invalid { code: "ACCOUNT_REQUIRED", context: Vec::new(), text });
-    }
-    let Some(target) = message.param(0).filter(|target| !target.is_empty()) else {
+/// Shows what is set.
+pub fn ask<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<SharedPart<'m>, Refusal> {
+    must_have_account(context)?;
+    let Some(target) = target(message) else {
         list(context);
-        return Ok(());
+        return Ok(SharedPart::None);
     };
+    if message.param(1).is_some() {
+        return Ok(SharedPart::AsSent);
+    }
     let (of, name) = find(context, target)?;
-    match message.param(1) {
-        None => {
-            let now = notify::of(context.state, context.me(), of);
-            context.note("NOTIFY", "ENTRY", &[&name, notify::word(now)], sentence(of, now));
-            Ok(())
-        }
-        Some(given) => set(context, of, &name, given),
+    let now = notify::of(&context.state, context.me(), of);
+    context.note("NOTIFY", "ENTRY", &[&name, notify::word(now)], sentence(of, now));
+    Ok(SharedPart::None)
+}
+
+/// Sets it.
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    must_have_account(context)?;
+    let (of, name) = find(context, target(message).ok_or(Refusal::NeedMoreParams)?)?;
+    set(context, of, &name, message.param(1).ok_or(Refusal::NeedMoreParams)?)
+}
+
+fn target<'m>(message: &Message<'m>) -> Option<&'m str> {
+    message.param(0).filter(|target| !target.is_empty())
+}
+
+fn must_have_account(context: &Responder<'_, impl Reads>) -> Result<(), Refusal> {
+    let text = "Only accounts can mute and follow; log in or register first";
+    match context.user().guest {
+        true => Err(Refusal::Invalid { code: "ACCOUNT_REQUIRED", context: Vec::new(), text }),
+        false => Ok(()),
     }
 }
 
 /// A permanent conversation: a guest's ends with the guest.
-fn find(context: &ApplyContext<'_>, target: &str) -> Result<(Conversation, Arc<str>), Refusal> {
+fn find(
+    context: &Responder<'_, impl Reads>,
+    target: &str,
+) -> Result<(Conversation, Arc<str>), Refusal> {
     let found = conversation(context, target).ok();
     let found =
         found.filter(|(of, _)| of.as_room().is_some() || context.state.account(target).is_some());
@@ -83,7 +105,7 @@ fn set(
     Ok(())
 }
 
-fn list(context: &mut ApplyContext<'_>) {
+fn list(context: &mut Context<'_>) {
     let all = named(context);
     for (name, of, to) in &all {
         context.note("NOTIFY", "ENTRY", &[name, notify::word(Some(*to))], sentence(*of, Some(*to)));

@@ -1,9 +1,11 @@
 //! `PIN room [msgid or name]`: pins a message for all members of a room; alone: lists the pinned
 //! messages.
 
+use super::entry::SharedPart;
 use super::privmsg::find;
 use super::refusal::Refusal;
 use super::room::{readable, tell_members};
+use crate::command::context::Context;
 use crate::limits::PINS;
 use crate::state::apply_context::ApplyContext;
 use crate::state::pins::{self, Pin};
@@ -12,10 +14,22 @@ use proto::Message;
 use proto::time::write_server_time;
 use store::{EventId, RecordKind, RoomId};
 
-/// Carries out `PIN`.
+/// Lists the pinned messages.
+pub fn ask<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<SharedPart<'m>, Refusal> {
+    if message.param(1).is_some() {
+        return Ok(SharedPart::AsSent);
+    }
+    list(context, message.param(0).unwrap_or_default())?;
+    Ok(SharedPart::None)
+}
+
+/// Pins a message.
 pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let name = message.param(0).unwrap_or_default();
-    let Some(msgid) = message.param(1) else { return list(context, name) };
+    let msgid = message.param(1).ok_or(Refusal::NeedMoreParams)?;
     let id = context.room_as_operator(name)?.id;
     let about = event_of(context, id, msgid)?;
     let msgid = &*context.state.renderer.msgid(about);
@@ -82,10 +96,10 @@ pub fn event_of(
     newest.ok_or(Refusal::Invalid { code: "BAD_MSGID", context: about, text })
 }
 
-fn list(context: &mut ApplyContext<'_>, name: &str) -> Result<(), Refusal> {
+fn list(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let id = readable(context, name)?;
     let name = context.state.rooms[&id].name.clone();
-    let all = pins::all(context.state, id);
+    let all = pins::all(&context.state, id);
     for (about, pin) in &all {
         let mut time = Vec::new();
         write_server_time(pin.time, &mut time);

@@ -2,11 +2,21 @@
 //! in a room, with a reason and an end. The entries are those of mode `q`.
 
 use super::ban;
+use super::entry::SharedPart;
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::state::apply_context::ApplyContext;
 use proto::Message;
 
-/// Carries out `QUIET`.
+/// Lists quiets.
+pub fn ask<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<SharedPart<'m>, Refusal> {
+    ban::list_or_add(context, message, ban::QUIET)
+}
+
+/// Quiets.
 pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    ban::add_or_list(context, message, ban::QUIET)
+    ban::add(context, message, ban::QUIET)
 }

@@ -1,13 +1,15 @@
 //! `ROOM room [setting [value]]`: shows and changes the settings of a room. Some are modes or
 //! metadata as well; each has one value, whichever way it is changed.
 
+use super::entry::SharedPart;
 use super::names::visible;
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::{Effect, News, Rooms};
 use crate::limits::{
     KEEP_MOST, METADATA_KEYS, METADATA_VALUE_BYTES, REASON_BYTES, SLOW_SECONDS_MOST,
 };
-use crate::state::apply_context::ApplyContext;
+use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::room_rules::{self, parse_slow, parse_switch};
 use crate::state::{founder, history, membership, metadata, records};
 use crate::text::shorten;
@@ -62,8 +64,11 @@ impl Setting {
     }
 }
 
-/// Carries out `ROOM`.
-pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+/// Shows settings.
+pub fn ask<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<SharedPart<'m>, Refusal> {
     let id = readable(context, message.param(0).unwrap_or_default())?;
     let Some(word) = message.param(1) else {
         for (_, setting, _) in SETTINGS {
@@ -71,35 +76,46 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
         }
         let name = context.state.rooms[&id].name.clone();
         context.note("ROOM", "END", &[&name], "These are the settings of the room");
-        return Ok(());
+        return Ok(SharedPart::None);
     };
-    let found = SETTINGS.iter().find(|(name, ..)| word.eq_ignore_ascii_case(name));
-    let Some((_, setting, _)) = found else {
-        let known: Vec<&str> = SETTINGS.iter().map(|(name, ..)| *name).collect();
-        let text = format!("There is no such setting; the settings are {}", known.join(", "));
-        let context = vec![word.to_owned()];
-        return Err(Refusal::Wrong { code: "UNKNOWN_SETTING", context, text });
-    };
-    match message.rest(2) {
-        None => show(context, id, *setting),
-        Some(value) => {
-            let room = &context.state.rooms[&id];
-            let (name, by_role) = (room.name.clone(), context.acts_by_role(room));
-            context.room_as_operator(&name)?;
-            context.must_be_storable()?;
-            change(context, id, *setting, value)?;
-            // Another command of the same operator writes the founder's entry itself.
-            if by_role && *setting != Setting::Founder {
-                let verb = format!("ROOM {}", setting.name());
-                context.audit(&verb, &name, shorten(value, REASON_BYTES));
-            }
-        }
+    let setting = setting(word)?;
+    if message.rest(2).is_some() {
+        return Ok(SharedPart::AsSent);
+    }
+    show(context, id, setting);
+    Ok(SharedPart::None)
+}
+
+/// Changes a setting.
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let id = readable(context, message.param(0).unwrap_or_default())?;
+    let setting = setting(message.param(1).ok_or(Refusal::NeedMoreParams)?)?;
+    let value = message.rest(2).ok_or(Refusal::NeedMoreParams)?;
+    let room = &context.state.rooms[&id];
+    let (name, by_role) = (room.name.clone(), context.acts_by_role(room));
+    context.room_as_operator(&name)?;
+    context.must_be_storable()?;
+    change(context, id, setting, value)?;
+    // Another command of the same operator writes the founder's entry itself.
+    if by_role && setting != Setting::Founder {
+        let verb = format!("ROOM {}", setting.name());
+        context.audit(&verb, &name, shorten(value, REASON_BYTES));
     }
     Ok(())
 }
 
+/// The setting of this name.
+fn setting(word: &str) -> Result<Setting, Refusal> {
+    let found = SETTINGS.iter().find(|(name, ..)| word.eq_ignore_ascii_case(name));
+    found.map(|(_, setting, _)| *setting).ok_or_else(|| {
+        let known: Vec<&str> = SETTINGS.iter().map(|(name, ..)| *name).collect();
+        let text = format!("There is no such setting; the settings are {}", known.join(", "));
+        Refusal::Wrong { code: "UNKNOWN_SETTING", context: vec![word.to_owned()], text }
+    })
+}
+
 /// A room whose settings the requester may see: those of a closed room are for its members.
-pub fn readable(context: &ApplyContext<'_>, name: &str) -> Result<RoomId, Refusal> {
+pub fn readable(context: &Responder<'_, impl Reads>, name: &str) -> Result<RoomId, Refusal> {
     let id = visible(context, name)?;
     let room = &context.state.rooms[&id];
     let closed = room.is('i') || room.is('s');
@@ -111,7 +127,7 @@ pub fn readable(context: &ApplyContext<'_>, name: &str) -> Result<RoomId, Refusa
 }
 
 /// The value of a setting in the form in which it can be set.
-fn value(context: &ApplyContext<'_>, id: RoomId, setting: Setting) -> String {
+fn value(context: &Responder<'_, impl Reads>, id: RoomId, setting: Setting) -> String {
     let state = &context.state;
     let room = &state.rooms[&id];
     let key = |key: &str| room.metadata.get(key).map(ToString::to_string);
@@ -139,7 +155,7 @@ fn value(context: &ApplyContext<'_>, id: RoomId, setting: Setting) -> String {
     }
 }
 
-fn show(context: &mut ApplyContext<'_>, id: RoomId, setting: Setting) {
+fn show(context: &mut Responder<'_, impl Reads>, id: RoomId, setting: Setting) {
     let (name, value) = (context.state.rooms[&id].name.clone(), value(context, id, setting));
     context.note("ROOM", "SETTING", &[&name, setting.name()], &value);
 }

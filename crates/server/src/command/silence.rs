@@ -3,9 +3,11 @@
 //!
 //! <https://defs.ircdocs.horse/defs/numerics.html#rpl-silelist-271>
 
+use super::entry::SharedPart;
 use super::mode::lists::complete;
 use super::privmsg::find;
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::effects::Silence;
 use crate::limits::SILENCES;
 use crate::state::apply_context::ApplyContext;
@@ -14,22 +16,31 @@ use crate::state::silence::{key, shown};
 use proto::{Message, numeric as n};
 use store::RecordKind;
 
-/// Carries out `SILENCE`.
-pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
-    match message.param(0).filter(|given| !given.is_empty()) {
-        None => list(context),
-        Some(given) => match given.strip_prefix('-') {
-            Some(whom) => remove(context, whom)?,
-            None => add(context, given.strip_prefix('+').unwrap_or(given))?,
-        },
+/// Lists whom the requester ignores.
+pub fn ask<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<SharedPart<'m>, Refusal> {
+    if message.param(0).is_some_and(|given| !given.is_empty()) {
+        return Ok(SharedPart::AsSent);
     }
-    Ok(())
+    list(context);
+    Ok(SharedPart::None)
 }
 
-fn list(context: &mut ApplyContext<'_>) {
+/// Ignores somebody, or no longer.
+pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
+    let given = message.param(0).ok_or(Refusal::NeedMoreParams)?;
+    match given.strip_prefix('-') {
+        Some(whom) => remove(context, whom),
+        None => add(context, given.strip_prefix('+').unwrap_or(given)),
+    }
+}
+
+fn list(context: &mut Context<'_>) {
     let entries = context.state.silences.get(&context.me()).cloned().unwrap_or_default();
     for entry in entries {
-        let shown = shown(&entry, context.state);
+        let shown = shown(&entry, &context.state);
         context.numeric_only(n::RPL_SILELIST, &[&shown]);
     }
     context.numeric(n::RPL_ENDOFSILELIST, &[], "End of SILENCE list");

@@ -2,7 +2,9 @@
 //!
 //! <https://modern.ircdocs.horse/#topic-message>
 
+use super::entry::SharedPart;
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::limits::TOPIC_BYTES;
 use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::membership;
@@ -11,14 +13,23 @@ use crate::text::shorten;
 use proto::{Message, numeric as n};
 use store::{EventKind, RoomId, Topic};
 
-/// Carries out `TOPIC`.
+/// Shows a topic.
+pub fn ask<'m>(
+    context: &mut Context<'_>,
+    message: &'m Message<'m>,
+) -> Result<SharedPart<'m>, Refusal> {
+    if message.param(1).is_some() {
+        return Ok(SharedPart::AsSent);
+    }
+    let room = super::names::visible(context, message.param(0).unwrap_or_default())?;
+    show(context, room, true);
+    Ok(SharedPart::None)
+}
+
+/// Sets a topic.
 pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let name = message.param(0).unwrap_or_default();
-    let Some(text) = message.param(1) else {
-        let room = super::names::visible(context, name)?;
-        show(context, room, true);
-        return Ok(());
-    };
+    let text = message.param(1).ok_or(Refusal::NeedMoreParams)?;
     let (room, member) = context.my_room(name)?;
     if room.is('t') && member.rank() < Rank::HalfOp && !context.user().is_operator() {
         return Err(Refusal::NotHalfOperator(room.name.clone()));

@@ -4,9 +4,10 @@
 //! <https://modern.ircdocs.horse/#user-mode>, <https://ircv3.net/specs/extensions/bot-mode>
 
 use super::refusal::Refusal;
+use crate::command::context::Context;
 use crate::config::Role;
 use crate::effects::{Effect, FollowUp, LogRecord};
-use crate::state::apply_context::ApplyContext;
+use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use proto::name::same;
 use proto::numeric as n;
 
@@ -18,23 +19,29 @@ pub const BOT: char = 'B';
 /// What operators are told if they lack the second factor that the config requires.
 pub const NEEDS_FACTOR: &str = "Operators of this server need a second factor: ACCOUNT 2FA ON adds one (in many clients: /quote ACCOUNT 2FA ON)";
 
-/// Carries out `MODE` for a user.
-pub fn run(
-    context: &mut ApplyContext<'_>,
-    target: &str,
-    changes: Option<&str>,
-) -> Result<(), Refusal> {
-    if !same(&context.user().nick, target) {
-        return Err(match context.state.online(target) {
-            Some(_) => Refusal::OtherUsersModes,
-            None => Refusal::NoSuchUser(target.to_owned()),
-        });
-    }
-    let Some(changes) = changes.filter(|changes| !changes.is_empty()) else {
+/// Replies with a user's modes, if no changes are given. Returns whether that was all.
+pub fn ask(context: &mut Context<'_>, target: &str, changes: &str) -> Result<bool, Refusal> {
+    must_be_mine(context, target)?;
+    if changes.is_empty() {
         let modes = context.user().modes();
         context.numeric_only(n::RPL_UMODEIS, &[&modes]);
+    }
+    Ok(changes.is_empty())
+}
+
+fn must_be_mine(context: &Responder<'_, impl Reads>, target: &str) -> Result<(), Refusal> {
+    if same(&context.user().nick, target) {
         return Ok(());
-    };
+    }
+    Err(match context.state.online(target) {
+        Some(_) => Refusal::OtherUsersModes,
+        None => Refusal::NoSuchUser(target.to_owned()),
+    })
+}
+
+/// Changes a user's modes.
+pub fn run(context: &mut ApplyContext<'_>, target: &str, changes: &str) -> Result<(), Refusal> {
+    must_be_mine(context, target)?;
     let unknown = change(context, changes);
     if unknown {
         context.numeric(n::ERR_UMODEUNKNOWNFLAG, &[], "Unknown user mode");

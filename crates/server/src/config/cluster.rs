@@ -5,6 +5,10 @@ use proto::node::Node;
 use serde::Deserialize;
 use std::path::PathBuf;
 
+/// What a program says that cannot be a node.
+pub const NO_CLUSTER: &str = "this chatserver was built without the cargo feature `cluster`, which is on by default; \
+    build it with `cargo build --release -p parlor-server`";
+
 /// `[cluster]`: this server is one of several nodes. `name`, `node`, `servers` and `key_file` are
 /// required.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq)]

@@ -328,6 +328,58 @@ fn while_the_log_is_silent_sessions_go_on_without_it() {
     assert_eq!(texts, ["first", "third"]);
 }
 
+/// Every verb that can change something, where it only asks.
+#[test]
+fn questions_are_answered_while_the_log_is_silent() {
+    let mut world = World::new();
+    let [ann, bob] = ["ann", "bob"].map(|name| world.account(1, name, ""));
+    world.says(ann, "JOIN #a");
+    world.says(ann, "TOPIC #a :weather");
+    world.told(ann);
+    // Bob waits for an answer, Ann does not.
+    world.sends(bob, "PRIVMSG #lobby :first");
+    world.apply(0, Input::LogSilent(Vec::new()));
+    let under_way = world.log.len();
+    world.told(bob);
+    for (line, answer) in [
+        ("TOPIC #a", " 332 "),
+        ("MODE #a", " 324 "),
+        ("MODE #a +b", " 368 "),
+        ("MODE #a bq", " 729 "),
+        ("MODE ann", " 221 "),
+        ("MARKREAD #lobby", " MARKREAD #lobby *"),
+        ("BAN #a", "NOTE BAN END #a 0 "),
+        ("QUIET #a", "NOTE QUIET END #a 0 "),
+        ("NOTIFY", "NOTE NOTIFY END 0 "),
+        ("NOTIFY #lobby", "NOTE NOTIFY ENTRY #lobby default "),
+        ("PIN #a", "NOTE PIN END #a 0 "),
+        ("ROOM #a", "NOTE ROOM END #a "),
+        ("ROOM #a slow", "NOTE ROOM SETTING #a slow "),
+        ("SILENCE", " 272 "),
+        ("INVITE", " 337 "),
+        ("ACCOUNT", "NOTE ACCOUNT "),
+        ("ACCOUNT SESSIONS", "NOTE ACCOUNT SESSION "),
+        ("ACCOUNT PMS", "NOTE ACCOUNT "),
+        ("ACCOUNT TOKEN LIST", "NOTE ACCOUNT "),
+        ("CERT LIST", "NOTE CERT "),
+        ("INVITATION LIST", "NOTE INVITATION "),
+    ] {
+        for (session, name) in [(ann, "ann"), (bob, "bob")] {
+            world.sends(session, &line.replace("ann", name));
+            let told = world.told(session);
+            assert!(told.contains(answer) && !told.contains("FAIL"), "{name}, {line}: {told}");
+        }
+    }
+    for line in ["TOPIC #a :rain", "MODE #a +m", "MODE ann +i", "SILENCE bob", "NOTIFY #a mute"] {
+        for (session, name) in [(ann, "ann"), (bob, "bob")] {
+            world.sends(session, &line.replace("ann", name));
+            let told = world.told(session);
+            assert!(told.contains("LOG_UNAVAILABLE"), "{name}, {line}: {told}");
+        }
+    }
+    assert_eq!(world.log.len(), under_way);
+}
+
 /// What never left for the log is refused, with its label, and what waited behind it goes on.
 #[test]
 fn what_had_not_left_for_a_silent_log_is_refused() {

@@ -23,6 +23,11 @@ pub const LOG_UNAVAILABLE_MILLIS: u64 = 15_000;
 pub const LOOK_MILLIS: u64 = 500;
 /// Milliseconds of silence after which a node that expects something asks the log for it.
 pub const SILENCE_MILLIS: u64 = 250;
+/// Milliseconds for which a node waits for a message that others have overtaken, before it asks the
+/// log for it.
+pub const GAP_MILLIS: u64 = 20;
+/// Messages by which what a node tells may be ahead of the last message known.
+pub const TOLD_AHEAD: u64 = 1_000_000;
 /// Milliseconds of silence after which a node that expects nothing asks the log anyway.
 pub const LONG_SILENCE_MILLIS: u64 = 1000;
 /// Milliseconds after which a request to the log is repeated.
@@ -48,8 +53,6 @@ pub const CLOCKS_APART_MILLIS: i64 = 60_000;
 pub const FETCH_MESSAGES: usize = 256;
 /// Bytes of them.
 pub const FETCH_BYTES: usize = 4 * 1024 * 1024;
-/// Changes of the log connection queued for its thread.
-pub const LOG_EVENTS: usize = 64;
 
 /// Bytes of the log on its servers; when full, nothing can be published until it is purged.
 pub const LOG_BYTES: u64 = 8 << 30;

@@ -4,11 +4,13 @@ mod copy;
 mod create;
 mod founding;
 mod leave;
+mod log_thread;
 mod snapshot;
 mod starting;
 mod status;
 
-use super::{RunError, fresh_instance};
+use super::shown::Shown;
+use super::{IN_MEMORY, RunError, fresh_instance};
 use crate::args::ClusterCommand;
 use crate::clock::{self, Clock};
 use crate::cluster::identity::{Identity, Membership};
@@ -20,7 +22,7 @@ use crate::config::{Cluster, Config};
 use crate::hub::{Hub, live};
 use crate::limits::NATS_WAIT_MILLIS;
 use crate::state::snapshot::SnapshotError;
-pub(super) use copy::{Copies, Heeded};
+use copy::{Copies, Heeded};
 use founding::Founding;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -118,11 +120,11 @@ pub(super) struct Found {
 
 /// What a node has in addition to a single server.
 pub(super) struct Member {
-    pub(super) log: JetStream,
-    pub(super) participant: Participant,
-    pub(super) copies: Copies,
+    log: JetStream,
+    participant: Participant,
+    copies: Copies,
     /// Its data are a copy of another node's that was just fetched.
-    pub(super) is_copy: bool,
+    is_copy: bool,
 }
 
 /// Runs one of the commands about the cluster. False: something is wrong with it.
@@ -161,7 +163,7 @@ fn seal(key: &[u8; KEY_BYTES], purpose: &'static [u8]) -> Result<Seal, RunError>
 
 /// Finds the log of the cluster, waiting for NATS as long as necessary, and checks that a node may
 /// use it.
-pub(super) fn find(config: &Cluster) -> Result<Found, RunError> {
+fn find(config: &Cluster) -> Result<Found, RunError> {
     let (key, check) = read_key(config)?;
     let nats = connect(config)?;
     let info = wait_for(|| nats.info())?;
@@ -224,6 +226,19 @@ fn say(sentence: &str) {
     }
 }
 
+/// Finds the cluster, and opens the store of its node.
+pub(super) fn open_store(
+    cluster: &Cluster,
+    data: &Path,
+) -> Result<(Box<dyn Store>, Found), RunError> {
+    if data == Path::new(IN_MEMORY) {
+        return Err(ClusterError::InMemory.into());
+    }
+    let (mut found, shown) = (find(cluster)?, Shown::start());
+    let store = found.open_store(data, shown.progress())?;
+    Ok((Box::new(store), found))
+}
+
 /// Opens a node's store. What it has lost in a crash of the machine, the log has.
 fn open(data: &Path, instance: &str, progress: &Progress) -> Result<Box<SqliteStore>, RunError> {
     Ok(Box::new(SqliteStore::open_watched(data, instance, true, progress)?))
@@ -237,7 +252,7 @@ fn is_there(file: &Path) -> bool {
 impl Found {
     /// Opens the node's store. If there is none, or the log does not go on from it any more, it is made
     /// from the log's beginning, or is a copy of another node's.
-    pub(super) fn open_store(
+    fn open_store(
         &mut self,
         data: &Path,
         progress: &Arc<Progress>,

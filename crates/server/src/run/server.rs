@@ -2,9 +2,8 @@
 
 use super::cluster::{ClusterError, Found, Member};
 use super::hub_thread::LogEnds;
-use super::{IN_MEMORY, RunError, backups, hub_thread, join_line, load, log_thread};
+use super::{IN_MEMORY, RunError, backups, hub_thread, join_line, load};
 use crate::clock;
-use crate::cluster::queue::{to_hub, to_log};
 use crate::config::Config;
 use crate::damage::Watch;
 use crate::hub::Input;
@@ -13,7 +12,7 @@ use crate::hub::turn_gate::TurnGate;
 use crate::inbox::{self, Inbox, Item};
 use crate::journal::{self, Journal};
 use crate::limits::{HUB_QUEUE, MAINTAIN_SECONDS, PASSWORD_THREADS, WAKE_QUEUE};
-use crate::metrics::{Metrics, Queue, SnapshotOutcome};
+use crate::metrics::{Metrics, Queue};
 use crate::pulse::Pulse;
 use crate::queue::{Sender, bounded};
 use crate::session_id::SessionId;
@@ -165,7 +164,6 @@ impl Server {
             committed: committed.clone(),
             epoch: 0,
             clock,
-            ordered: log.is_some(),
             steady: i64::MIN,
             every: Duration::from_secs(MAINTAIN_SECONDS),
             folder: server.folder.clone(),
@@ -218,28 +216,17 @@ impl Server {
     }
 
     /// Starts the thread of the cluster's log.
-    fn follow(
-        &mut self,
-        Member { log, mut participant, copies, is_copy }: Member,
-        wake: SyncSender<Wake>,
-    ) -> Result<LogEnds, RunError> {
+    fn follow(&mut self, member: Member, wake: SyncSender<Wake>) -> Result<LogEnds, RunError> {
         let advertise = self.config.cluster.as_ref().and_then(|it| it.advertise.as_deref());
-        if let Some(mut place) = advertise.and_then(|place| place.parse::<Node>().ok()) {
+        let mut place = advertise.and_then(|place| place.parse::<Node>().ok());
+        if let Some(place) = &mut place {
             let real = self.config.tls.is_real();
             place.fingerprint = (!real).then_some(self.certificate.fingerprint);
-            participant.advertise(&place);
         }
-        let (to_log, words) = to_log(log.waker());
-        let (to_hub, processed) = to_hub(self.hub.clone());
-        let metrics = self.metrics.clone();
-        if is_copy && let Some(cluster) = metrics.cluster() {
-            cluster.snapshot(SnapshotOutcome::Fetched);
-        }
-        self.spawn("log-follower", true, move || {
-            let node = log_thread::Node { log, participant, copies, hub: to_hub, metrics };
-            log_thread::run(node, &words, &wake)
-        })?;
-        Ok(LogEnds { to_log, processed })
+        let (hub, metrics) = (self.hub.clone(), self.metrics.clone());
+        let (ends, run) = member.into_log_thread(place.as_ref(), hub, metrics, wake)?;
+        self.spawn("cluster-log", true, run)?;
+        Ok(ends)
     }
 
     /// Starts the thread that waits for signals to stop or reload.

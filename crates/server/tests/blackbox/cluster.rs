@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::nats_server::NatsServer;
-use crate::support::{Server, chatserver, with_open_doors};
+use crate::support::{Client, Server, chatserver, with_open_doors};
 
 /// A NATS server, and the key of a cluster on it.
 struct Cluster {
@@ -182,6 +182,109 @@ fn a_single_server_becomes_the_first_node_with_all_its_history() {
     let mut ann = single.log_in("ann");
     ann.send("CH");
     ann.until("*as it was");
+}
+
+/// Logs in as somebody who has an account, and returns what they are told, too.
+fn comes_back(server: &Server, name: &str) -> (Client, Vec<String>) {
+    let mut client = server.connect(name);
+    client.log_in_only(name);
+    let told = client.until_answered();
+    (client, told)
+}
+
+/// Leaves, and has left as far as somebody else sees it.
+fn leaves(mut client: Client, other: &mut Client) {
+    let name = client.name().to_owned();
+    client.send("EX");
+    client.until_closed();
+    other.until(&format!(":{name}!{name}@parlor QUIT *"));
+}
+
+#[test]
+fn private_messages_kept_at_one_node_are_delivered_at_another_once() {
+    let Some(cluster) = Cluster::new() else { return };
+    let (first, second) = (cluster.create("a"), cluster.join("b"));
+    let (mut ann, bob) = (first.log_in("ann"), second.log_in("bob"));
+    leaves(bob, &mut ann);
+    ann.send("PM bob :while you were away");
+    ann.until(":parlor NOTE PM STORED bob *");
+    let kept = |told: &[String]| told.iter().filter(|line| line.contains("were away")).count();
+    // Whatever comes from him shows that he has received it.
+    let (bob, told) = comes_back(&second, "bob");
+    assert_eq!(kept(&told), 1, "{told:#?}");
+    leaves(bob, &mut ann);
+    for node in [&first, &second] {
+        let (bob, told) = comes_back(node, "bob");
+        assert_eq!(kept(&told), 0, "{told:#?}");
+        leaves(bob, &mut ann);
+    }
+}
+
+#[test]
+fn what_is_unread_is_the_same_at_every_node() {
+    let Some(cluster) = Cluster::new() else { return };
+    let (first, second) = (cluster.create("a"), cluster.join("b"));
+    let (ann, mut bob) = (first.log_in("ann"), second.log_in("bob"));
+    leaves(ann, &mut bob);
+    bob.send("BM :one");
+    bob.send("BM :ann, two");
+    bob.until_answered();
+
+    // Since she was last there, at the other node; and each of her devices counts for itself.
+    let (mut ann, told) = comes_back(&second, "ann");
+    let said = |told: &[String], words: &str| told.iter().any(|line| line.contains(words));
+    assert!(said(&told, "NOTE LOGIN UNREAD ann 2 1 :2 new in #lobby"), "{told:#?}");
+    let mut phone = first.connect("phone");
+    phone.request_only("batch parlor/unread draft/read-marker");
+    phone.send("CAP END");
+    phone.log_in_only("ann");
+    phone.until("* UNREAD #lobby 2 1 *");
+    phone.until_answered();
+
+    // What is read with one is read with the other.
+    bob.send("BM :three");
+    bob.until_answered();
+    phone.until(":bob!bob@parlor PRIVMSG #lobby :three");
+    ann.send("MARKREAD #lobby timestamp=2519-01-01T00:00:00.000Z");
+    ann.until(":parlor MARKREAD #lobby timestamp=*");
+    let marker = phone.until(":parlor MARKREAD #lobby timestamp=*");
+    phone.until("* UNREAD #lobby 0 0 *");
+    phone.send("MARKREAD #lobby");
+    assert_eq!(phone.until(":parlor MARKREAD #lobby *"), marker);
+    for client in [&mut ann, &mut phone] {
+        client.send("UNREAD");
+        let told = client.until_answered();
+        assert!(!said(&told, "#lobby"), "{told:#?}");
+    }
+    bob.send("BM :four");
+    bob.until_answered();
+    ann.until(":bob!bob@parlor PRIVMSG #lobby :four");
+    ann.send("UNREAD");
+    ann.until(":parlor NOTE UNREAD COUNT #lobby 1 0 *");
+}
+
+/// Each node charges what comes from its own connections: what `docs/cluster.md` says.
+#[test]
+fn each_node_has_a_budget_of_its_own_for_what_an_account_stores() {
+    let Some(cluster) = Cluster::new() else { return };
+    let quota = "limits.stored_bytes_per_hour = 36000\n";
+    let first = Server::start_by(&format!("{}{quota}", cluster.config("a")), |command| {
+        well(&create(&command, &[]));
+        command
+    });
+    let second = Server::start(&format!("{}{quota}", cluster.config("b")));
+    let text = "x".repeat(300);
+    let stored: Vec<usize> = [&first, &second]
+        .map(|node| {
+            let mut ann = node.log_in("ann");
+            let mut says = || {
+                ann.send(&format!("BM :{text}"));
+                ann.until(":parlor * BM *").contains(" NOTE BM SENT ")
+            };
+            (0..200).take_while(|_| says()).count()
+        })
+        .into();
+    assert!(stored.iter().all(|stored| (60..120).contains(stored)), "{stored:?}");
 }
 
 /// A command about the cluster, with a config file of its own.

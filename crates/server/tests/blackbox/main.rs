@@ -7,9 +7,13 @@ mod backup;
 mod bad_input;
 mod budgets;
 mod capabilities;
+#[cfg(feature = "cluster")]
 mod cluster;
+#[cfg(feature = "cluster")]
 #[path = "../../src/cluster/nats_server.rs"]
 mod nats_server;
+#[cfg(not(feature = "cluster"))]
+mod no_cluster;
 mod command_line;
 mod crash;
 mod damage;

@@ -31,6 +31,7 @@ pub(super) async fn connect(
         .ping_interval(Duration::from_millis(NATS_PING_MILLIS))
         .subscription_capacity(NATS_BUFFERED)
         .client_capacity(NATS_BUFFERED)
+        .no_echo()
         .reconnect_delay_callback(|attempts| {
             let wait = NATS_RECONNECT_MILLIS.saturating_mul(attempts.saturating_sub(1) as u64);
             Duration::from_millis(wait.min(10 * NATS_RECONNECT_MILLIS))

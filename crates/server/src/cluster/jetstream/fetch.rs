@@ -34,7 +34,7 @@ impl Fetch {
     pub(super) fn add(&mut self, message: &async_nats::Message) {
         let Some(kept) = stream::kept(message) else { return };
         let pending = stream::number(message, "Nats-Num-Pending").unwrap_or(0);
-        self.last = self.last.max(kept.sequence + pending);
+        self.last = self.last.max(kept.sequence.saturating_add(pending));
         if kept.sequence == self.from + self.messages.len() as u64 {
             self.messages.push(kept);
         }

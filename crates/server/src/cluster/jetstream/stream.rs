@@ -23,7 +23,7 @@ pub(super) fn log_subject(cluster: &str) -> String {
     format!("parlor.{cluster}.log")
 }
 
-/// Where the stream republishes what it has stored.
+/// Where nodes tell each other what the log has of theirs.
 pub(super) fn told_subject(cluster: &str) -> String {
     format!("parlor.{cluster}.told")
 }
@@ -62,7 +62,6 @@ pub(super) fn config(cluster: &str, id: &str, key: &str, copies: usize) -> Value
         "deny_delete": true,
         "deny_purge": false,
         "allow_direct": true,
-        "republish": { "src": log_subject(cluster), "dest": told_subject(cluster) },
         "metadata": {
             ID: id,
             KEY: key,
@@ -97,6 +96,7 @@ pub struct StreamInfo {
 #[serde(default)]
 pub struct Settings {
     name: String,
+    subjects: Vec<String>,
     retention: String,
     storage: String,
     discard: String,
@@ -108,7 +108,6 @@ pub struct Settings {
     pub num_replicas: usize,
     deny_delete: bool,
     allow_direct: bool,
-    republish: Option<Republish>,
     metadata: BTreeMap<String, String>,
 }
 
@@ -116,6 +115,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             name: String::new(),
+            subjects: Vec::new(),
             retention: "limits".into(),
             storage: "file".into(),
             discard: "old".into(),
@@ -125,18 +125,9 @@ impl Default for Settings {
             num_replicas: 1,
             deny_delete: false,
             allow_direct: false,
-            republish: None,
             metadata: BTreeMap::new(),
         }
     }
-}
-
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-struct Republish {
-    src: String,
-    dest: String,
-    #[serde(default)]
-    headers_only: bool,
 }
 
 /// The contents of a stream.
@@ -213,9 +204,9 @@ impl StreamInfo {
         if config.num_replicas < COPIES && !allow_single_log {
             return Err(Refusal::TooFewCopies { stream, replicas: config.num_replicas });
         }
-        let (src, dest) = (log_subject(cluster), told_subject(cluster));
-        let republish = Some(Republish { src, dest, headers_only: false });
+        let subject = log_subject(cluster);
         let wanted = [
+            ("subjects", config.subjects == [&*subject], subject),
             ("retention", config.retention == "limits", "limits".to_owned()),
             ("storage", config.storage == "file", "file".into()),
             ("discard", config.discard == "new", "new".into()),
@@ -223,11 +214,6 @@ impl StreamInfo {
             ("max_msgs", config.max_msgs <= 0, "unlimited".into()),
             ("deny_delete", config.deny_delete, "true".into()),
             ("allow_direct", config.allow_direct, "true".into()),
-            (
-                "republish",
-                config.republish == republish,
-                format!("{} to {}", log_subject(cluster), told_subject(cluster)),
-            ),
         ];
         match wanted.into_iter().find(|(_, good, _)| !good) {
             Some((setting, _, wanted)) => Err(Refusal::Changed { stream, setting, wanted }),
@@ -256,7 +242,7 @@ fn millis(time: &str) -> Option<i64> {
     parse_server_time(&format!("{whole}.{digits}Z"))
 }
 
-/// A stored message, returned or republished by the stream.
+/// A stored message, returned by the stream.
 pub(super) fn kept(message: &async_nats::Message) -> Option<Message> {
     let sequence = number(message, "Nats-Sequence")?;
     Some(Message { sequence, bytes: message.payload[..].into() })
@@ -297,6 +283,7 @@ mod tests {
         let error = made.check("chat", "other-key", false).expect_err("another key");
         assert!(matches!(error, Refusal::WrongKey));
         for (setting, value) in [
+            ("subjects", json!(["parlor.chat.>"])),
             ("retention", json!("workqueue")),
             ("storage", json!("memory")),
             ("discard", json!("old")),
@@ -304,7 +291,6 @@ mod tests {
             ("max_msgs", json!(100)),
             ("deny_delete", json!(false)),
             ("allow_direct", json!(false)),
-            ("republish", Value::Null),
         ] {
             let error = info(&[(setting, value)]).check("chat", "some-key", false);
             let error = error.expect_err(setting);

@@ -3,7 +3,7 @@
 use super::ModeStep;
 use super::room::ModeChange;
 use crate::limits::{LIST_ENTRIES, MASK_BYTES};
-use crate::state::apply_context::ApplyContext;
+use crate::state::apply_context::{Reads, Responder};
 use crate::state::ban_terms;
 use crate::state::refusal::Refusal;
 use crate::state::room::ACCOUNT_MASK;
@@ -15,7 +15,7 @@ use store::{ListEntry, RoomId};
 pub(super) const LISTS: &str = "beIq";
 
 /// Replies with a list.
-pub(super) fn show_list(context: &mut ApplyContext<'_>, id: RoomId, mode: char) {
+pub(super) fn show_list(context: &mut Responder<'_, impl Reads>, id: RoomId, mode: char) {
     let (entry_code, end_code, text) = match mode {
         'b' => (n::RPL_BANLIST, n::RPL_ENDOFBANLIST, "End of channel ban list"),
         'e' => (n::RPL_EXCEPTLIST, n::RPL_ENDOFEXCEPTLIST, "End of channel exception list"),

@@ -2,10 +2,11 @@
 
 use super::lists::{LISTS, show_list};
 use super::{AppliedModes, ModeStep, steps};
+use crate::command::context::Context;
 use crate::command::kick::may_touch_founder;
 use crate::command::refusal::{Refusal, refuse};
 use crate::limits::KEY_BYTES;
-use crate::state::apply_context::ApplyContext;
+use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::founder::Role;
 use crate::state::membership;
 use crate::state::records;
@@ -18,8 +19,33 @@ use store::{EventKind, RecordKind, RoomId};
 /// Flags: modes without a parameter.
 const FLAGS: &str = "CRimnst";
 
-/// Replies with a room's modes.
-pub(super) fn show(context: &mut ApplyContext<'_>, id: RoomId) {
+/// Replies with a room's modes, if no changes are given, or with its lists, if these are only
+/// questions, which anybody may ask. Returns whether that was all.
+pub(super) fn ask(
+    context: &mut Context<'_>,
+    id: RoomId,
+    changes: &str,
+    parameters: &[&str],
+) -> bool {
+    if changes.is_empty() {
+        show(context, id);
+        return true;
+    }
+    let steps = steps(changes, parameters);
+    let only_asks = steps.iter().all(ModeStep::is_question);
+    if only_asks {
+        show_lists(context, id, &steps);
+    }
+    only_asks
+}
+
+fn show_lists(context: &mut Responder<'_, impl Reads>, id: RoomId, asked: &[ModeStep<'_>]) {
+    for mode in LISTS.chars().filter(|mode| asked.iter().any(|step| step.mode == *mode)) {
+        show_list(context, id, mode);
+    }
+}
+
+fn show(context: &mut Context<'_>, id: RoomId) {
     let room = &context.state.rooms[&id];
     let inside = room.member(context.me()).is_some();
     let (name, modes) = (room.name.clone(), room.modes(inside));
@@ -30,7 +56,7 @@ pub(super) fn show(context: &mut ApplyContext<'_>, id: RoomId) {
     context.numeric_only(n::RPL_CREATIONTIME, &[&name, &created]);
 }
 
-/// Carries out changes of a room's modes, and questions for its lists, which anybody may ask.
+/// Carries out changes of a room's modes, and the questions for its lists among them.
 pub(super) fn change(
     context: &mut ApplyContext<'_>,
     id: RoomId,
@@ -39,12 +65,7 @@ pub(super) fn change(
 ) -> Result<(), Refusal> {
     let (asked, mut steps): (Vec<ModeStep<'_>>, Vec<_>) =
         steps(changes, parameters).into_iter().partition(ModeStep::is_question);
-    for mode in LISTS.chars().filter(|mode| asked.iter().any(|step| step.mode == *mode)) {
-        show_list(context, id, mode);
-    }
-    if steps.is_empty() {
-        return Ok(());
-    }
+    show_lists(context, id, &asked);
     let name = context.state.rooms[&id].name.clone();
     let (room, rank) = context.room_as(&name, Rank::HalfOp)?;
     // As elsewhere, a mode without its required parameter is ignored.

@@ -113,7 +113,6 @@ impl World {
             committed: Arc::new(AtomicU64::new(0)),
             epoch: 0,
             clock: Clock::going_on_from(0),
-            ordered: false,
             steady: i64::MIN,
             every: std::time::Duration::from_secs(60),
             folder: None,

@@ -83,7 +83,7 @@ pub(super) fn run(file: &Path, data: Option<PathBuf>, from: Option<&Path>) -> Re
     );
     if from.is_some() {
         println!(
-            "Other nodes begin with a copy of {}: stop this node, or take a backup of it.",
+            "Start the node that has {} first: the others fetch a copy of its data.",
             data.display()
         );
     }

@@ -1,34 +1,61 @@
 //! The log thread of a cluster node: it passes what the log orders to the hub, and publishes what
 //! the hub gives it.
 
-use super::RunError;
-use super::cluster::{Copies, Heeded};
+use super::{Copies, Heeded, Member, RunError};
 use crate::cluster::jetstream::{JetStream, NodeStatus};
 use crate::cluster::log::Log;
 use crate::cluster::participant::Participant;
-use crate::cluster::queue::{LogCommand, ToHub};
+use crate::cluster::queue::{LogCommand, ToHub, to_hub, to_log};
 use crate::effects::SentEntry;
 use crate::hub::Input;
 use crate::hub::input::{Ordered, OrderedStep};
 use crate::limits::{LATE_MILLIS, LEAVE_MILLIS, LOG_LOOK_MILLIS};
-use crate::metrics::{Cluster as ClusterMetrics, Metrics};
+use crate::metrics::{Cluster as ClusterMetrics, Metrics, SnapshotOutcome};
+use crate::queue::Sender;
+use crate::run::hub_thread::LogEnds;
 use crate::wake::Wake;
+use proto::node::Node as Place;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
 /// What the thread works with.
-pub(super) struct Node {
-    pub(super) log: JetStream,
-    pub(super) participant: Participant,
-    pub(super) copies: Copies,
-    pub(super) hub: ToHub,
-    pub(super) metrics: Arc<Metrics>,
+struct Node {
+    log: JetStream,
+    participant: Participant,
+    copies: Copies,
+    hub: ToHub,
+    metrics: Arc<Metrics>,
+}
+
+impl Member {
+    /// The hub's end of the queues to and from the log thread, and what that thread runs.
+    /// `advertise`: where clients may connect to this node.
+    pub(in crate::run) fn into_log_thread(
+        self,
+        advertise: Option<&Place>,
+        hub: Sender<Input>,
+        metrics: Arc<Metrics>,
+        wake: SyncSender<Wake>,
+    ) -> Result<(LogEnds, impl FnOnce() -> Result<(), RunError> + Send + 'static), RunError> {
+        let Member { mut log, mut participant, copies, is_copy } = self;
+        log.hear_questions()?;
+        if let Some(place) = advertise {
+            participant.advertise(place);
+        }
+        if is_copy && let Some(cluster) = metrics.cluster() {
+            cluster.snapshot(SnapshotOutcome::Fetched);
+        }
+        let (to_log, commands) = to_log(log.waker());
+        let (to_hub, processed) = to_hub(hub);
+        let node = Node { log, participant, copies, hub: to_hub, metrics };
+        Ok((LogEnds { to_log, processed }, move || run(node, &commands, &wake)))
+    }
 }
 
 /// Runs until the node has left, or can take part no longer.
-pub(super) fn run(
+fn run(
     node: Node,
     commands: &Receiver<LogCommand>,
     wake: &SyncSender<Wake>,
