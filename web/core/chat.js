@@ -149,9 +149,12 @@ export class Chat {
 
   /** Takes up messages that were on their way before, under their old resend ids. @param {Outgoing[]} outgoing */
   restoreOutgoing(outgoing) {
+    const textIds = new Map();
     for (const one of outgoing.slice(0, LIMITS.OUTGOING - this.outgoing.length)) {
       this.next += 1;
-      this.outgoing.push({ ...one, number: this.next, sent: false, resent: true, retryAtMs: undefined });
+      const textId = textIds.get(one.textId) ?? this.next;
+      textIds.set(one.textId ?? this.next, textId);
+      this.outgoing.push({ ...one, number: this.next, textId, sent: false, resent: true, retryAtMs: undefined });
       this.touch("timeline", this.conversationOrNew(one.to).name);
     }
   }

@@ -6,6 +6,9 @@ import { LIMITS } from "./limits.js";
 import { formatLine } from "./message.js";
 /** @import { Server } from "./server.js" */
 
+/** Why a piece of a text was not sent: the one before it was refused, and a text has no holes. */
+export const HELD_BACK = "The part before it was refused";
+
 /** @typedef {{ bytes: number, lines: number }} Multiline The most that a message of several lines can have. */
 
 /** The lines that send it, the same each time. @param {Outgoing} outgoing @param {string} author @param {Server} server @param {string[]} out */

@@ -9,7 +9,7 @@ import { formatLine, parseMessage } from "./message.js";
 import { Received } from "./received.js";
 import { receiveMarkRead, receiveNotify, receiveNumeric, receiveStandard, receiveUnread } from "./replies.js";
 import { receiveRedact, receiveSaid, receiveTagged } from "./said.js";
-import { refreshConversation, tryLoadPage } from "./send.js";
+import { refreshConversation, sendWaiting, settleUnconfirmed, tryLoadPage } from "./send.js";
 import { splitOnce } from "./server.js";
 
 /** The parameter of the `PING` that is answered when all that belongs to the welcome has come. */
@@ -33,6 +33,8 @@ export function receiveLine(chat, line, nowMs, out) {
     // An answer of one line, which is not what was asked for.
     chat.endRequest(received.label, received.last());
   }
+  // The piece before may be confirmed now.
+  sendWaiting(chat, out);
   const wanted = chat.wanted;
   chat.wanted = [];
   // Without a connection it comes with the gap that it lies in.
@@ -63,6 +65,8 @@ const receivers = {
   MARKREAD: receiveMarkRead,
   UNREAD: receiveUnread,
   NOTIFY: receiveNotify,
+  // A message that the server takes without sending it back.
+  ACK: (chat, received) => settleUnconfirmed(chat, received.label),
   NODES: ({ server }, { message }) => {
     server.nodes = server.listing.take(message.params) ?? server.nodes;
   },

@@ -1,6 +1,7 @@
 // Numerics and standard replies; read markers, unread counts, lists.
 /** @import { Chat } from "./chat.js" */
 /** @import { Received } from "./received.js" */
+/** @import { Outgoing } from "./types.js" */
 import { same } from "./fold.js";
 import { LIMITS } from "./limits.js";
 import { endNames, receiveNames, setTopic } from "./membership.js";
@@ -78,7 +79,9 @@ function wholeNumber(text) {
 /** A no: to a message if it has its label or its receiver, otherwise to whatever was asked. @param {Chat} chat @param {Received} received @param {string} reason */
 function receiveRefusal(chat, received, reason) {
   const target = received.param(1);
-  const meant = chat.outgoing.find(({ sent, to }) => sent && same(to, target));
+  const isMeant = (/** @type {Outgoing} */ { sent, delivery, to }) =>
+    sent && delivery.state === "pending" && same(to, target);
+  const meant = chat.outgoing.find(isMeant);
   if (refuseOutgoing(chat, received.label ?? meant?.number, reason)) return;
   const about = received.message.params.slice(1, -1).join(" ");
   tellInPlace(chat, received, "error", about ? `${about}: ${reason}` : reason);

@@ -5,6 +5,7 @@
 import { isSaid, newEntry, reactTo, redactEntry } from "./entry.js";
 import { mentions, mentionsRoom, same } from "./fold.js";
 import { LIMITS } from "./limits.js";
+import { HELD_BACK } from "./outgoing.js";
 
 /** @typedef {{ place: string, entry: Entry }} Placed A row, and the name of its conversation. */
 
@@ -144,13 +145,19 @@ function hasPlaceToFind(chat, place, { msgid }) {
   return true;
 }
 
-/** One's own message was refused. @param {Chat} chat @param {number | undefined} number @param {string} reason */
+/** One's own message was refused, and with it what has not been sent of its text. @param {Chat} chat @param {number | undefined} number @param {string} reason */
 export function refuseOutgoing(chat, number, reason) {
-  const outgoing = chat.outgoing.find((outgoing) => outgoing.number === number);
-  if (!outgoing) return false;
-  outgoing.delivery = { state: "failed", reason };
-  chat.touch("timeline", outgoing.to);
-  chat.changes.push({ type: "settled", number: outgoing.number, refused: reason });
+  const refused = chat.outgoing.find((outgoing) => outgoing.number === number);
+  if (!refused) return false;
+  chat.touch("timeline", refused.to);
+  for (const outgoing of chat.outgoing) {
+    const waits = outgoing.textId === refused.textId && outgoing.delivery.state === "pending" && !outgoing.sent;
+    if (outgoing !== refused && !waits) continue;
+    const why = outgoing === refused ? reason : HELD_BACK;
+    outgoing.delivery = { state: "failed", reason: why };
+    outgoing.retryAtMs = undefined;
+    chat.changes.push({ type: "settled", number: outgoing.number, refused: why });
+  }
   return true;
 }
 

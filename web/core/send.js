@@ -85,10 +85,12 @@ function sayText(chat, { to, text, action = false, replyTo }, out, nowMs) {
   if (chat.outgoing.length + messages.length > LIMITS.OUTGOING) {
     throw new Impossible("tooMany", "Too many messages are waiting; try again later.");
   }
+  const textId = chat.next + 1;
   for (const message of messages) {
     chat.next += 1;
     chat.outgoing.push({
       number: chat.next,
+      textId,
       resendId: `${chat.resendPrefix}.${chat.next}`,
       to,
       text: message,
@@ -108,37 +110,58 @@ function sayText(chat, { to, text, action = false, replyTo }, out, nowMs) {
   return last;
 }
 
-/** Sends what has not been sent on this connection, in its order: nothing overtakes what the server has put off. @param {Chat} chat @param {string[]} out */
+/**
+ * Sends what has not been sent on this connection, in its order: nothing overtakes what the server has put off. A
+ * piece of a text waits until the one before it is confirmed, where it is certain which confirmation is whose.
+ * @param {Chat} chat @param {string[]} out
+ */
 export function sendWaiting(chat, out) {
   if (!chat.connected) return;
   const sent = [];
+  const labels = chat.server.has("labeled-response") && chat.server.has("echo-message");
+  let before;
   for (const outgoing of chat.outgoing) {
-    if (outgoing.delivery.state !== "pending" || outgoing.sent) continue;
-    if (outgoing.retryAtMs !== undefined) break;
+    if (outgoing.delivery.state !== "pending") continue;
+    const waits = labels && before === outgoing.textId;
+    before = outgoing.textId;
+    if (outgoing.sent) continue;
+    if (waits || outgoing.retryAtMs !== undefined) break;
     writeOutgoing(outgoing, chat.me, chat.server, out);
     outgoing.sent = true;
     sent.push(outgoing);
   }
   if (chat.server.has("echo-message")) return;
-  // A server that confirms nothing has been sent them.
-  for (const outgoing of sent) {
-    chat.outgoing.splice(chat.outgoing.indexOf(outgoing), 1);
-    const entry = outgoingEntry(outgoing, chat.me);
-    chat.add(outgoing.to, { ...entry, delivery: { state: "sent" }, outgoing: undefined });
-    chat.changes.push({ type: "settled", number: outgoing.number });
-  }
+  for (const outgoing of sent) settleUnconfirmed(chat, outgoing.number);
+}
+
+/** A message has been sent to a server that does not send it back. @param {Chat} chat @param {number | undefined} number */
+export function settleUnconfirmed(chat, number) {
+  const at = chat.outgoing.findIndex((outgoing) => outgoing.number === number);
+  const [outgoing] = at < 0 ? [] : chat.outgoing.splice(at, 1);
+  if (!outgoing) return;
+  const entry = outgoingEntry(outgoing, chat.me);
+  chat.add(outgoing.to, { ...entry, delivery: { state: "sent" }, outgoing: undefined });
+  chat.changes.push({ type: "settled", number: outgoing.number });
 }
 
 /** @param {Chat} chat @param {{ number: number }} intent @param {string[]} out */
 function retryOutgoing(chat, { number }, out) {
   const at = chat.outgoing.findIndex((outgoing) => outgoing.number === number);
-  const [outgoing] = at < 0 ? [] : chat.outgoing.splice(at, 1);
-  if (!outgoing) return;
-  chat.next += 1;
-  // A refused message was not stored, so its id was not used up; its label was.
-  Object.assign(outgoing, { number: chat.next, delivery: { state: "pending" }, sent: false, retryAtMs: undefined });
-  chat.outgoing.push(outgoing);
-  chat.touch("timeline", outgoing.to);
+  const first = chat.outgoing[at];
+  if (!first) return;
+  // The rest of its text follows it.
+  const again = chat.outgoing.filter(
+    ({ textId, delivery }, index) =>
+      index === at || (index > at && textId === first.textId && delivery.state === "failed"),
+  );
+  chat.outgoing = chat.outgoing.filter((outgoing) => !again.includes(outgoing));
+  for (const outgoing of again) {
+    chat.next += 1;
+    // A refused message was not stored, so its id was not used up; its label was.
+    Object.assign(outgoing, { number: chat.next, delivery: { state: "pending" }, sent: false, retryAtMs: undefined });
+    chat.outgoing.push(outgoing);
+  }
+  chat.touch("timeline", first.to);
   sendWaiting(chat, out);
 }
 

@@ -204,6 +204,14 @@ impl Chat {
         named.map(|lobby| &*lobby.name)
     }
 
+    /// Where a person begins: the lobby, or else the first room that they are in.
+    pub fn home(&self) -> Option<&str> {
+        let lobby = self.lobby().and_then(|lobby| self.conversation(lobby));
+        let lobby = lobby.filter(|lobby| lobby.joined);
+        let first = || self.conversations.values().find(|room| room.joined);
+        lobby.or_else(first).map(|room| &*room.name)
+    }
+
     /// The rows of a conversation that are on their way, or were refused.
     pub fn waiting<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Outgoing> {
         self.outgoing.iter().filter(move |outgoing| same(&outgoing.to, name))

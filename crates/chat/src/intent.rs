@@ -25,7 +25,7 @@ pub struct NewMessage {
 pub enum Intent {
     /// Say something.
     Say(NewMessage),
-    /// Send a failed message again.
+    /// Send a failed message again, and what was held back of its text.
     Retry(u64),
     /// Give a failed message up.
     Discard(u64),

@@ -3,11 +3,16 @@
 use crate::entry::{Delivery, Entry, Kind};
 use proto::Line;
 
+/// Why a piece of a text was not sent: the one before it was refused, and a text has no holes.
+pub const HELD_BACK: &str = "The part before it was refused";
+
 /// A message that is not confirmed yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// Its number on this client, also the label of its line.
     pub number: u64,
+    /// Which text it is a piece of: the number of its first piece.
+    pub text_id: u64,
     /// The id that makes resending harmless (`+parlor/resend`).
     pub resend_id: String,
     /// The room or person it is for.
@@ -84,6 +89,11 @@ impl Outgoing {
             }
         }
         line
+    }
+
+    /// Whether it was not sent because of another piece of its text.
+    pub fn is_held_back(&self) -> bool {
+        matches!(&self.delivery, Delivery::Failed { reason } if reason == HELD_BACK)
     }
 
     /// The row that shows it until the server has stored it.

@@ -75,6 +75,8 @@ impl Chat {
             // An answer of one line, which is not what was asked for.
             self.end_request(label, received.last());
         }
+        // The piece before may be confirmed now.
+        self.send_waiting(out);
         for (target, run) in std::mem::take(&mut self.wanted) {
             // Without a connection it comes with the gap that it lies in.
             let _ = self.load(&target, run, out);
@@ -114,7 +116,9 @@ impl Chat {
             "CAP" => self.capabilities(received, out),
             "FAIL" | "WARN" | "NOTE" => self.standard(received),
             "METADATA" => self.fact(received, 0),
-            "ACK" | "ACCOUNT" | "CHGHOST" | "SETNAME" => {}
+            // A message that the server takes without sending it back.
+            "ACK" => drop(received.label.map(|label| self.unconfirmed(label))),
+            "ACCOUNT" | "CHGHOST" | "SETNAME" => {}
             verb if verb.len() == 3 && verb.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.numeric(verb, received);
             }

@@ -135,6 +135,7 @@ impl Chat {
             self.next += 1;
             self.outgoing.push_back(Outgoing {
                 number: self.next,
+                text_id: first,
                 resend_id: format!("{}.{}", self.resend_prefix, self.next),
                 to: to.clone(),
                 text,
@@ -156,6 +157,7 @@ impl Chat {
     }
 
     /// Sends what has not been sent on this connection, in its order: nothing overtakes what the server has put off.
+    /// A piece of a text waits until the one before it is confirmed, where it is certain which confirmation is whose.
     pub(crate) fn send_waiting(&mut self, out: &mut Vec<u8>) {
         if !self.connected {
             return;
@@ -163,11 +165,17 @@ impl Chat {
         let abilities = self.abilities();
         let confirms = self.server.has("echo-message");
         let mut sent = Vec::new();
+        let mut under_way = None;
         for outgoing in &mut self.outgoing {
-            if outgoing.delivery != Delivery::Pending || outgoing.sent {
+            if outgoing.delivery != Delivery::Pending {
                 continue;
             }
-            if outgoing.retry_at_ms.is_some() {
+            let before = under_way.replace(outgoing.text_id);
+            if outgoing.sent {
+                continue;
+            }
+            let waits = abilities.labels && before == Some(outgoing.text_id);
+            if waits || outgoing.retry_at_ms.is_some() {
                 break;
             }
             outgoing.write(&self.me, abilities, out);
@@ -181,8 +189,8 @@ impl Chat {
         }
     }
 
-    /// A server that confirms nothing has been sent a message.
-    fn unconfirmed(&mut self, number: u64) {
+    /// A message has been sent to a server that does not send it back.
+    pub(crate) fn unconfirmed(&mut self, number: u64) {
         let Some(at) = self.outgoing.iter().position(|outgoing| outgoing.number == number) else {
             return;
         };
@@ -197,13 +205,23 @@ impl Chat {
         let Some(at) = self.outgoing.iter().position(|outgoing| outgoing.number == number) else {
             return;
         };
-        let Some(mut outgoing) = self.outgoing.remove(at) else { return };
-        self.next += 1;
-        let (number, to) = (self.next, outgoing.to.clone());
-        // A refused message was not stored, so its id was not used up; its label was.
-        outgoing.number = number;
-        (outgoing.delivery, outgoing.sent, outgoing.retry_at_ms) = (Delivery::Pending, false, None);
-        self.outgoing.push_back(outgoing);
+        let (text_id, to) = (self.outgoing[at].text_id, self.outgoing[at].to.clone());
+        let held_back = |outgoing: &Outgoing| {
+            outgoing.text_id == text_id && matches!(outgoing.delivery, Delivery::Failed { .. })
+        };
+        let all = std::mem::take(&mut self.outgoing).into_iter().enumerate();
+        // The rest of its text follows it.
+        let (again, others): (Vec<_>, Vec<_>) =
+            all.partition(|(index, one)| *index == at || *index > at && held_back(one));
+        self.outgoing = others.into_iter().map(|(_, one)| one).collect();
+        for (_, mut outgoing) in again {
+            self.next += 1;
+            // A refused message was not stored, so its id was not used up; its label was.
+            outgoing.number = self.next;
+            outgoing.delivery = Delivery::Pending;
+            (outgoing.sent, outgoing.retry_at_ms) = (false, None);
+            self.outgoing.push_back(outgoing);
+        }
         self.changes.push(Change::Timeline(to));
         self.send_waiting(out);
     }

@@ -17,6 +17,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use chat::Change;
+use chat::entry::Delivery;
 use tui::{Action, Tui};
 
 use crate::Outcome;
@@ -30,12 +31,14 @@ use crate::link::{Event, Leaving};
 use crate::login::Credentials;
 use crate::password_file;
 use crate::recall::InputHistory;
+use crate::show::not_confirmed;
 use crate::system::now_ms;
 use crate::tty::{Tty, die_of, stop_group};
 use crate::wire::{Face, Wire, WireEvent, next_event};
 use asking::Asked;
 use config::Config;
 use drafts::Drafts;
+pub use external_editor::Edited;
 use external_editor::Editing;
 use keyboard::Keyboard;
 
@@ -54,8 +57,8 @@ pub enum ScreenEvent {
     Leave(Leaving),
     /// A signal that ends it at once: SIGHUP or SIGQUIT.
     End(i32),
-    /// The external editor has ended, with the text or what went wrong.
-    Edited(Result<String, String>),
+    /// The external editor has ended.
+    Edited(Edited),
     /// The terminal is gone.
     Gone(String),
 }
@@ -193,8 +196,9 @@ impl FullScreen {
     /// The next event; none when it is time for something.
     fn next(&mut self) -> Result<Option<Event>, Failure> {
         let frame = self.stale.then(|| self.drawn + FRAME);
-        // How long it takes until the next attempt to connect is counted down on the screen.
-        let countdown = self.wire.pause_ms().map(|_| self.drawn + COUNTDOWN);
+        // How long it takes until the next attempt to connect is counted down on the screen, if it is ours.
+        let pause = self.wire.pause_ms().filter(|_| self.editing.is_none());
+        let countdown = pause.map(|_| self.drawn + COUNTDOWN);
         let until = [self.wire.due(), frame, countdown].into_iter().flatten().min();
         let event = next_event(&self.events, until, self.deadline)?;
         self.stale |= countdown.is_some_and(|countdown| countdown <= Instant::now());
@@ -223,10 +227,11 @@ impl FullScreen {
             ScreenEvent::Stop => self.suspend()?,
             ScreenEvent::GoesOn if self.editing.is_none() => self.take_terminal()?,
             ScreenEvent::GoesOn => {}
-            ScreenEvent::Edited(text) => self.edited(text)?,
+            ScreenEvent::Edited(edited) => self.edited(edited)?,
             ScreenEvent::Leave(Leaving::Terminated) => self.over = Some(Ok(Outcome::Terminated)),
             ScreenEvent::Leave(_) => self.over = Some(Ok(Outcome::Interrupted)),
             ScreenEvent::End(signal) => {
+                self.end_editor();
                 self.keep();
                 self.keyboard.give_back(&self.tty);
                 die_of(signal);
@@ -319,7 +324,7 @@ impl FullScreen {
             match action {
                 // Everybody who shares the terminal stops; our own turn comes with the signal.
                 Action::Suspend => stop_group()?,
-                Action::ExternalEditor(text) => self.edit(&text)?,
+                Action::ExternalEditor { name, text } => self.edit(name, &text)?,
                 action => self.do_action(action),
             }
         }
@@ -334,6 +339,7 @@ impl FullScreen {
     fn end(mut self, outcome: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
         let at_once = matches!(&outcome, Ok(Outcome::Interrupted | Outcome::Terminated) | Err(_));
         self.say_goodbye(if at_once { INTERRUPTED_GOODBYE_TIMEOUT } else { GOODBYE_TIMEOUT });
+        self.end_editor();
         self.keep();
         self.keyboard.give_back(&self.tty);
         if let Some(lost) = &self.lost {
@@ -371,21 +377,22 @@ impl FullScreen {
         }
     }
 
-    /// Names the messages that were not confirmed; whether there are any.
+    /// Names the messages that were not confirmed, and those that were refused, which the person knows; whether
+    /// there are others.
     fn tell_unsent(&self) -> bool {
-        let waiting = self.wire.chat.outgoing.iter();
-        let waiting: Vec<String> = waiting
-            .map(|message| {
-                let how = if message.sent || message.resent { "Possibly sent" } else { "Not sent" };
-                format!("{how}, to {}: {}", message.to, message.text)
-            })
-            .collect();
-        for line in &waiting {
+        let mut unconfirmed = false;
+        for outgoing in &self.wire.chat.outgoing {
+            let how = match (&outgoing.delivery, not_confirmed(outgoing)) {
+                (Delivery::Failed { reason }, _) => format!("Not sent ({reason})"),
+                (_, how) => how.unwrap_or_default().to_owned(),
+            };
+            unconfirmed |= not_confirmed(outgoing).is_some();
             use std::io::Write;
+            let line = format!("{how}, to {}: {}", outgoing.to, outgoing.text);
             // Nobody may be there to read it.
-            let _ = writeln!(std::io::stderr(), "{}", crate::show::harmless(line));
+            let _ = writeln!(std::io::stderr(), "{}", crate::show::harmless(&line));
         }
-        !waiting.is_empty()
+        unconfirmed
     }
 }
 

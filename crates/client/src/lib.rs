@@ -12,6 +12,7 @@ pub mod editor;
 pub mod question;
 mod system;
 pub mod seen;
+pub mod pages;
 pub mod pace;
 pub mod login;
 pub mod find;

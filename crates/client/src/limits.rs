@@ -9,6 +9,9 @@ pub const SEEN_MAX: usize = 20_000;
 pub const PINS_ASKED_MAX: usize = 10;
 /// Sentences about the connection that are remembered, so that each is told once.
 pub const TOLD_ONCE_MAX: usize = 100;
+/// Pages of history fetched from the server for one request, or to catch up after a break; that there may be more
+/// is told.
+pub const PAGES_MAX: usize = 1_000;
 /// Messages on a page of history, so that it fits a screen.
 pub const HISTORY_PAGE: usize = 20;
 
@@ -99,6 +102,8 @@ pub const PAUSE_MOST_SECONDS: u32 = 30;
 pub const FRAME: Duration = Duration::from_millis(16);
 /// How often the time until the next attempt to connect is shown anew.
 pub const COUNTDOWN: Duration = Duration::from_secs(1);
+/// How long an external editor may take to end when the client does.
+pub const EDITOR_TIMEOUT: Duration = Duration::from_secs(1);
 /// The largest configuration, in bytes.
 pub const CONFIG_BYTES: u64 = 256 * 1024;
 /// The largest file of what the full screen keeps for the next time, in bytes.

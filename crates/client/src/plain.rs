@@ -37,6 +37,8 @@ pub struct Plain<'s> {
     numbered: bool,
     /// What the numbers of the newest list stand for.
     choices: Vec<Choice>,
+    /// Which of the session's lists that is.
+    list: u64,
     /// Everything that was asked for was done, and every message confirmed.
     all_well: bool,
 }
@@ -48,8 +50,15 @@ impl Plain<'_> {
     /// If it cannot go on.
     pub fn run(session: &mut Session, numbered: bool) -> Result<Outcome, Failure> {
         let here = session.chat().lobby().unwrap_or_default().to_owned();
-        let mut plain =
-            Plain { session, older: None, here, numbered, choices: Vec::new(), all_well: true };
+        let mut plain = Plain {
+            session,
+            older: None,
+            here,
+            numbered,
+            choices: Vec::new(),
+            list: 0,
+            all_well: true,
+        };
         loop {
             let outcome = match plain.operation() {
                 Err(End::Unusable(reason)) => {
@@ -76,7 +85,12 @@ impl Plain<'_> {
     fn operation(&mut self) -> Result<bool, End> {
         let line = self.session.ask(Question::Operation)?;
         self.read_what_was_shown();
-        match Operation::parse(&line) {
+        let operation = Operation::parse(&line);
+        if operation.lists() {
+            // Whatever it finds, a number no longer means what was listed before.
+            self.choices.clear();
+        }
+        match operation {
             Operation::Broadcast(text) => self.broadcast(text)?,
             Operation::Private { user, text } => self.private(user, text)?,
             Operation::Reply { user, text } => self.reply(user, text)?,
@@ -94,7 +108,7 @@ impl Plain<'_> {
             Operation::Pins(room) => self.pins(room)?,
             Operation::Slash(line) => return self.slash(line),
             Operation::Go(letters) => self.go(letters)?,
-            Operation::Number(number) if self.numbered => self.choose(number)?,
+            Operation::Number(number) if self.numbered => return self.choose(number),
             Operation::Help => self.help()?,
             Operation::Exit => return Ok(false),
             Operation::Nothing => {}
@@ -110,8 +124,9 @@ impl Plain<'_> {
 
     /// A person who goes on typing has read what was shown before, if nothing else is unread there.
     fn read_what_was_shown(&mut self) {
-        for (target, shown) in self.session.shown.clone() {
-            self.mark_read(&target, shown);
+        let unread = self.session.chat().conversations.values().filter(|known| known.unread > 0);
+        for target in unread.map(|known| known.name.clone()).collect::<Vec<_>>() {
+            self.mark_read(&target);
         }
     }
 

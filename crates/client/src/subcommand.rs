@@ -62,6 +62,8 @@ pub enum Script {
         reply_to: Option<String>,
     },
     /// Print the newest messages, and with --follow those that come
+    ///
+    /// With --follow, rooms that are named and that you are not in are joined.
     Tail {
         /// Users and rooms; without any, all rooms you are in and everybody who writes to you
         target: Vec<String>,

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -77,10 +77,13 @@ impl Tty {
             around: Mutex::new(around),
             is_dumb,
         });
-        let panicking = Arc::clone(&tty);
+        // The hook is never dropped: it must not keep the terminal from being restored on the way out.
+        let panicking: Weak<Tty> = Arc::downgrade(&tty);
         let told = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            panicking.give_back();
+            if let Some(tty) = panicking.upgrade() {
+                tty.give_back();
+            }
             told(panic);
             // If a thread is gone, the others would wait for it.
             std::process::exit(101);

@@ -11,8 +11,13 @@ pub enum Action {
     Quit,
     /// Restore the terminal and stop (`SIGTSTP`).
     Suspend,
-    /// Edit this text in `$VISUAL` or `$EDITOR`, and give the result to [`Tui::edited`](crate::Tui::edited).
-    ExternalEditor(String),
+    /// Edit a text in `$VISUAL` or `$EDITOR`, and give the result to [`Tui::edited`](crate::Tui::edited).
+    ExternalEditor {
+        /// The conversation it is written to.
+        name: String,
+        /// What is written so far.
+        text: String,
+    },
     /// Notify the person, who is not looking. The texts are raw; `terminal::notify` makes them
     /// safe.
     Notify {

@@ -5,6 +5,7 @@ use crate::overlay::Overlay;
 use crate::tui::{Focus, Tui};
 use chat::conversation::{Conversation, Notify, With};
 use chat::entry::{Entry, Kind};
+use chat::outgoing::HELD_BACK;
 use chat::{Change, Chat, Intent};
 use proto::name::{fold, same};
 
@@ -20,6 +21,8 @@ impl Tui {
                 Change::Said { target, entry } => {
                     actions.extend(self.notification(target, entry, chat));
                 }
+                // Why a text was refused is told of the piece that was.
+                Change::Settled { outcome: Err(reason), .. } if reason == HELD_BACK => {}
                 Change::Settled { outcome: Err(reason), .. } => {
                     self.say(&format!("Not sent: {reason}"), true);
                 }
@@ -65,7 +68,8 @@ impl Tui {
         // Only now is it known what is unread, after a break as well.
         self.memory.opened = true;
         let wanted = Some(self.open.clone()).filter(|name| chat.conversation(name).is_some());
-        let wanted = wanted.filter(|name| !name.is_empty()).or_else(|| first(chat));
+        let wanted = wanted.filter(|name| !name.is_empty());
+        let wanted = wanted.or_else(|| chat.home().map(str::to_owned));
         let Some(name) = wanted else { return Vec::new() };
         let early = if self.open.is_empty() { self.composer().take() } else { String::new() };
         let actions = self.open(&name, chat);
@@ -91,7 +95,7 @@ impl Tui {
         }
         let next = Some(self.memory.before.clone())
             .filter(|name| !name.is_empty() && chat.conversation(name).is_some());
-        let next = next.or_else(|| first(chat)).unwrap_or_default();
+        let next = next.or_else(|| chat.home().map(str::to_owned)).unwrap_or_default();
         self.open(&next, chat)
     }
 
@@ -146,6 +150,19 @@ impl Tui {
         self.memory.said = crate::composer::Said::new(lines);
     }
 
+    /// The external editor has returned what was written to this conversation.
+    pub fn edited(&mut self, name: &str, text: &str) {
+        let place = self.places.entry(fold(name)).or_default();
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        if !place.composer.set(text) {
+            self.no_room();
+        }
+        if !same(name, &self.open) && !text.is_empty() {
+            let place = if name.is_empty() { "the server's page" } else { name };
+            self.say(&format!("What you wrote is kept as a draft in {place}."), false);
+        }
+    }
+
     /// A message could not be taken: what was written comes back.
     pub fn not_sent(&mut self, to: &str, text: &str, sentence: &str) {
         let place = self.places.entry(fold(to)).or_default();
@@ -155,14 +172,6 @@ impl Tui {
         self.focus = Focus::Composer;
         self.say(sentence, true);
     }
-}
-
-/// The conversation that is opened at first: the lobby, or the first room one is in.
-fn first(chat: &Chat) -> Option<String> {
-    let mut rooms = chat.conversations.values().filter(|room| room.joined);
-    let lobby = chat.lobby().and_then(|lobby| chat.conversation(lobby));
-    let lobby = lobby.filter(|lobby| lobby.joined);
-    lobby.or_else(|| rooms.next()).map(|room| room.name.clone())
 }
 
 fn wants_to_know(conversation: &Conversation, entry: &Entry) -> bool {

@@ -68,12 +68,12 @@ impl Composer {
         self.text.is_empty()
     }
 
-    /// Puts another text in place of this one, with the cursor at its end.
-    pub fn set(&mut self, text: &str) {
+    /// Puts another text in place of this one, with the cursor at its end; false if its end did not fit.
+    pub fn set(&mut self, text: &str) -> bool {
         self.text.clear();
         self.cursor = 0;
         self.back = 0;
-        self.insert(text);
+        self.insert(text)
     }
 
     /// Gives the text away.

@@ -79,4 +79,10 @@ pub struct ConversationView {
     pub(crate) read: Option<String>,
     /// The pages of history already requested; none is requested twice.
     pub(crate) asked: Vec<Run>,
+    /// How many were requested since the person did something.
+    pub(crate) pages: usize,
+    /// Its end was on the screen before, with everything that there was.
+    pub(crate) followed: bool,
+    /// The person went to the end by themselves, whatever lies above it.
+    pub(crate) skipped: bool,
 }

@@ -83,6 +83,7 @@ pub(crate) struct Memory {
 impl Tui {
     /// Handles input from the person.
     pub fn input(&mut self, input: &Input, chat: &Chat, now_ms: i64) -> Vec<Action> {
+        self.place().pages = 0;
         match input {
             Input::Resize(columns, rows) => {
                 self.resize(*columns, *rows);
@@ -205,7 +206,7 @@ impl Tui {
         self.told_typing(true)
     }
 
-    fn no_room(&mut self) {
+    pub(crate) fn no_room(&mut self) {
         let most = crate::limits::COMPOSED_BYTES / 1024;
         self.say(&format!("The end was left out: a text has at most {most} KiB."), true);
     }

@@ -24,6 +24,10 @@ pub const FOCUSED_ROWS: usize = 1_000;
 pub const QUOTED: usize = 5_000;
 /// Requests for history that are remembered, so that none is repeated.
 pub const ASKED: usize = 16;
+/// Pages of history that are requested before the person does something again: a server may send them without end.
+pub const PAGES_UNASKED: usize = 16;
+/// The smallest timeline on which a message counts as seen, in columns and rows.
+pub const LEGIBLE: (u16, u16) = (16, 2);
 /// Consecutive events that are shown as one ("5 came, 2 left").
 pub const FOLDED: usize = 2_000;
 /// Conversations whose scroll position and draft are kept.

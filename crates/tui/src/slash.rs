@@ -190,14 +190,17 @@ pub fn understand(line: &str, here: &str, chat: &Chat) -> Outcome {
 fn in_capitals(line: &str, chat: &Chat) -> Option<Outcome> {
     let (word, rest) = split_word(line);
     match word {
-        "BM" if rest.is_empty() => Some(Ok(vec![Order::Go(lobby(chat))])),
-        "BM" => Some(say(&lobby(chat), rest, false)),
+        "BM" if rest.is_empty() => Some(Ok(vec![Order::Go(home(chat))])),
+        "BM" => Some(match chat.lobby() {
+            Some(lobby) => say(lobby, rest, false),
+            None => Err("This server has no room that everybody is in.".to_owned()),
+        }),
         "PM" if rest.is_empty() => Some(Ok(vec![Order::Palette])),
         "PM" => match split_word(rest) {
             (name, "") => Some(Ok(vec![Order::Go(name.to_owned())])),
             (name, text) => Some(say(name, text, false)),
         },
-        "CH" if rest.is_empty() => Some(Ok(vec![Order::Go(lobby(chat))])),
+        "CH" if rest.is_empty() => Some(Ok(vec![Order::Go(home(chat))])),
         "CH" => {
             let (name, _) = split_word(rest);
             Some(Ok(vec![Order::Go(name.to_owned())]))
@@ -208,10 +211,8 @@ fn in_capitals(line: &str, chat: &Chat) -> Option<Outcome> {
     }
 }
 
-/// The room that everybody is in.
-fn lobby(chat: &Chat) -> String {
-    let first = || chat.conversations.values().find(|room| room.joined).map(|room| &*room.name);
-    chat.lobby().or_else(first).unwrap_or("#lobby").to_owned()
+fn home(chat: &Chat) -> String {
+    chat.home().unwrap_or("#lobby").to_owned()
 }
 
 /// The command whose name has the fewest letters that are not as they should be.

@@ -294,7 +294,7 @@ pub(crate) fn scroll(tui: &mut Tui, rows: isize, chat: &Chat) {
     let scroll = tui.remembered().map(|place| place.scroll.clone()).unwrap_or_default();
     let Some(view) = View::of(tui, chat) else { return };
     let scrolled = view.scrolled(&scroll, rows);
-    tui.place().scroll = scrolled;
+    go_to(tui, scrolled);
 }
 
 /// Scrolls to the oldest rows.
@@ -331,5 +331,12 @@ pub(crate) fn focus(tui: &mut Tui, up: bool, chat: &Chat) {
     let shown = view.showing(&scroll, index, false);
     tui.map.focused = index;
     tui.focus = Focus::Message(id);
-    tui.place().scroll = shown;
+    go_to(tui, shown);
+}
+
+/// The person scrolls there.
+fn go_to(tui: &mut Tui, scroll: Scroll) {
+    let place = tui.place();
+    place.skipped |= scroll == Scroll::End;
+    place.scroll = scroll;
 }

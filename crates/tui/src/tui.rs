@@ -240,7 +240,9 @@ impl Tui {
 
     /// Scrolls to the newest rows, and follows new ones.
     pub fn scroll_to_end(&mut self) {
-        self.place().scroll = Scroll::End;
+        let place = self.place();
+        place.scroll = Scroll::End;
+        place.skipped = true;
     }
 
     /// Moves the focus from the composer, or from a message, to the message above.
@@ -266,7 +268,10 @@ impl Tui {
     ) -> io::Result<Vec<Action>> {
         if chat.connected != self.was_connected {
             self.was_connected = chat.connected;
-            self.places.values_mut().for_each(|place| place.asked.clear());
+            for place in self.places.values_mut() {
+                place.asked.clear();
+                place.pages = 0;
+            }
         }
         let (canvas, actions) = crate::draw::draw(self, chat, now_ms);
         self.painter.paint(canvas, &self.settings, out)?;

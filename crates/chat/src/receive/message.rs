@@ -4,6 +4,7 @@ use super::Received;
 use crate::change::Change;
 use crate::chat::Chat;
 use crate::entry::{Delivery, Entry, Kind, mentions};
+use crate::outgoing::HELD_BACK;
 use crate::timeline::Run;
 use proto::Message;
 use proto::mask::Source;
@@ -144,14 +145,24 @@ impl Chat {
         true
     }
 
-    /// One's own message was refused.
+    /// One's own message was refused, and with it what has not been sent of its text.
     pub(super) fn refuse(&mut self, number: u64, reason: &str) -> bool {
-        let mut all = self.outgoing.iter_mut();
-        let Some(outgoing) = all.find(|outgoing| outgoing.number == number) else { return false };
-        outgoing.delivery = Delivery::Failed { reason: reason.to_owned() };
-        self.changes.push(Change::Timeline(outgoing.to.clone()));
-        let outcome = Err(reason.to_owned());
-        self.changes.push(Change::Settled { number, outcome });
+        let mut all = self.outgoing.iter();
+        let Some(refused) = all.find(|outgoing| outgoing.number == number) else { return false };
+        let text_id = refused.text_id;
+        self.changes.push(Change::Timeline(refused.to.clone()));
+        for outgoing in self.outgoing.iter_mut().filter(|outgoing| outgoing.text_id == text_id) {
+            let waits = outgoing.delivery == Delivery::Pending && !outgoing.sent;
+            let reason = match outgoing.number {
+                of if of == number => reason,
+                _ if waits => HELD_BACK,
+                _ => continue,
+            };
+            outgoing.delivery = Delivery::Failed { reason: reason.to_owned() };
+            outgoing.retry_at_ms = None;
+            let (number, outcome) = (outgoing.number, Err(reason.to_owned()));
+            self.changes.push(Change::Settled { number, outcome });
+        }
         true
     }
 

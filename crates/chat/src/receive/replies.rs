@@ -103,8 +103,10 @@ impl Chat {
         if received.label.is_none() {
             let target = received.param(1);
             let mut all = self.outgoing.iter();
-            let meant =
-                all.find(|outgoing| outgoing.sent && proto::name::same(&outgoing.to, target));
+            let meant = all.find(|outgoing| {
+                let waits = outgoing.sent && outgoing.delivery == Delivery::Pending;
+                waits && proto::name::same(&outgoing.to, target)
+            });
             if let Some(number) = meant.map(|outgoing| outgoing.number) {
                 self.refuse(number, reason);
                 return;

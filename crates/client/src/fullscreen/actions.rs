@@ -27,7 +27,7 @@ impl FullScreen {
             Action::Set(text) => self.set(&text),
             Action::ChangePassword => self.change_password(),
             // These take the terminal away, which only the loop may do.
-            Action::Suspend | Action::ExternalEditor(_) => {}
+            Action::Suspend | Action::ExternalEditor { .. } => {}
         }
     }
 

@@ -139,14 +139,8 @@ impl FullScreen {
         ];
         self.drafts.greeted();
         for line in lines {
-            self.wire.chat.remark(&self.first_place(), false, now_ms(), &line);
+            let home = self.wire.chat.home().unwrap_or_default().to_owned();
+            self.wire.chat.remark(&home, false, now_ms(), &line);
         }
-    }
-
-    /// Where a new person looks first.
-    fn first_place(&self) -> String {
-        let chat = &self.wire.chat;
-        let first = || chat.conversations.values().find(|room| room.joined).map(|room| &*room.name);
-        chat.lobby().or_else(first).unwrap_or_default().to_owned()
     }
 }

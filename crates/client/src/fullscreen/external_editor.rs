@@ -1,8 +1,10 @@
 //! What is being written, in the person's own editor: the terminal is the editor's meanwhile, and the connection stays.
+//! Whatever becomes of either, what was written is kept.
 
 use std::io::{self, Read, Write};
-use std::path::Path;
-use std::process::{Child, Command};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::time::Instant;
 use std::{fs, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,26 +12,46 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{FullScreen, ScreenEvent};
 use crate::failure::Failure;
 use crate::files;
-use crate::limits::TYPED_BYTES;
+use crate::limits::{EDITOR_TIMEOUT, TYPED_BYTES};
 use crate::link::Event;
 use crate::system::random_text;
 
 /// An editor that is at work; dropping it ends it.
 #[derive(Debug)]
-pub(super) struct Editing(Option<Pid>);
+pub(super) struct Editing {
+    editor: Option<Pid>,
+    /// The conversation that is written to.
+    name: String,
+}
 
-impl Drop for Editing {
-    fn drop(&mut self) {
-        if let Some(editor) = self.0.take() {
+/// What an editor has left.
+#[derive(Debug)]
+pub struct Edited {
+    /// The text, if it can be read.
+    text: Option<String>,
+    /// What went wrong.
+    trouble: Option<String>,
+}
+
+impl Editing {
+    /// Asks the editor to end.
+    fn end(&self) {
+        if let Some(editor) = self.editor {
             // It may have ended by itself.
             let _ = kill_process(editor, Signal::TERM);
         }
     }
 }
 
+impl Drop for Editing {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 impl FullScreen {
     /// Starts the editor.
-    pub(super) fn edit(&mut self, text: &str) -> Result<(), Failure> {
+    pub(super) fn edit(&mut self, name: String, text: &str) -> Result<(), Failure> {
         let path = std::env::temp_dir().join(format!("parlor-{}.txt", random_text()?));
         let started = write(&path, text).and_then(|()| {
             self.keyboard.give_back(&self.tty);
@@ -37,12 +59,12 @@ impl FullScreen {
         });
         match started {
             Ok(child) => {
-                self.editing = Some(Editing(Some(Pid::from_child(&child))));
+                self.editing = Some(Editing { editor: Some(Pid::from_child(&child)), name });
                 let events = self.to_events.clone();
                 thread::Builder::new().name("editor".to_owned()).spawn(move || {
-                    let text = wait(child, &path);
+                    let edited = wait(child, path);
                     // If nobody listens any more, the client is exiting.
-                    let _ = events.send(Event::Screen(ScreenEvent::Edited(text)));
+                    let _ = events.send(Event::Screen(ScreenEvent::Edited(edited)));
                 })?;
             }
             Err(error) => {
@@ -56,16 +78,34 @@ impl FullScreen {
     }
 
     /// The editor has ended.
-    pub(super) fn edited(&mut self, text: Result<String, String>) -> Result<(), Failure> {
-        if let Some(mut editing) = self.editing.take() {
-            editing.0 = None;
+    pub(super) fn edited(&mut self, edited: Edited) -> Result<(), Failure> {
+        self.take_edited(edited);
+        self.take_terminal()
+    }
+
+    /// The client ends before the editor, which is asked to do the same: what it had saved by then becomes a draft.
+    pub(super) fn end_editor(&mut self) {
+        let Some(editing) = &self.editing else { return };
+        editing.end();
+        let until = Instant::now() + EDITOR_TIMEOUT;
+        while let Ok(event) =
+            self.events.recv_timeout(until.saturating_duration_since(Instant::now()))
+        {
+            if let Event::Screen(ScreenEvent::Edited(edited)) = event {
+                return self.take_edited(edited);
+            }
         }
-        self.take_terminal()?;
-        match text {
-            Ok(text) => self.tui.edited(&text),
-            Err(reason) => self.tui.say(&reason, true),
+    }
+
+    fn take_edited(&mut self, edited: Edited) {
+        let Some(mut editing) = self.editing.take() else { return };
+        editing.editor = None;
+        if let Some(text) = edited.text {
+            self.tui.edited(&editing.name, &text);
         }
-        Ok(())
+        if let Some(trouble) = edited.trouble {
+            self.tui.say(&trouble, true);
+        }
     }
 }
 
@@ -82,19 +122,33 @@ fn start(path: &Path) -> io::Result<Child> {
     Command::new("sh").arg("-c").arg(script).arg("sh").arg(path).spawn()
 }
 
-/// Waits for the editor's end, and gives what it has written.
-fn wait(mut child: Child, path: &Path) -> Result<String, String> {
+/// Waits for the editor's end, and takes what it has saved, also if it failed.
+fn wait(mut child: Child, path: PathBuf) -> Edited {
     let ended = child.wait();
-    let mut text = String::new();
-    let read = fs::File::open(path)
-        .and_then(|file| file.take(TYPED_BYTES as u64 + 1).read_to_string(&mut text));
-    // Nothing is left of what may be private.
-    let _ = fs::remove_file(path);
-    match (ended, read) {
-        (Ok(status), Ok(_)) if status.success() => Ok(text),
-        (Ok(status), Ok(_)) => Err(format!("The editor ended with {status}: nothing changed.")),
-        (Err(error), _) | (_, Err(error)) => {
-            Err(format!("The editor's text cannot be read: {error}"))
-        }
+    let edited = read(&path, ended);
+    if edited.text.as_ref().is_none_or(|text| text.len() <= TYPED_BYTES) {
+        // Nothing is left of what may be private.
+        let _ = fs::remove_file(&path);
     }
+    edited
+}
+
+fn read(path: &Path, ended: io::Result<ExitStatus>) -> Edited {
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path)
+        .and_then(|file| file.take(TYPED_BYTES as u64 + 1).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        let trouble = Some(format!("The editor's text cannot be read: {error}"));
+        return Edited { text: None, trouble };
+    }
+    let trouble = match ended {
+        _ if bytes.len() > TYPED_BYTES => {
+            let most = TYPED_BYTES / 1024;
+            Some(format!("A text has at most {most} KiB; the whole is in {}", path.display()))
+        }
+        Ok(status) if status.success() => None,
+        Ok(status) => Some(format!("The editor ended with {status}; this is what it had saved.")),
+        Err(error) => Some(format!("The editor cannot be waited for: {error}")),
+    };
+    Edited { text: Some(String::from_utf8_lossy(&bytes).into_owned()), trouble }
 }

@@ -29,6 +29,27 @@ pub(super) enum Choice {
     Command(String, bool),
 }
 
+/// An answer to a question about a list.
+enum Pick {
+    At(usize),
+    Words(String),
+}
+
+/// Which message is meant.
+pub(super) enum Meant {
+    /// This one, of that conversation.
+    Message(String, String),
+    /// The newest one of somebody.
+    NewestOf(String),
+    /// None; that was told.
+    Nothing,
+}
+
+/// What is told of a number that no list has.
+const NOT_LISTED: &str = "That number is not on a list; try help.";
+/// What is told of a number of a list that is not the newest any more.
+const OTHER_LIST: &str = "Another list was shown since; ask again for the one you mean.";
+
 impl Plain<'_> {
     /// Offers these, if they are to be chosen by numbers: the lines with their numbers.
     pub(super) fn offer(&mut self, choices: Vec<Choice>, lines: Vec<String>) -> Vec<String> {
@@ -36,37 +57,89 @@ impl Plain<'_> {
             return lines;
         }
         self.choices = choices;
+        self.list = self.session.new_list();
         numbered(lines)
     }
 
-    /// Does what was offered under a number.
-    pub(super) fn choose(&mut self, number: usize) -> Result<(), End> {
+    /// Shows messages, each of one or several lines, and offers them.
+    pub(super) fn show_messages(
+        &mut self,
+        choices: Vec<Choice>,
+        messages: Vec<Vec<String>>,
+    ) -> Result<(), End> {
+        let first = messages.iter().map(|lines| lines.first().cloned().unwrap_or_default());
+        let first = self.offer(choices, first.collect());
+        for (first, lines) in first.iter().zip(&messages) {
+            self.session.console.message(first)?;
+            for line in lines.iter().skip(1) {
+                self.session.console.message(line)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what was offered under a number; false if it was the exit.
+    pub(super) fn choose(&mut self, number: usize) -> Result<bool, End> {
+        if self.list != self.session.lists && !self.choices.is_empty() {
+            return self.refuse(OTHER_LIST).map(|()| true);
+        }
         let Some(choice) = number.checked_sub(1).and_then(|at| self.choices.get(at)).cloned()
         else {
-            return self.refuse("That number is not on a list; try help.");
+            return self.refuse(NOT_LISTED).map(|()| true);
         };
         match choice {
-            Choice::Room(room) => self.join(&room),
+            Choice::Room(room) => self.join(&room)?,
             Choice::Person(user) => {
                 let text = self.text("")?;
-                self.deliver(&user, &text, None)
+                self.deliver(&user, &text, None)?;
             }
-            Choice::Unread(name) => self.read(&name),
-            Choice::Message(target, msgid) => self.around(&target, &msgid),
+            Choice::Unread(name) => self.read(&name)?,
+            Choice::Message(target, msgid) => self.around(&target, &msgid)?,
             Choice::Command(command, true) => {
-                Ok(self.session.aside(&format!("Type {command} and what it is about."))?)
+                self.session.aside(&format!("Type {command} and what it is about."))?;
             }
-            Choice::Command(command, false) => self.slash(&command).map(drop),
+            Choice::Command(command, false) => return self.slash(&command),
+        }
+        Ok(true)
+    }
+
+    /// Shows a list of which the next answer may name something by its number.
+    fn list(&mut self, lines: Vec<String>) -> Result<(), End> {
+        self.choices.clear();
+        self.list = self.session.new_list();
+        for line in numbered(lines) {
+            self.session.console.status(&line)?;
+        }
+        Ok(())
+    }
+
+    /// The answer to a question: one of so many that were listed, or words; none if it was refused.
+    fn pick(&mut self, question: Question, count: usize) -> Result<Option<Pick>, End> {
+        let answer = self.detail(question)?.trim().to_owned();
+        let Some(number) = answer.parse::<usize>().ok().filter(|_| self.numbered) else {
+            return Ok(Some(Pick::Words(answer)));
+        };
+        if self.list != self.session.lists {
+            return self.refuse(OTHER_LIST).map(|()| None);
+        }
+        match number.checked_sub(1).filter(|at| *at < count) {
+            Some(at) => Ok(Some(Pick::At(at))),
+            None => self.refuse(NOT_LISTED).map(|()| None),
         }
     }
 
-    /// The answer to a question that offers a list: what has that number, or the answer itself.
-    pub(super) fn pick(&mut self, question: Question, offered: &[String]) -> Result<String, End> {
-        let answer = self.detail(question)?;
-        let answer = answer.trim();
-        let number = answer.parse::<usize>().ok().filter(|_| self.numbered);
-        let offered = number.and_then(|number| offered.get(number.checked_sub(1)?));
-        Ok(offered.map_or(answer, String::as_str).to_owned())
+    /// Asks for one of these, which are listed by number, or for words; none if it was refused.
+    pub(super) fn pick_of(
+        &mut self,
+        question: Question,
+        lines: Vec<String>,
+        offered: &[String],
+    ) -> Result<Option<String>, End> {
+        self.list(lines)?;
+        Ok(self.pick(question, offered.len())?.map(|pick| match pick {
+            Pick::At(at) => offered[at].clone(),
+            Pick::Words(words) => words,
+        }))
     }
 
     /// Shows what was said before and after a message.
@@ -119,10 +192,10 @@ impl Plain<'_> {
         Ok(())
     }
 
-    /// Offers the newest messages, and asks which is meant: its conversation and msgid, or whose newest it is.
-    pub(super) fn which_message(&mut self) -> Result<Result<(String, String), String>, End> {
+    /// Offers the newest messages, or only this person's own, and asks which is meant.
+    pub(super) fn which_message(&mut self, own: bool) -> Result<Meant, End> {
         if !self.numbered {
-            return Ok(Err(self.detail(Question::Author)?.trim().to_owned()));
+            return self.whose_message(Question::Author, &[]);
         }
         self.session.until_ready()?;
         let lobby = self.session.chat().lobby().map(str::to_owned);
@@ -137,7 +210,8 @@ impl Plain<'_> {
         let mut newest: Vec<(String, &chat::entry::Entry)> = Vec::new();
         for conversation in chat.conversations.values() {
             let said = conversation.timeline.entries().rev().filter(|entry| {
-                entry.kind.is_said() && entry.redacted_by.is_none() && entry.msgid.is_some()
+                let can_be = entry.kind.is_said() && entry.redacted_by.is_none();
+                can_be && entry.msgid.is_some() && (entry.mine || !own)
             });
             newest.extend(said.take(MESSAGES).map(|entry| (conversation.name.clone(), entry)));
         }
@@ -147,34 +221,47 @@ impl Plain<'_> {
         let lines = newest.iter().map(|(target, entry)| {
             look.record(Place::of(chat, target), entry).into_iter().next().unwrap_or_default()
         });
-        let lines = numbered(lines.collect());
+        let lines: Vec<String> = lines.collect();
         let offered: Vec<(String, String)> = newest
             .iter()
             .map(|(target, entry)| (target.clone(), entry.msgid.clone().unwrap_or_default()))
             .collect();
-        for line in lines {
-            self.session.console.status(&line)?;
+        if own && offered.is_empty() {
+            self.refuse(
+                "No message of yours is here; REDACT user takes back the newest of a user.",
+            )?;
+            return Ok(Meant::Nothing);
         }
-        if offered.is_empty() {
-            return Ok(Err(self.detail(Question::Author)?.trim().to_owned()));
-        }
-        let answer = self.detail(Question::Message)?;
-        let number = answer.trim().parse::<usize>().ok();
-        let chosen = number.and_then(|number| offered.get(number.checked_sub(1)?));
-        Ok(chosen.cloned().ok_or_else(|| answer.trim().to_owned()))
+        self.list(lines)?;
+        let question = if offered.is_empty() { Question::Author } else { Question::Message };
+        self.whose_message(question, &offered)
+    }
+
+    fn whose_message(
+        &mut self,
+        question: Question,
+        offered: &[(String, String)],
+    ) -> Result<Meant, End> {
+        Ok(match self.pick(question, offered.len())? {
+            Some(Pick::At(at)) => Meant::Message(offered[at].0.clone(), offered[at].1.clone()),
+            Some(Pick::Words(user)) if !user.is_empty() => Meant::NewestOf(user),
+            Some(Pick::Words(_)) => {
+                self.refuse("No message was named.")?;
+                Meant::Nothing
+            }
+            None => Meant::Nothing,
+        })
     }
 
     /// Asks how to react; the usual reactions are offered.
-    pub(super) fn which_reaction(&mut self) -> Result<String, End> {
-        let usual = List::default().reactions();
-        if self.numbered {
-            let names = usual.iter().map(|(emoji, name)| format!("{name} {emoji}"));
-            for line in numbered(names.collect()) {
-                self.session.console.status(&line)?;
-            }
+    pub(super) fn which_reaction(&mut self) -> Result<Option<String>, End> {
+        if !self.numbered {
+            return self.detail(Question::Reaction).map(Some);
         }
+        let usual = List::default().reactions();
+        let names = usual.iter().map(|(emoji, name)| format!("{name} {emoji}"));
         let offered: Vec<String> = usual.iter().map(|(emoji, _)| (*emoji).to_owned()).collect();
-        self.pick(Question::Reaction, &offered)
+        self.pick_of(Question::Reaction, names.collect(), &offered)
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Offered {
     /// What stands behind the cursor.
     after: String,
     choices: Vec<String>,
+    /// Which of the session's lists it is.
+    list: u64,
 }
 
 impl Offered {
@@ -34,6 +36,7 @@ impl Offered {
             word: text[completion.from..cursor].to_owned(),
             after: text[cursor..].to_owned(),
             choices: completion.choices.iter().map(choice).collect(),
+            list: 0,
         })
     }
 
@@ -48,14 +51,14 @@ impl Offered {
 impl Session {
     /// Completes the word before the cursor, or tells what fits.
     pub(super) fn complete(&mut self, text: &str, cursor: usize) -> Result<(), Failure> {
-        let offered = self.offered.take();
+        let offered = self.offered.take().filter(|offered| offered.list == self.lists);
         let chosen = offered
             .as_ref()
             .and_then(|offered| offered.chosen(text).map(|choice| (offered, choice.to_owned())));
         if let Some((offered, choice)) = chosen {
             return self.put(text, offered, &choice);
         }
-        let Some(offered) = Offered::of(text, cursor, self) else {
+        let Some(mut offered) = Offered::of(text, cursor, self) else {
             return self.aside("Nothing fits.");
         };
         if let [choice] = &offered.choices[..] {
@@ -64,8 +67,15 @@ impl Session {
         for line in numbered(offered.choices.clone()) {
             self.console.status(&harmless(line.trim_end()))?;
         }
+        offered.list = self.new_list();
         self.offered = Some(offered);
         Ok(())
+    }
+
+    /// A numbered list is shown: the numbers of those before it mean nothing any more.
+    pub(super) fn new_list(&mut self) -> u64 {
+        self.lists += 1;
+        self.lists
     }
 
     fn put(&self, text: &str, offered: &Offered, choice: &str) -> Result<(), Failure> {

@@ -23,6 +23,11 @@ impl Session {
             // How the connection ends changes nothing.
             while self.wire.is_online() && self.wait(&mut patience).is_ok() {}
         }
+        self.tell_settled();
+    }
+
+    /// Tells what became of messages for which nobody waits any more.
+    fn tell_settled(&mut self) {
         for settled in std::mem::take(&mut self.settled) {
             let operation = settled.operation;
             // Nobody may be there to read it.
@@ -38,6 +43,7 @@ impl Session {
         self.leaving = true;
         // Nobody may be there to read it.
         let _ = self.console.status(&format!("chatclient: {failure}"));
+        self.tell_settled();
     }
 
     /// Names what was not sent or may not have been; false if there is nothing of that kind.

@@ -3,12 +3,13 @@
 use chat::entry::Entry;
 use chat::timeline::{Row, Run};
 use chat::{Change, Intent};
-use proto::name::{fold, same};
+use proto::name::same;
 
 use super::Plain;
 use super::choice::Choice;
 use super::session::End;
 use super::tell::unread;
+use crate::pages::{ENDLESS, Pages};
 use crate::question::Question;
 use crate::show::{Place, harmless};
 
@@ -50,8 +51,8 @@ impl Plain<'_> {
             (None, ..) => "There are no older messages.",
         };
         self.session.aside(sentence)?;
-        if before.is_none() && target != "*" {
-            self.mark_read(target, entries.len() as u64);
+        if target != "*" {
+            self.mark_read(target);
         }
         Ok(())
     }
@@ -59,12 +60,18 @@ impl Plain<'_> {
     /// The newest messages of a conversation, or those before one of them, and whether there may be more.
     fn page(&mut self, target: &str, count: usize, before: Option<&str>) -> Result<Page, End> {
         let mut run = before.is_none().then_some(Run::Latest);
+        let mut pages = Pages::default();
         loop {
-            let mut ends = false;
+            let (mut ends, mut endless) = (false, false);
             if let Some(run) = run {
-                match self.session.load(target, &run)? {
-                    Ok(loaded) => ends = loaded == 0,
-                    Err(sentence) => return Ok(Err(sentence)),
+                endless = !pages.allow(&run);
+                if endless {
+                    self.session.aside(&format!("Not all can be shown: {ENDLESS}"))?;
+                } else {
+                    match self.session.load(target, &run)? {
+                        Ok(loaded) => ends = loaded == 0,
+                        Err(sentence) => return Ok(Err(sentence)),
+                    }
                 }
             }
             let known = self.known(target, count, before);
@@ -72,7 +79,9 @@ impl Plain<'_> {
             let oldest = known.oldest.or_else(|| before.map(str::to_owned));
             let mut entries = known.entries;
             match oldest {
-                Some(oldest) if entries.len() < count && !ends => run = Some(Run::Before(oldest)),
+                Some(oldest) if entries.len() < count && !ends && !endless => {
+                    run = Some(Run::Before(oldest));
+                }
                 _ => {
                     let more = entries.len() > count || !ends;
                     entries.drain(..entries.len().saturating_sub(count));
@@ -125,6 +134,9 @@ impl Plain<'_> {
 
     fn print(&mut self, entries: &[(String, Entry)]) -> Result<(), End> {
         for (target, entry) in entries {
+            if let Some(msgid) = &entry.msgid {
+                self.session.seen.insert(msgid);
+            }
             let place = Place::of(&self.session.wire.chat, target);
             for line in self.session.console.look.record(place, entry) {
                 self.session.console.message(&line)?;
@@ -133,13 +145,13 @@ impl Plain<'_> {
         Ok(())
     }
 
-    /// What is here of a conversation has been read, if the newest `shown` messages of it are all that was unread.
-    pub(super) fn mark_read(&mut self, target: &str, shown: u64) {
-        let unread = self.session.chat().conversation(target).map_or(0, |known| known.unread);
-        if self.session.console.interactive && unread > 0 && unread <= shown {
+    /// A conversation has been read, if all that was unread there has been shown.
+    pub(super) fn mark_read(&mut self, target: &str) {
+        let known = self.session.chat().conversation(target);
+        let is_read = known.is_some_and(|known| known.unread > 0 && self.session.has_shown(known));
+        if self.session.console.interactive && is_read {
             // Without a connection there is nobody to be told, and the messages stay unread.
             let _ = self.session.wire.intend(Intent::MarkRead(target.to_owned()));
-            self.session.shown.remove(&fold(target));
         }
     }
 
@@ -185,14 +197,7 @@ impl Plain<'_> {
         let choice = |(target, entry): &(String, Entry)| {
             Choice::Message(target.clone(), entry.msgid.clone().unwrap_or_default())
         };
-        let first = lines.iter().map(|lines| lines.first().cloned().unwrap_or_default());
-        let first = self.offer(found.iter().map(choice).collect(), first.collect());
-        for (first, lines) in first.iter().zip(&lines) {
-            self.session.console.message(first)?;
-            for line in lines.iter().skip(1) {
-                self.session.console.message(line)?;
-            }
-        }
+        self.show_messages(found.iter().map(choice).collect(), lines)?;
         let is_full = found.len() >= chat::limits::RESULTS;
         let oldest = found.first().map(|(_, entry)| entry.time_ms).filter(|_| is_full);
         let next = searched_back_to(&late).map(|time_ms| time_ms + 1_000).or(oldest);

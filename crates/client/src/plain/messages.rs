@@ -6,6 +6,7 @@ use chat::timeline::Run;
 use proto::name::same;
 
 use super::Plain;
+use super::choice::Meant;
 use super::session::End;
 
 impl Plain<'_> {
@@ -20,7 +21,10 @@ impl Plain<'_> {
     pub(super) fn react(&mut self, user: &str, text: &str) -> Result<(), End> {
         let Some((target, msgid)) = self.message_of(user)? else { return Ok(()) };
         let text = match text.is_empty() {
-            true => self.which_reaction()?,
+            true => match self.which_reaction()? {
+                Some(text) => text,
+                None => return Ok(()),
+            },
             false => text.to_owned(),
         };
         let text = text.trim();
@@ -37,26 +41,37 @@ impl Plain<'_> {
         self.order(&Intent::React { target, msgid, text, undo })
     }
 
-    /// Takes back one's own newest message, or the newest of somebody else.
+    /// Takes back one's own newest message, or the newest of somebody else. Where numbers are answers, it is asked
+    /// which one: whoever cannot see what was said last should not lose it by one word.
     pub(super) fn take_back(&mut self, user: &str) -> Result<(), End> {
-        let user = if user.is_empty() { self.session.chat().me.clone() } else { user.to_owned() };
-        let Some((target, msgid)) = self.message_of(&user)? else { return Ok(()) };
+        let meant = match user {
+            "" if self.numbered => self.which_message(true)?,
+            "" => Meant::NewestOf(self.session.chat().me.clone()),
+            user => Meant::NewestOf(user.to_owned()),
+        };
+        let Some((target, msgid)) = self.find_meant(meant)? else { return Ok(()) };
+        // What becomes of it is told, also if it was said before this login.
+        self.session.seen.insert(&msgid);
         self.order(&Intent::Redact { target, msgid, reason: String::new() })
     }
 
-    /// The conversation and msgid of the newest message of somebody that is here; if there is none, says so.
+    /// The conversation and msgid of the newest message of somebody, asked for if nobody is named; if there is none,
+    /// says so.
     fn message_of(&mut self, user: &str) -> Result<Option<(String, String)>, End> {
-        let asked;
-        let user = match user {
-            "" => match self.which_message()? {
-                Ok(message) => return Ok(Some(message)),
-                Err(user) => {
-                    asked = user;
-                    &asked
-                }
-            },
-            user => user,
+        let meant = match user {
+            "" => self.which_message(false)?,
+            user => Meant::NewestOf(user.to_owned()),
         };
+        self.find_meant(meant)
+    }
+
+    fn find_meant(&mut self, meant: Meant) -> Result<Option<(String, String)>, End> {
+        let user = match meant {
+            Meant::Message(target, msgid) => return Ok(Some((target, msgid))),
+            Meant::Nothing => return Ok(None),
+            Meant::NewestOf(user) => user,
+        };
+        let user = user.as_str();
         self.session.until_ready()?;
         if self.newest_of(user).is_none() {
             // It may have been said before this login.

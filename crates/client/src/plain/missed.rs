@@ -10,6 +10,7 @@ use chat::{Change, Chat, Intent};
 use proto::name::{fold, same};
 
 use super::session::{End, Session};
+use crate::pages::{ENDLESS, Pages};
 
 /// How far the person was when the connection broke.
 #[derive(Debug)]
@@ -101,6 +102,7 @@ impl Session {
             self.aside("This server keeps no history: what was said meanwhile is not known.")?;
             return Ok(());
         }
+        let mut pages = Pages::default();
         for name in self.changed_since()? {
             let behind = |session: &Session, of: fn(&Behind, &Chat, &str) -> Option<Run>| {
                 of(session.behind.as_ref()?, session.chat(), &name)
@@ -108,6 +110,10 @@ impl Session {
             let mut run = behind(self, |behind, _, name| behind.first(name))
                 .or_else(|| behind(self, Behind::missing));
             while let Some(wanted) = run.take() {
+                if !pages.allow(&wanted) {
+                    self.aside(&format!("Of {name} not all can be shown: {ENDLESS}"))?;
+                    break;
+                }
                 match self.load(&name, &wanted)? {
                     // An empty page closes the gap, if the server is to be believed.
                     Ok(0) if matches!(wanted, Run::After(_)) => {}
@@ -116,6 +122,10 @@ impl Session {
                         self.aside(&format!("Of {name} not all can be shown: {sentence}"))?;
                     }
                 }
+            }
+            if pages.is_spent() {
+                self.aside("More may have been missed; CH and UNREAD show it.")?;
+                break;
             }
         }
         Ok(())

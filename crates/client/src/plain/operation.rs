@@ -62,6 +62,19 @@ pub(super) enum Operation<'a> {
 }
 
 impl<'a> Operation<'a> {
+    /// Whether it is answered by a list, or by something else to look through.
+    pub(super) fn lists(&self) -> bool {
+        match self {
+            Operation::Private { user, .. } | Operation::Reply { user, .. } => user.is_empty(),
+            Operation::React { user, text } => user.is_empty() || text.is_empty(),
+            Operation::TakeBack(user) => user.is_empty(),
+            Operation::Broadcast(_) | Operation::Join(_) | Operation::Part(_) => false,
+            Operation::Number(_) | Operation::Help | Operation::Exit => false,
+            Operation::Nothing | Operation::Unknown(_) => false,
+            _ => true,
+        }
+    }
+
     pub(super) fn parse(line: &'a str) -> Operation<'a> {
         let (word, rest) = split_word(line);
         let (first, text) = split_word(rest);

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use chat::entry::Kind;
+use chat::conversation::Member;
+use chat::entry::{Entry, Kind};
 use chat::timeline::Run;
 use chat::{Change, Chat, Intent};
 use proto::name::same;
 
 use super::Plain;
-use super::choice::{Choice, numbered};
+use super::choice::Choice;
 use super::session::{End, Session};
 use crate::limits::PINS_ASKED_MAX;
 use crate::question::Question;
@@ -104,6 +105,7 @@ impl Plain<'_> {
         if pins.is_empty() {
             return Ok(self.session.aside(&format!("Nothing is pinned in {room}."))?);
         }
+        let mut found: Vec<Entry> = Vec::new();
         for (msgid, by) in &pins {
             if self.session.chat().find_message(room, msgid).is_none()
                 && let Err(sentence) = self.session.load(room, &Run::Around(msgid.clone()))?
@@ -114,28 +116,29 @@ impl Plain<'_> {
                 self.session.aside(&format!("A message that {by} has pinned is gone."))?;
                 continue;
             };
-            let place = Place::of(&self.session.wire.chat, room);
-            for line in self.session.console.look.record(place, &entry) {
-                self.session.console.message(&line)?;
-            }
+            found.push(entry);
         }
-        Ok(())
+        let place = Place::of(&self.session.wire.chat, room);
+        let look = &self.session.console.look;
+        let lines: Vec<Vec<String>> = found.iter().map(|entry| look.record(place, entry)).collect();
+        let choice = |entry: &Entry| {
+            Choice::Message(room.to_owned(), entry.msgid.clone().unwrap_or_default())
+        };
+        self.show_messages(found.iter().map(choice).collect(), lines)
     }
 
-    /// Asks for whom a message is; the people who can be seen are told before.
-    pub(super) fn recipient(&mut self) -> Result<String, End> {
+    /// Asks for whom a message is; the people who can be seen are told before. None if the answer was refused.
+    pub(super) fn recipient(&mut self) -> Result<Option<String>, End> {
         self.session.until_ready()?;
         let people: Vec<String> = people(self.session.chat()).into_values().collect();
         if self.numbered {
-            for line in numbered(people.clone()) {
-                self.session.console.status(&harmless(&line))?;
-            }
-        } else {
-            for names in people.chunks(NAMES_ON_A_LINE) {
-                self.session.console.status(&format!("Online: {}", harmless(&names.join(" "))))?;
-            }
+            let lines = people.iter().map(|name| harmless(name)).collect();
+            return self.pick_of(Question::Recipient, lines, &people);
         }
-        self.pick(Question::Recipient, &people)
+        for names in people.chunks(NAMES_ON_A_LINE) {
+            self.session.console.status(&format!("Online: {}", harmless(&names.join(" "))))?;
+        }
+        Ok(Some(self.detail(Question::Recipient)?.trim().to_owned()))
     }
 
     /// Tells who is in a room, or who somebody is; without a name, who is in the lobby.
@@ -149,15 +152,20 @@ impl Plain<'_> {
         if !chat.server.is_room(&name) {
             return self.order(&Intent::Raw(format!("WHOIS {name}")));
         }
-        let Some(room) = chat.conversation(&name).filter(|room| room.joined) else {
-            return self.order(&Intent::Raw(format!("NAMES {name}")));
+        let room = chat.conversation(&name).filter(|room| room.joined);
+        let members = match room.map(|room| room.members.values().cloned().collect()) {
+            Some(members) => Ok(members),
+            None => self.members_elsewhere(&name)?,
         };
-        let members: Vec<String> = room.members.values().map(|one| member(chat, one)).collect();
-        let room_people: Vec<String> =
-            room.members.values().map(|member| member.nick.clone()).collect();
+        let members: Vec<Member> = match members {
+            Ok(members) => members,
+            Err(sentence) => return self.refuse(&sentence),
+        };
+        let chat = self.session.chat();
+        let people = members.iter().map(|member| Choice::Person(member.nick.clone())).collect();
+        let members: Vec<String> = members.iter().map(|one| member(chat, one)).collect();
         self.session.aside(&format!("{} in {name}:", members.len()))?;
         if self.numbered {
-            let people = room_people.into_iter().map(Choice::Person).collect();
             for line in self.offer(people, members) {
                 self.session.console.status(&harmless(&line))?;
             }
@@ -167,6 +175,17 @@ impl Plain<'_> {
             self.session.console.status(&harmless(&names.join(", ")))?;
         }
         Ok(())
+    }
+}
+
+impl Plain<'_> {
+    /// Who may be known of the members of a room in which this person is not, or the server's sentence.
+    fn members_elsewhere(&mut self, room: &str) -> Result<Result<Vec<Member>, String>, End> {
+        let intent = Intent::Raw(format!("NAMES {room}"));
+        self.session.request("NAMES", &intent, |_, change| match change {
+            Change::Names { room: of, members } if same(of, room) => Some(Ok(members.clone())),
+            change => refusal(change).map(Err),
+        })
     }
 }
 

@@ -73,8 +73,8 @@ pub struct Session {
     pub(super) tell_shown_at: Option<Instant>,
     /// Messages that the person knows.
     pub(super) seen: Seen,
-    /// How many of each conversation were shown since it was read.
-    pub(super) shown: BTreeMap<String, u64>,
+    /// How many numbered lists were shown: a number means something of the newest one, or nothing.
+    pub(super) lists: u64,
     /// Sentences of the welcome that were told.
     pub(super) told: BTreeSet<String>,
     /// What the server said last that was no message and no answer.
@@ -132,7 +132,7 @@ impl Session {
             away: BTreeMap::new(),
             tell_shown_at: None,
             seen: Seen::default(),
-            shown: BTreeMap::new(),
+            lists: 0,
             told: BTreeSet::new(),
             last_notice: String::new(),
             breaks: 0,

@@ -23,7 +23,13 @@ impl Plain<'_> {
     }
 
     pub(super) fn private(&mut self, user: &str, text: &str) -> Result<(), End> {
-        let user = if user.is_empty() { self.recipient()? } else { user.to_owned() };
+        let user = match user {
+            "" => match self.recipient()? {
+                Some(user) => user,
+                None => return Ok(()),
+            },
+            user => user.to_owned(),
+        };
         if user.is_empty() || user.contains(char::is_whitespace) || user.starts_with(':') {
             return self.refuse("Nothing sent: that is not a user name.");
         }
@@ -98,23 +104,18 @@ impl Plain<'_> {
     fn tell_delivery(&mut self, to: &str, settled: Vec<Settled>) -> Result<(), End> {
         let count = settled.len();
         let mut away = None;
-        let mut refused: Option<(usize, String)> = None;
+        let mut refused: Vec<(usize, String)> = Vec::new();
         for (at, settled) in settled.into_iter().enumerate() {
             away = self.session.away.remove(&settled.number).or(away);
             if let Some(reason) = settled.refused {
                 // It is told of, and not to be tried again.
                 let discarded = self.session.wire.intend(Intent::Discard(settled.number));
                 debug_assert!(discarded.is_ok(), "nothing is needed for that");
-                refused.get_or_insert((at + 1, reason));
+                refused.push((at + 1, reason));
             }
         }
-        if let Some((piece, reason)) = refused {
-            let which = if count > 1 {
-                format!(" from piece {piece} of {count} on")
-            } else {
-                String::new()
-            };
-            return self.refuse(&format!("Not sent{which}: {reason}"));
+        if !refused.is_empty() {
+            return self.refuse(&not_sent(&refused, count));
         }
         let parts = if count > 1 { format!(" in {count} pieces") } else { String::new() };
         let lobby = self.session.chat().lobby();
@@ -138,5 +139,37 @@ impl Plain<'_> {
         self.session.aside(&format!("This text has {lines} lines."))?;
         let answer = self.session.ask(Question::SendLines)?;
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+}
+
+/// What is told of a text of `count` pieces of which these were refused, each with the reason.
+fn not_sent(refused: &[(usize, String)], count: usize) -> String {
+    match refused {
+        [(1, reason), ..] if refused.len() == count => format!("Not sent: {reason}"),
+        [(first, reason), ..] if refused.len() == count + 1 - first => {
+            format!("Not sent from piece {first} of {count} on: {reason}")
+        }
+        _ => {
+            let pieces = refused.iter().map(|(piece, reason)| format!("piece {piece} ({reason})"));
+            let pieces = pieces.collect::<Vec<_>>().join(", ");
+            format!("Of {count} pieces all were sent but {pieces}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_told_which_pieces_were_refused() {
+        let told = |pieces: &[usize], count| {
+            let refused = pieces.iter().map(|piece| (*piece, format!("no{piece}")));
+            not_sent(&refused.collect::<Vec<_>>(), count)
+        };
+        assert_eq!(told(&[1], 1), "Not sent: no1");
+        assert_eq!(told(&[1, 2, 3], 3), "Not sent: no1");
+        assert_eq!(told(&[2, 3], 3), "Not sent from piece 2 of 3 on: no2");
+        assert_eq!(told(&[1, 3], 4), "Of 4 pieces all were sent but piece 1 (no1), piece 3 (no3)");
     }
 }

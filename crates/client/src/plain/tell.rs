@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
-use chat::conversation::With;
+use chat::conversation::{Conversation, With};
 use chat::entry::{Entry, Kind};
+use chat::timeline::Row;
 use chat::{Change, Chat};
-use proto::name::{fold, same};
+use proto::name::same;
 
 use super::session::{End, Session, Settled};
 use crate::failure::Failure;
@@ -28,6 +29,8 @@ impl Session {
                 let sentence = fact(self.chat(), nick, key, value.as_deref());
                 self.presence(&sentence)?;
             }
+            // They are for whoever waits for them.
+            Change::Names { .. } if self.asked == Some("NAMES") => {}
             Change::Names { room, members } => {
                 let members: Vec<String> =
                     members.iter().map(|one| member(self.chat(), one)).collect();
@@ -54,6 +57,27 @@ impl Session {
         Ok(())
     }
 
+    /// Whether everything unread of a conversation has been shown.
+    pub(super) fn has_shown(&self, conversation: &Conversation) -> bool {
+        let Some(first) = &conversation.first_unread else {
+            // A server without ids tells nothing but what comes, and that is shown.
+            return self.behind.is_none();
+        };
+        let is_first = |row: &Row| match row {
+            Row::Entry(entry) => entry.msgid.as_ref() == Some(first),
+            Row::Gap => false,
+        };
+        let rows = conversation.timeline.rows();
+        let Some(from) = rows.iter().rposition(is_first) else { return false };
+        rows.range(from..).all(|row| match row {
+            Row::Entry(entry) if entry.kind.is_said() && !entry.mine => {
+                entry.msgid.as_deref().is_some_and(|msgid| self.seen.contains(msgid))
+            }
+            Row::Entry(_) => true,
+            Row::Gap => false,
+        })
+    }
+
     /// Shows a message, unless the person knows it.
     pub(super) fn show(&mut self, target: &str, entry: &Entry) -> Result<(), Failure> {
         let known = entry.msgid.as_deref().is_some_and(|msgid| !self.seen.insert(msgid));
@@ -63,11 +87,8 @@ impl Session {
             return Ok(());
         }
         let is_private = !self.chat().server.is_room(target);
-        if self.console.interactive && !entry.mine {
-            *self.shown.entry(fold(target)).or_default() += 1;
-            if is_private {
-                self.tell_shown_at.get_or_insert_with(|| Instant::now() + SHOWN_TOLD);
-            }
+        if self.console.interactive && !entry.mine && is_private {
+            self.tell_shown_at.get_or_insert_with(|| Instant::now() + SHOWN_TOLD);
         }
         self.print(target, entry)
     }

@@ -9,6 +9,7 @@ use super::print::{Printer, json};
 use super::{Caller, Format, Progress};
 use crate::Outcome;
 use crate::failure::Failure;
+use crate::pages::ENDLESS;
 
 pub(super) fn run(caller: &mut Caller, target: &str, format: Format) -> Result<Outcome, Failure> {
     let mut out = BufWriter::new(std::io::stdout());
@@ -35,7 +36,10 @@ pub(super) fn run(caller: &mut Caller, target: &str, format: Format) -> Result<O
         }
         progress.show(&format!("{written} messages"));
         let newest = page.iter().rev().find_map(|entry| entry.msgid.clone());
-        let Some(newest) = newest.or(last) else { break };
+        let Some(newest) = newest else {
+            out.flush()?;
+            return Err(Failure::Refused(format!("not all can be written: {ENDLESS}")));
+        };
         next = Run::After(newest.clone());
         last = Some(newest);
     }

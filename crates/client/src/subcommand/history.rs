@@ -7,6 +7,7 @@ use super::Caller;
 use super::print::Printer;
 use crate::Outcome;
 use crate::failure::Failure;
+use crate::pages::{ENDLESS, Pages};
 
 pub(super) fn run(
     caller: &mut Caller,
@@ -23,7 +24,12 @@ pub(super) fn run(
         }
     }
     let mut next = before.map_or(Run::Latest, |msgid| Run::Before(msgid.to_owned()));
+    let mut pages = Pages::default();
     loop {
+        if !pages.allow(&next) {
+            super::tell(&format!("not all can be printed: {ENDLESS}"));
+            break;
+        }
         let count = caller.load(target, next.clone())?;
         let found = messages(caller, target, before);
         if count == 0 || found.len() >= limit {

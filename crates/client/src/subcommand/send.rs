@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use chat::entry::Kind;
 use chat::intent::NewMessage;
+use chat::outgoing::{HELD_BACK, Outgoing};
 use chat::{Change, Intent};
 
 use super::Caller;
@@ -43,6 +44,8 @@ pub(super) fn run(
     let numbers = caller.wire.intend(Intent::Say(saying));
     let numbers = numbers.map_err(|error| Failure::Refused(error.to_string()))?;
     let mut unsettled: BTreeSet<u64> = numbers.into_iter().flatten().collect();
+    let pieces = unsettled.len();
+    let mut last = unsettled.last().copied().unwrap_or_default();
     let patience = Instant::now() + ANSWER_MOST;
     let mut refused = false;
     // A server that confirms nothing has settled it already.
@@ -57,8 +60,19 @@ pub(super) fn run(
                     }
                 }
                 Err(_) if may_join => {}
+                // Told with the one before it.
+                Err(reason) if reason == HELD_BACK => {}
                 Err(reason) => {
-                    super::tell(&reason);
+                    super::tell(&match pieces {
+                        1 => reason,
+                        _ => {
+                            let piece = u64::try_from(pieces).unwrap_or(0) - (last - number);
+                            format!("piece {piece} of {pieces} was not sent: {reason}")
+                        }
+                    });
+                    if caller.chat().outgoing.iter().any(Outgoing::is_held_back) {
+                        super::tell("the pieces after it were not sent either");
+                    }
                     refused = true;
                 }
             }
@@ -71,6 +85,7 @@ pub(super) fn run(
             may_join = false;
             join(caller, target)?;
             unsettled = send_again(caller, target)?;
+            last = unsettled.last().copied().unwrap_or_default();
         }
         changes = match caller.next(Some(patience)) {
             Ok(_) if Instant::now() >= patience => {
@@ -106,7 +121,7 @@ fn is_elsewhere(caller: &Caller, target: &str) -> bool {
 }
 
 /// Joins a room, or gives the server's reason against it.
-fn join(caller: &mut Caller, room: &str) -> Result<(), Failure> {
+pub(super) fn join(caller: &mut Caller, room: &str) -> Result<(), Failure> {
     let asked = caller.wire.intend(Intent::Open(room.to_owned()));
     asked.map_err(|error| Failure::Refused(error.to_string()))?;
     let mut refused = None;

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use chat::conversation::With;
-use chat::entry::Entry;
+use chat::entry::{Entry, Kind};
 use chat::timeline::{Row, Run};
 use chat::{Change, Intent};
 use proto::name::fold;
 
-use super::Caller;
 use super::print::Printer;
+use super::{Caller, tell};
 use crate::Outcome;
 use crate::failure::Failure;
+use crate::pages::{ENDLESS, Pages};
 use crate::system::now_ms;
 
 /// Where to begin.
@@ -39,14 +40,25 @@ enum Printed {
     Upto(String),
     /// Nothing, and there was nothing before.
     Nothing,
+    /// Nothing, until the page is here of what was said since that time.
+    Awaited(i64),
 }
 
 struct Tail<'a> {
     caller: &'a mut Caller,
     printer: Printer,
+    /// By folded name.
     printed: BTreeMap<String, Printed>,
+    /// The pages fetched of each conversation since something of it was printed.
+    pages: BTreeMap<String, Pages>,
     /// Only these, if any are named.
     only: Vec<String>,
+    /// The rooms to be in.
+    rooms: Vec<String>,
+    /// The newest time that the server had told when the connection broke, until it is known where something
+    /// was said since: only then is it known what is first to be printed of conversations that are new.
+    broke_ms: Option<i64>,
+    was_connected: bool,
 }
 
 pub(super) fn run(
@@ -57,37 +69,178 @@ pub(super) fn run(
     lines: usize,
     json: bool,
 ) -> Result<Outcome, Failure> {
-    let rooms = caller.chat().conversations.values().filter(|c| c.with == With::Room && c.joined);
+    let chat = caller.chat();
+    let rooms = chat.conversations.values().filter(|c| c.with == With::Room && c.joined);
     let all: Vec<String> = rooms.map(|room| room.name.clone()).collect();
     let begin = if targets.is_empty() { all } else { targets.to_vec() };
+    let rooms = begin.iter().filter(|target| chat.server.is_room(target)).cloned().collect();
     let mut tail = Tail {
         caller,
         printer: Printer::new(json),
         printed: BTreeMap::new(),
+        pages: BTreeMap::new(),
         only: targets.iter().map(|target| fold(target)).collect(),
+        rooms,
+        broke_ms: None,
+        was_connected: true,
     };
-    for target in &begin {
-        tail.begin(target, since, lines)?;
+    if follow {
+        tail.join_all()?;
+    }
+    if tail.has_history() || since.is_some() || !follow {
+        for target in &begin {
+            tail.begin(target, since, lines)?;
+        }
+    } else {
+        tell("this server keeps no history: only what comes from now on is printed");
     }
     if !follow {
         return Ok(Outcome::Done);
     }
+    // Private messages may have come with the login.
+    tail.print_known()?;
     loop {
-        for change in tail.caller.next(None)? {
-            match change {
-                Change::Said { target, .. } | Change::Page { target, .. } => tail.print(&target)?,
-                Change::Ready => {
-                    for target in tail.printed.keys().cloned().collect::<Vec<_>>() {
-                        tail.print(&target)?;
-                    }
-                }
-                _ => {}
-            }
+        for change in tail.next()? {
+            tail.take(&change)?;
         }
     }
 }
 
 impl Tail<'_> {
+    fn has_history(&self) -> bool {
+        self.caller.chat().server.has("draft/chathistory")
+    }
+
+    /// What changes next, with an eye on the connection.
+    fn next(&mut self) -> Result<Vec<Change>, Failure> {
+        let changes = self.caller.next(None)?;
+        let chat = self.caller.chat();
+        if self.was_connected && !chat.connected && self.broke_ms.is_none() {
+            self.broke_ms = chat.server_time_ms;
+        }
+        self.was_connected = chat.connected;
+        Ok(changes)
+    }
+
+    fn take(&mut self, change: &Change) -> Result<(), Failure> {
+        match change {
+            // On a server without ids it is only known of a message that comes live that it is new.
+            Change::Said { target, entry } if entry.msgid.is_none() => {
+                if self.is_wanted(target) {
+                    self.printer.message(target, entry)?;
+                }
+                Ok(())
+            }
+            Change::Said { target, .. } => self.print(target),
+            Change::Page { target, refused: None, .. } => {
+                self.has_come(target);
+                self.print(target)
+            }
+            Change::Page { target, refused: Some(reason), .. } if self.caller.chat().connected => {
+                tell(&format!("of {target} not all can be printed: {reason}"));
+                self.has_come(target);
+                self.print_all(target)
+            }
+            Change::Targets(Ok(names)) => self.fetch_missed(names),
+            Change::Targets(Err(reason)) if self.caller.chat().connected => {
+                tell(&format!(
+                    "what was missed in other conversations cannot be printed: {reason}"
+                ));
+                self.fetch_missed(&[])
+            }
+            Change::Happened { target, entry } if entry.kind == Kind::Error => {
+                let at = if target.is_empty() { String::new() } else { format!("{target}: ") };
+                tell(&format!("{at}{}", entry.text));
+                Ok(())
+            }
+            Change::Ready => self.come_back(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Logged in again: asks for what was missed.
+    fn come_back(&mut self) -> Result<(), Failure> {
+        for room in self.rooms.clone() {
+            if !self.is_in(&room) {
+                self.intend(Intent::Join(room));
+            }
+        }
+        self.pages.clear();
+        let known = self.printed.keys().filter_map(|key| self.caller.chat().conversation(key));
+        for target in known.map(|known| known.name.clone()).collect::<Vec<_>>() {
+            if let Some(Printed::Awaited(since_ms)) = self.printed.get(&fold(&target)) {
+                let run = Run::Since(*since_ms);
+                self.intend(Intent::Load { target, run });
+            } else {
+                self.print(&target)?;
+            }
+        }
+        let Some(broke_ms) = self.broke_ms else { return Ok(()) };
+        if !self.has_history() {
+            tell("what was said meanwhile is not known: this server keeps no history");
+        } else if self.only.is_empty() && self.intend(Intent::Changed(broke_ms)) {
+            return Ok(());
+        }
+        self.fetch_missed(&[])
+    }
+
+    /// These have something new since the break: fetches it, where nothing has been printed before.
+    fn fetch_missed(&mut self, names: &[String]) -> Result<(), Failure> {
+        let Some(broke_ms) = self.broke_ms.take() else { return Ok(()) };
+        for name in names {
+            let run = Run::Since(broke_ms);
+            if !self.printed.contains_key(&fold(name))
+                && self.intend(Intent::Load { target: name.clone(), run })
+            {
+                self.printed.insert(fold(name), Printed::Awaited(broke_ms));
+            }
+        }
+        // What has come meanwhile in others.
+        self.print_known()
+    }
+
+    fn print_known(&mut self) -> Result<(), Failure> {
+        let known = self.caller.chat().conversations.values().filter(|c| c.with != With::Server);
+        for name in known.map(|known| known.name.clone()).collect::<Vec<_>>() {
+            self.print(&name)?;
+        }
+        Ok(())
+    }
+
+    /// Joins the rooms that are to be followed: from outside nothing is heard of them.
+    fn join_all(&mut self) -> Result<(), Failure> {
+        for room in self.rooms.clone() {
+            if !self.is_in(&room) {
+                if self.has_history() {
+                    // One that does not exist is not to be made by this.
+                    self.caller.load(&room, Run::Latest)?;
+                }
+                super::send::join(self.caller, &room)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_in(&self, room: &str) -> bool {
+        self.caller.chat().conversation(room).is_some_and(|room| room.joined)
+    }
+
+    /// Whether something could be asked for. Without a connection it is asked for after the next login.
+    fn intend(&mut self, intent: Intent) -> bool {
+        self.caller.wire.intend(intent).is_ok()
+    }
+
+    fn is_wanted(&self, target: &str) -> bool {
+        self.only.is_empty() || self.only.contains(&fold(target))
+    }
+
+    /// A page that was waited for is here, or will not come.
+    fn has_come(&mut self, target: &str) {
+        if let Some(printed @ Printed::Awaited(_)) = self.printed.get_mut(&fold(target)) {
+            *printed = Printed::Nothing;
+        }
+    }
+
     /// Prints what there is of a conversation to begin with.
     fn begin(&mut self, target: &str, since: Option<&Since>, lines: usize) -> Result<(), Failure> {
         let first = match since {
@@ -126,9 +279,8 @@ impl Tail<'_> {
         if since.is_some() {
             // Whatever is missing in between comes before the end.
             while self.is_missing(target) {
-                let changes = self.caller.next(None)?;
-                if changes.iter().any(|change| matches!(change, Change::Page { .. })) {
-                    self.print(target)?;
+                for change in self.next()? {
+                    self.take(&change)?;
                 }
             }
         }
@@ -152,6 +304,7 @@ impl Tail<'_> {
                 };
                 rows.iter().rposition(is_it).map_or(rows.len(), |at| at + 1)
             }
+            Some(Printed::Awaited(_)) => rows.len(),
             Some(Printed::Nothing) | None => 0,
         };
         rows.iter().skip(from).cloned().collect()
@@ -163,30 +316,57 @@ impl Tail<'_> {
 
     /// Prints what follows what was printed; what is missing in between is asked for first.
     fn print(&mut self, target: &str) -> Result<(), Failure> {
-        let key = fold(target);
-        if !self.only.is_empty() && !self.only.contains(&key) {
+        let Some(run) = self.print_upto_gap(target)? else { return Ok(()) };
+        let chat = self.caller.chat();
+        if !chat.connected || chat.conversation(target).is_some_and(|known| known.loading > 0) {
             return Ok(());
         }
-        for row in self.rest(target) {
-            match row {
-                Row::Entry(entry) => {
-                    self.printer.message(target, &entry)?;
-                    if let Some(msgid) = entry.msgid {
-                        self.printed.insert(key.clone(), Printed::Upto(msgid));
-                    }
-                }
-                Row::Gap => {
-                    let run = match self.printed.get(&key) {
-                        Some(Printed::Upto(msgid)) => Run::After(msgid.clone()),
-                        _ => Run::Since(0),
-                    };
-                    // Without a connection it is asked for after the next login.
-                    let _ =
-                        self.caller.wire.intend(Intent::Load { target: target.to_owned(), run });
-                    break;
-                }
-            }
+        if !self.has_history() {
+            return self.print_all(target);
+        }
+        if !self.pages.entry(fold(target)).or_default().allow(&run) {
+            tell(&format!("of {target} not all can be printed: {ENDLESS}"));
+            return self.print_all(target);
+        }
+        self.intend(Intent::Load { target: target.to_owned(), run });
+        Ok(())
+    }
+
+    /// Prints what is here, whatever is missing in between.
+    fn print_all(&mut self, target: &str) -> Result<(), Failure> {
+        while self.print_upto_gap(target)?.is_some() {
+            let rest = self.rest(target);
+            let next = rest.iter().find_map(|row| match row {
+                Row::Entry(entry) => entry.msgid.clone().map(|msgid| (msgid, entry)),
+                Row::Gap => None,
+            });
+            let Some((msgid, entry)) = next else { break };
+            self.printer.message(target, entry)?;
+            self.printed.insert(fold(target), Printed::Upto(msgid));
         }
         Ok(())
+    }
+
+    /// Prints what follows what was printed: what to ask for then, if something is missing.
+    fn print_upto_gap(&mut self, target: &str) -> Result<Option<Run>, Failure> {
+        let key = fold(target);
+        let is_new = !self.printed.contains_key(&key);
+        if !self.is_wanted(target) || (is_new && self.broke_ms.is_some() && self.has_history()) {
+            return Ok(None);
+        }
+        for row in self.rest(target) {
+            let Row::Entry(entry) = row else {
+                return Ok(Some(match self.printed.get(&key) {
+                    Some(Printed::Upto(msgid)) => Run::After(msgid.clone()),
+                    _ => Run::Since(0),
+                }));
+            };
+            // One without a msgid was printed when it came.
+            if let Some(msgid) = entry.msgid.clone() {
+                self.printer.message(target, &entry)?;
+                self.printed.insert(key.clone(), Printed::Upto(msgid));
+            }
+        }
+        Ok(None)
     }
 }

@@ -262,3 +262,32 @@ fn a_page_that_breaks_off_is_asked_for_again_and_nothing_is_fetched_twice() {
         outcome.stdout.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
     assert_eq!(texts, ["five", "six", "seven", "eight"], "{outcome:?}");
 }
+
+#[test]
+fn pages_that_lead_nowhere_end_the_fetching_and_that_is_told() {
+    let server = Server::start();
+    let client = Client::ann(&server, "CH #lobby 9\nCH bob\n");
+    let mut peer = server.accept_ann();
+    let lobby = |text: &str| format!(":bob!bob@parlor PRIVMSG #lobby :{text}");
+    peer.send(&format!("@{}", at(5, "m5", &lobby("five"))));
+    peer.expect_history("#lobby");
+    peer.page("#lobby", &[("m5", &lobby("five"))]);
+    peer.expect_request("CHATHISTORY BEFORE #lobby msgid=m5 50");
+    peer.page("#lobby", &[("m5", &lobby("five"))]);
+    peer.expect_history("bob");
+    peer.break_off();
+    let mut peer = server.accept_ann_again();
+    peer.targets(&["#lobby"]);
+    peer.expect_request("CHATHISTORY AFTER #lobby msgid=m5 50");
+    peer.page("#lobby", &[("m5", &lobby("five"))]);
+    peer.expect_history("bob");
+    peer.page_of("bob", &[]);
+    peer.goodbye();
+    let outcome = client.finish();
+    for told in [
+        "* Not all can be shown: the server's pages of history do not end.\n",
+        "* Of #lobby not all can be shown: the server's pages of history do not end.\n",
+    ] {
+        assert!(outcome.stderr.contains(told), "{outcome:?}");
+    }
+}

@@ -241,10 +241,10 @@ fn a_paste_is_sent_as_it_is_and_a_long_one_only_when_it_is_meant() {
     terminal.type_in("BM \x1b[200~if so:\n\n\tthis\n\x1b[201~");
     terminal.expect("BM if so:↵↵→this");
     terminal.type_in("\r");
-    for text in ["if so:", " ", "\tthis"] {
+    for (text, msgid) in [("if so:", "m1"), (" ", "m2"), ("\tthis", "m3")] {
         peer.expect_message(&format!("BM :{text}"));
+        peer.confirm(msgid);
     }
-    ["m1", "m2", "m3"].iter().for_each(|msgid| peer.confirm(msgid));
     terminal.expect("* Sent to everyone in 3 pieces.");
     for (answer, sent) in [("n\r", false), ("\r", false), ("y\r", true)] {
         terminal.type_in("BM \x1b[200~1\n2\n3\n4\n5\n6\n\x1b[201~\r");
@@ -257,8 +257,8 @@ fn a_paste_is_sent_as_it_is_and_a_long_one_only_when_it_is_meant() {
     }
     for number in 1..=6 {
         peer.expect_message(&format!("BM :{number}"));
+        peer.confirm(&format!("n{number}"));
     }
-    (1..=6).for_each(|number| peer.confirm(&format!("n{number}")));
     terminal.type_in("EX\r");
     peer.goodbye();
     assert_eq!(terminal.finish().0, Some(0));

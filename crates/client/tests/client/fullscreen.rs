@@ -448,3 +448,76 @@ fn without_a_server_those_that_are_known_are_listed() {
     ann.sees(READY);
     ann.leaves();
 }
+
+#[test]
+fn what_fails_early_gives_the_terminal_back() {
+    let place = Place::new();
+    let wrong = |command: Command| command.env("ALL_PROXY", "ftp://nowhere.invalid:1");
+    for (args, plain) in [(&["-u", "ann"][..], false), (&["-u", "ann", "--plain"], true)] {
+        let mut ann = Person::with(&place, Computer::new(), args, "ann", wrong);
+        let (status, output) = ann.0.end();
+        assert!(!status.success(), "{output}");
+        assert!(output.contains("cannot use ALL_PROXY"), "{output}");
+        ann.has_the_terminal_back();
+        assert!(ann.0.modes().echoes(), "plain: {plain}");
+    }
+}
+
+#[test]
+fn what_is_written_in_the_external_editor_is_kept_while_the_server_is_gone() {
+    let mut place = Place::new();
+    let editor = "sh -c 'printf \"in the editor: \"; read answer; printf %s \"$answer\" >> \"$1\"; exit 3' sh";
+    let change = |command: Command| command.env("VISUAL", editor).env_remove("EDITOR");
+    let mut ann = Person::with(&place, Computer::new(), &["-u", "ann"], "ann", change);
+    ann.sees(READY);
+    ann.types("begun here, \x05");
+    ann.sees("in the editor:");
+    place.kill();
+    // Waiting for the server takes no time of the processor.
+    let used = |ann: &Person| {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", ann.0.pid().as_raw_nonzero()));
+        let stat = stat.expect("it runs");
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+        let ticks = |at: usize| fields[at].parse::<u64>().expect("a number of ticks");
+        ticks(11) + ticks(12)
+    };
+    let before = used(&ann);
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(used(&ann) - before < 75, "{} of 300 ticks", used(&ann) - before);
+    ann.types("ended there\n");
+    ann.sees("> begun here, ended there");
+    ann.sees("The editor ended with exit status: 3");
+    place.restart();
+    ann.types("\r");
+    ann.sees("✓ begun here, ended there");
+    ann.leaves();
+}
+
+#[test]
+fn what_is_written_in_the_external_editor_is_a_draft_if_the_client_has_to_end() {
+    let place = Place::new();
+    let editor = "sh -c 'printf saved >> \"$1\"; printf \"in the editor: \"; read answer' sh";
+    let change = |command: Command| command.env("VISUAL", editor).env_remove("EDITOR");
+    let mut ann = Person::with(&place, Computer::new(), &["-u", "ann"], "ann", change);
+    ann.sees(READY);
+    ann.types("half \x05");
+    ann.sees("in the editor:");
+    ann.0.signal(Signal::TERM);
+    ann.0.end();
+    let kept = fs::read_to_string(ann.0.computer.state().join("parlor/screen.json")).unwrap();
+    assert!(kept.contains("half saved"), "{kept}");
+}
+
+#[test]
+fn who_leaves_is_told_what_was_refused_and_why() {
+    let place = Place::new();
+    let mut ann = Person::at(&place, "ann");
+    ann.sees(READY);
+    ann.types("/msg nobody hello there\r");
+    ann.sees("Not sent: ");
+    ann.types("/quit\r");
+    let (status, output) = ann.0.end();
+    assert_eq!(status.code(), Some(0), "{output}");
+    assert!(output.contains("Not sent (") && output.contains("to nobody: hello there"), "{output}");
+    assert!(!output.contains("Possibly sent"), "{output}");
+}

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::process::{Client, Computer};
+use crate::scripts::Running;
 use crate::terminal::Terminal;
 
 struct Ngircd {
@@ -121,4 +122,34 @@ fn scripts_join_what_they_write_to() {
     let outcome = Client::run(command("bob", &["rooms", "--json"]), "").finish();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert!(outcome.stdout.contains("\"#tea\""), "{outcome:?}");
+}
+
+#[test]
+fn tail_prints_what_comes_where_there_is_no_history() {
+    let Some(ngircd) = Ngircd::start() else { return };
+    let computer = Computer::new();
+    let command = |user: &str, args: &[&str]| {
+        let mut command = computer.chatclient();
+        command.args(args).args(["-hn", "127.0.0.1", "-p", &ngircd.port.to_string()]);
+        command.args(["--plaintext", "-u", user]);
+        command
+    };
+    let tail = Running::start(command("ann", &["tail", "--follow", "#tea"]));
+    // Whether the tail is there yet is not known: what it hears first tells.
+    let mut number = 0;
+    let first = loop {
+        number += 1;
+        let text = format!("number {number}");
+        let sent = Client::run(command("bob", &["send", "#tea", &text]), "").finish();
+        assert_eq!(sent.code, Some(0), "{sent:?}");
+        if let Ok(line) = tail.lines.recv_timeout(Duration::from_millis(500)) {
+            break line;
+        }
+    };
+    assert!(first.contains("#tea <bob> number "), "{first}");
+    let sent = Client::run(command("bob", &["send", "#tea", "the last"]), "").finish();
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    while !tail.line().ends_with("#tea <bob> the last") {}
+    let since = Client::run(command("eve", &["tail", "#tea", "--since", "1h"]), "").finish();
+    assert_eq!(since.code, Some(1), "{since:?}");
 }

@@ -84,3 +84,74 @@ fn tab_tells_what_fits_and_a_number_chooses() {
     ann.type_in("\x15EX\r");
     assert_eq!(ann.finish().0, Some(0));
 }
+
+#[test]
+fn redact_alone_asks_which_message_is_meant() {
+    let place = Place::new();
+    let said = place.call("ann", &["--plain"], "BM one\nBM two\n");
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let mut ann = reader(&place, "ann");
+    ann.type_in("REDACT\r");
+    ann.expect("1: [BM]");
+    ann.expect("ann: two");
+    ann.expect("ann: one");
+    ann.expect("Enter the number of a message, or a user: ");
+    ann.type_in("\r");
+    ann.expect("* No message was named.");
+    ann.type_in("REDACT\r");
+    ann.expect("Enter the number of a message, or a user: ");
+    ann.type_in("3\r");
+    ann.expect("* That number is not on a list; try help.");
+    ann.type_in("REDACT\r");
+    ann.expect("Enter the number of a message, or a user: ");
+    ann.type_in("2\r");
+    ann.expect("(taken back)");
+    ann.type_in("EX\r");
+    assert_eq!(ann.finish().0, Some(0));
+    let history = place.done("bob", &["history", "#lobby"]);
+    assert!(!history.contains("one") && history.contains("two"), "{history}");
+}
+
+#[test]
+fn a_number_means_what_was_listed_last_or_is_refused() {
+    let place = Place::new();
+    let said = place.call("bob", &["--plain"], "JOIN #garden\nPM #garden roses\n");
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let mut ann = reader(&place, "ann");
+    // What found nothing listed nothing.
+    for (after, told) in [("UNREAD", "* Nothing is unread."), ("GO qqqq", "* Nothing fits that.")] {
+        ann.type_in("ROOMS\r");
+        ann.expect("* 2 rooms; a number enters one.");
+        ann.type_in(&format!("{after}\r"));
+        ann.expect(told);
+        ann.type_in("1\r");
+        ann.expect("* That number is not on a list; try help.");
+    }
+    // A question has a list of its own, and so has Tab.
+    ann.type_in("ROOMS\r");
+    ann.expect("* 2 rooms; a number enters one.");
+    ann.type_in("PM\r");
+    ann.expect("Enter the user: ");
+    ann.type_in("9\r");
+    ann.expect("* That number is not on a list; try help.");
+    ann.type_in("1\r");
+    ann.expect("* That number is not on a list; try help.");
+    ann.type_in("ROOMS\r");
+    ann.expect("* 2 rooms; a number enters one.");
+    ann.expect(OPERATION);
+    ann.type_in("JOIN #\t");
+    ann.see("both rooms", |shown| shown.contains("1: #lobby") && shown.contains("2: #garden"));
+    ann.type_in("\x151\r");
+    ann.expect("* Another list was shown since; ask again for the one you mean.");
+    // What is said meanwhile changes nothing.
+    ann.type_in("ROOMS\r");
+    ann.expect("* 2 rooms; a number enters one.");
+    ann.type_in("BM hello\r");
+    ann.expect("* Sent to everyone.");
+    ann.type_in("1\r");
+    ann.expect("* You are in #garden.");
+    ann.type_in("GO /quit\r");
+    ann.expect("1: /quit");
+    ann.type_in("1\r");
+    assert_eq!(ann.finish().0, Some(0));
+}

@@ -81,13 +81,13 @@ fn json_lines(text: &str) -> Vec<Value> {
 }
 
 /// A client that runs on, and its lines as they come.
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    lines: Receiver<String>,
+    pub(crate) lines: Receiver<String>,
 }
 
 impl Running {
-    fn start(mut command: Command) -> Running {
+    pub(crate) fn start(mut command: Command) -> Running {
         let pipes = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = pipes.spawn().expect("the client starts");
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
@@ -102,7 +102,7 @@ impl Running {
         Running { child, lines }
     }
 
-    fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(TIMEOUT).expect("a line comes")
     }
 }

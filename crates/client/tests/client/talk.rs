@@ -214,3 +214,22 @@ fn times_are_those_of_the_zone_that_is_named() {
     let hello = ["01-03 15:02", "07-03 16:02"].map(|time| format!("[PM] 2001-{time} bob: hello\n"));
     assert_eq!(client.finish().stdout, hello.concat());
 }
+
+#[test]
+fn a_refused_piece_of_a_long_message_holds_the_rest_back() {
+    let server = Server::start();
+    let words = "word ".repeat(250);
+    let client = Client::ann(&server, &format!("BM {words}\nBM next\n"));
+    let mut peer = server.accept_ann();
+    let text = peer.request();
+    peer.answer_as("ann", "m1", &text);
+    assert!(peer.request().starts_with("PRIVMSG #lobby :word"));
+    peer.answer("404 ann #lobby :You may not speak");
+    peer.expect_message("BM :next");
+    peer.confirm("m2");
+    peer.goodbye();
+    let outcome = client.finish();
+    let told = "* Not sent from piece 2 of 3 on: You may not speak.\n";
+    assert!(outcome.stderr.contains(told), "{outcome:?}");
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+}

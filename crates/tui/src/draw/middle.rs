@@ -3,10 +3,10 @@
 use super::Hit;
 use crate::action::Action;
 use crate::canvas::Canvas;
-use crate::conversation_view::{Scroll, UnreadLine};
-use crate::limits::ASKED;
+use crate::conversation_view::{RowId, Scroll, UnreadLine};
+use crate::limits::{ASKED, LEGIBLE, PAGES_UNASKED};
 use crate::theme::Role;
-use crate::timeline::{Block, Line, View};
+use crate::timeline::{self, Block, Line, View};
 use crate::tui::Tui;
 use crate::wrap::width;
 use chat::conversation::With;
@@ -23,6 +23,7 @@ pub(super) struct DrawOutcome {
 }
 
 pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas, area: Rect) -> DrawOutcome {
+    stay_at_unseen(tui, chat);
     mark_new(tui, chat);
     let mut seen = DrawOutcome::default();
     if area.is_empty() {
@@ -58,11 +59,17 @@ pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas, area: Rect) 
     seen.below = view.len() - end;
     let wanted = wanted(&view, &blocks);
     let name = view.conversation.name.clone();
+    let unread = view.conversation.unread;
     drop(view);
     tui.map.hits.extend(hits);
     for run in wanted {
         let place = tui.place();
+        if place.pages >= PAGES_UNASKED {
+            // More is fetched when the person goes on.
+            continue;
+        }
         if !place.asked.contains(&run) {
+            place.pages += 1;
             if place.asked.len() >= ASKED {
                 place.asked.remove(0);
             }
@@ -72,6 +79,9 @@ pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas, area: Rect) 
     }
     if follows(tui) {
         seen.actions.extend(read(tui, chat));
+        let place = tui.place();
+        place.followed = true;
+        place.skipped &= unread > 0;
     }
     seen
 }
@@ -119,7 +129,34 @@ fn wanted(view: &View<'_>, blocks: &[Block]) -> Vec<Run> {
 /// Whether new messages at the end become visible at once.
 fn follows(tui: &Tui) -> bool {
     let at_end = tui.remembered().is_none_or(|place| place.scroll == Scroll::End);
-    at_end && tui.focused && tui.overlay.is_none()
+    let (columns, rows) = LEGIBLE;
+    let is_legible = tui.map.timeline.width >= columns && tui.map.timeline.height >= rows;
+    at_end && tui.focused && tui.overlay.is_none() && is_legible
+}
+
+/// More has come than fits the screen: the first unread message stays on it, unless the person wants the end.
+fn stay_at_unseen(tui: &mut Tui, chat: &Chat) {
+    if !follows(tui) || !chat.is_ready() {
+        return;
+    }
+    let Some(view) = View::of(tui, chat) else { return };
+    let conversation = view.conversation;
+    let first = conversation.first_unread.clone().filter(|_| conversation.unread > 0);
+    let Some(msgid) = first.filter(|msgid| conversation.timeline.has(msgid)) else { return };
+    let (blocks, _) = view.visible(&Scroll::End);
+    let top = blocks.first().map_or(0, |block| block.rows.start);
+    let is_above = |index: usize| index < top;
+    if !view.locate(&RowId::Msgid(msgid.clone()), view.len()).is_some_and(is_above) {
+        return;
+    }
+    let (count, more) = (conversation.unread, conversation.unread_more);
+    drop(view);
+    let place = tui.place();
+    if place.followed && !place.skipped {
+        place.unread_line = Some(UnreadLine { msgid: msgid.clone(), count, more });
+        place.scroll = Scroll::Unread(msgid);
+        timeline::arrive(tui, chat);
+    }
 }
 
 /// Messages that arrive while nobody looks get an unread line.

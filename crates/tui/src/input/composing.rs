@@ -20,7 +20,7 @@ impl Tui {
             }
             Act::Editor => {
                 let text = self.composer().text().to_owned();
-                return vec![Action::ExternalEditor(text)];
+                return vec![Action::ExternalEditor { name: self.open.clone(), text }];
             }
             Act::FocusMessage => {
                 self.focus_above(chat);
@@ -152,10 +152,5 @@ impl Tui {
             }
             Order::Quit => vec![Action::Quit],
         }
-    }
-
-    /// The external editor has returned this text.
-    pub fn edited(&mut self, text: &str) {
-        self.composer().set(text.strip_suffix('\n').unwrap_or(text));
     }
 }

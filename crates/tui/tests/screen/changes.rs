@@ -60,7 +60,7 @@ fn take(scene: &mut Scene, step: &Step) {
         Step::Focuses(false) => scene.tui.focus_below(&scene.chat),
         Step::Draws => scene.draw(),
         Step::ToEnd => scene.tui.scroll_to_end(),
-        Step::Writes(text) => scene.tui.composer().set(TEXTS[*text]),
+        Step::Writes(text) => drop(scene.tui.composer().set(TEXTS[*text])),
     }
 }
 

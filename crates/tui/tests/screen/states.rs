@@ -423,3 +423,44 @@ fn long_messages_are_cut_until_they_are_focused() {
     scene.tui.scroll_to_end();
     assert!(scene.picture().contains("line 60"));
 }
+
+#[test]
+fn more_than_fits_the_screen_is_read_when_the_person_has_gone_through_it() {
+    let marks = |scene: &mut Scene| {
+        let sent = scene.take_sent();
+        sent.iter().filter(|line| line.starts_with("MARKREAD #dev")).count()
+    };
+    let mut scene = with_history(60, 16, 100, 50);
+    scene.draw();
+    marks(&mut scene);
+    // Under an overlay nothing is seen, and there is more than fits once it is gone.
+    scene.tui.overlay = Some(tui::overlay::Overlay::Help(0));
+    for number in 0..30 {
+        scene.says("bob", "#dev", &format!("new {number}"));
+    }
+    scene.draw();
+    scene.tui.overlay = None;
+    scene.draw();
+    assert_eq!(marks(&mut scene), 0);
+    let picture = scene.picture();
+    assert!(picture.contains("new 0") && !picture.contains("new 29"), "{picture}");
+    scene.tui.scroll_pages(9, &scene.chat);
+    scene.draw();
+    assert_eq!(marks(&mut scene), 1);
+    // Who wants the end need not see the rest.
+    scene.later(1);
+    for number in 30..60 {
+        scene.says("bob", "#dev", &format!("new {number}"));
+    }
+    scene.draw();
+    assert_eq!(marks(&mut scene), 0);
+    scene.tui.scroll_to_end();
+    scene.draw();
+    assert_eq!(marks(&mut scene), 1);
+    // On a screen too small for anything nothing is seen.
+    scene.later(1);
+    scene.tui.resize(8, 16);
+    scene.says("bob", "#dev", "unseen");
+    scene.draw();
+    assert_eq!(marks(&mut scene), 0);
+}
