@@ -217,6 +217,7 @@ mod tests {
         let text = format!("{} end\nlast", "word ".repeat(200));
         let outgoing = Outgoing {
             number: 7,
+            text_id: 7,
             resend_id: "r.7".to_owned(),
             to: "#lobby".to_owned(),
             text: text.clone(),

@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn messages_that_overtake_each_other_are_not_fetched() {
         let mut follower = follower(0, 0);
-        assert_eq!(taken(&mut follower), []);
+        assert!(taken(&mut follower).is_empty());
         for now in 0..10 * GAP_MILLIS {
             follower.told(message(2 * now + 2), now);
             assert_eq!((taken(&mut follower).len(), follower.look(true, now)), (0, None));

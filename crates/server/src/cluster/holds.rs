@@ -51,10 +51,16 @@ impl Holds {
 mod tests {
     use super::*;
     use crate::cluster::identity::Membership;
-    use crate::cluster::log::{Event, Extent, Message, Request};
+    use crate::cluster::log::{Event, Extent, Request};
     use crate::cluster::participant::Participant;
     use crate::cluster::publication::{Item, Publication, VERSION};
     use crate::cluster::seal::Seal;
+
+    /// What another node tells: the log has these bytes at this sequence.
+    fn told_at(sequence: u64, bytes: &[u8]) -> Event {
+        let mut teller = Seal::new(&[1; 32], b"entries", [4; 16]);
+        Event::Told(teller.prove(sequence, bytes).into())
+    }
 
     /// Up to where a node says that it needs nothing, in its next heartbeat.
     fn heartbeat(node: &mut Participant, sequence: &mut u64, now: u64) -> u64 {
@@ -70,8 +76,7 @@ mod tests {
                 });
             }
             *sequence += 1;
-            let message = Message { sequence: *sequence, bytes };
-            node.heed(Event::Told(message), now).expect("nothing is wrong");
+            node.heed(told_at(*sequence, &bytes), now).expect("nothing is wrong");
         }
         told.expect("a heartbeat is due")
     }
@@ -86,8 +91,7 @@ mod tests {
         };
         node.heed(Event::Connected(Extent { first: 1, last: 0 }), 0).expect("it fits");
         node.look(0);
-        let message = |sequence, bytes: Vec<u8>| Message { sequence, bytes: bytes.into() };
-        node.heed(Event::Told(message(1, join("a", 0, 5))), 0).expect("nothing is wrong");
+        node.heed(told_at(1, &join("a", 0, 5)), 0).expect("nothing is wrong");
         let mut last = 1;
         node.kept(50);
         assert_eq!(heartbeat(&mut node, &mut last, 0), 50);
@@ -95,7 +99,7 @@ mod tests {
         node.kept(80);
         assert_eq!(heartbeat(&mut node, &mut last, 300), 50);
         last += 1;
-        node.heed(Event::Told(message(last, join("b", 0, 6))), 600).expect("nothing is wrong");
+        node.heed(told_at(last, &join("b", 0, 6)), 600).expect("nothing is wrong");
         assert_eq!(heartbeat(&mut node, &mut last, 600), 80, "it speaks for itself");
         node.hold_for("c", 900);
         node.kept(90);
