@@ -181,16 +181,15 @@ fn a_flood_of_registrations_does_not_keep_an_innocent_waiting() {
     for client in &mut flood {
         client.send("REGISTER * * secret");
     }
-    // The last is refused at once; so all have come.
-    flood.last_mut().expect("one").until(":parlor FAIL REGISTER TEMPORARILY_UNAVAILABLE z149 :*");
+    // One is done, so others wait.
+    flood[0].until(":parlor REGISTER SUCCESS z0 :*");
     let served = |log: &str| log.matches("logged in user=z").count();
     let before = served(&server.log());
     log_in(&server, HOME, "ann");
-    let answers = flood[..FLOOD - 1].iter_mut();
-    let registered = answers.map(|client| client.until(":parlor *REGISTER *"));
-    let registered = registered.filter(|answer| answer.contains(" SUCCESS ")).count();
-    // Beside those that were being dealt with when the last came.
-    assert!((64..FLOOD / 2 + 20).contains(&registered), "{registered}");
+    // How many are refused depends on how fast they came; those that waited are served.
+    let answers = flood[1..].iter_mut().map(|client| client.until(":parlor *REGISTER *"));
+    let registered = answers.filter(|answer| answer.contains(" SUCCESS ")).count();
+    assert!(registered >= 63, "{registered}");
     // Not by the clock, which tells how busy the machine is, but by whose turn came before hers.
     let log = server.log();
     let (front, behind) = log.rsplit_once("Logged in user=ann").expect("she came");
