@@ -263,10 +263,10 @@ impl Server {
     /// [`Failure::Io`] if it cannot be killed.
     pub fn remove_node(&mut self) -> Result<()> {
         let mut child = self.children.pop().expect("a node runs");
-        (self.pids.pop(), self.addresses.pop());
-        child.kill().doing("killing a node")?;
-        child.wait().doing("killing a node")?;
-        Ok(())
+        self.pids.pop();
+        self.addresses.pop();
+        let killed = child.kill();
+        child.wait().and(killed).doing("killing a node")
     }
 
     /// Bytes of the files of a cluster's node.

@@ -20,12 +20,15 @@ use crate::{
     about, open, schema,
 };
 
+/// A node's live state, and the sequence of the log that it goes up to.
+type Live = (u64, Arc<[u8]>);
+
 /// The live state in a data folder, if it is of a cluster's node; see [`Loaded::live`]. Changes nothing
 /// there, so it shows whose folder it is before anything is done to it.
 ///
 /// # Errors
 /// When there is no database, or it is damaged or newer than this program.
-pub fn live(folder: &Path) -> Result<Option<(u64, Arc<[u8]>)>, Failure> {
+pub fn live(folder: &Path) -> Result<Option<Live>, Failure> {
     let path = folder.join(open::DATABASE);
     let connection = open::source(&path)?;
     let found = match schema::version(&connection) {
@@ -36,8 +39,7 @@ pub fn live(folder: &Path) -> Result<Option<(u64, Arc<[u8]>)>, Failure> {
     found.map_err(|error| open::damaged_or(&path, error))
 }
 
-/// The live state after some sequence of the log.
-fn live_in(connection: &Connection) -> rusqlite::Result<Option<(u64, Arc<[u8]>)>> {
+fn live_in(connection: &Connection) -> rusqlite::Result<Option<Live>> {
     let Some(bytes) = about::get::<Vec<u8>>(connection, "live")? else { return Ok(None) };
     let (sequence, bytes) = bytes.split_first_chunk().expect("it begins with its sequence");
     Ok(Some((u64::from_le_bytes(*sequence), bytes.into())))

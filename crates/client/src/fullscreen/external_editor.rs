@@ -2,7 +2,7 @@
 //! Whatever becomes of either, what was written is kept.
 
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::Instant;
 use std::{fs, thread};
@@ -62,7 +62,7 @@ impl FullScreen {
                 self.editing = Some(Editing { editor: Some(Pid::from_child(&child)), name });
                 let events = self.to_events.clone();
                 thread::Builder::new().name("editor".to_owned()).spawn(move || {
-                    let edited = wait(child, path);
+                    let edited = wait(child, &path);
                     // If nobody listens any more, the client is exiting.
                     let _ = events.send(Event::Screen(ScreenEvent::Edited(edited)));
                 })?;
@@ -123,12 +123,12 @@ fn start(path: &Path) -> io::Result<Child> {
 }
 
 /// Waits for the editor's end, and takes what it has saved, also if it failed.
-fn wait(mut child: Child, path: PathBuf) -> Edited {
+fn wait(mut child: Child, path: &Path) -> Edited {
     let ended = child.wait();
-    let edited = read(&path, ended);
+    let edited = read(path, ended);
     if edited.text.as_ref().is_none_or(|text| text.len() <= TYPED_BYTES) {
         // Nothing is left of what may be private.
-        let _ = fs::remove_file(&path);
+        let _ = fs::remove_file(path);
     }
     edited
 }

@@ -65,11 +65,11 @@ impl Plain<'_> {
     pub(super) fn show_messages(
         &mut self,
         choices: Vec<Choice>,
-        messages: Vec<Vec<String>>,
+        messages: &[Vec<String>],
     ) -> Result<(), End> {
         let first = messages.iter().map(|lines| lines.first().cloned().unwrap_or_default());
         let first = self.offer(choices, first.collect());
-        for (first, lines) in first.iter().zip(&messages) {
+        for (first, lines) in first.iter().zip(messages) {
             self.session.console.message(first)?;
             for line in lines.iter().skip(1) {
                 self.session.console.message(line)?;

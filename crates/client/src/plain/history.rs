@@ -197,7 +197,7 @@ impl Plain<'_> {
         let choice = |(target, entry): &(String, Entry)| {
             Choice::Message(target.clone(), entry.msgid.clone().unwrap_or_default())
         };
-        self.show_messages(found.iter().map(choice).collect(), lines)?;
+        self.show_messages(found.iter().map(choice).collect(), &lines)?;
         let is_full = found.len() >= chat::limits::RESULTS;
         let oldest = found.first().map(|(_, entry)| entry.time_ms).filter(|_| is_full);
         let next = searched_back_to(&late).map(|time_ms| time_ms + 1_000).or(oldest);

@@ -124,7 +124,7 @@ impl Plain<'_> {
         let choice = |entry: &Entry| {
             Choice::Message(room.to_owned(), entry.msgid.clone().unwrap_or_default())
         };
-        self.show_messages(found.iter().map(choice).collect(), lines)
+        self.show_messages(found.iter().map(choice).collect(), &lines)
     }
 
     /// Asks for whom a message is; the people who can be seen are told before. None if the answer was refused.
