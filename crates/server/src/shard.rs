@@ -111,6 +111,8 @@ pub struct Shard {
     generation: u32,
     pub(crate) batch: Batch,
     in_flight: bool,
+    /// Bytes of lines that each connection may add to the batch in this round.
+    line_share: usize,
     /// The buffer for input, with room in front for what a connection has kept.
     pub(crate) buffer: Box<[u8]>,
     pub(crate) scratch: Scratch,
@@ -181,6 +183,7 @@ impl Shard {
             scheduled: Vec::new(),
             generation: 0,
             in_flight: false,
+            line_share: 0,
             buffer: vec![0; UNREAD_BYTES + READ_BYTES].into(),
             scratch: Scratch::default(),
             newcomers: Duration::ZERO,

@@ -123,7 +123,7 @@ pub enum StopReason {
     NoLine,
     /// The flood limit.
     Flood,
-    /// The batch is full.
+    /// The batch is full, or its share of it.
     Full,
 }
 

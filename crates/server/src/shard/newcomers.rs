@@ -1,4 +1,4 @@
-//! That a flood of connections leaves a shard time for those who have logged in.
+//! That a flood of connections, or of lines, leaves a shard time for others.
 
 use crate::hub::{ClientEvent, Input, SessionEvent};
 use crate::inbox;
@@ -57,6 +57,25 @@ fn a_flood_of_connections_is_accepted_in_steps_and_delays_nobody_else() {
         }
     }
     assert!(rounds > 1, "in one round");
+}
+
+#[test]
+fn many_who_send_much_leave_room_in_the_batch_for_one_who_sends_little() {
+    let (mut shard, _ends) = shard(0);
+    let line = format!("PING :{}\r\n", "x".repeat(490));
+    let crowd = || (0..60).map(|_| line.repeat(50));
+    let _crowd: Vec<Peer> = crowd()
+        .map(|lines| {
+            let mut peer = connect(&mut shard, Stage::Ready);
+            peer.write_all(lines.as_bytes()).unwrap();
+            peer
+        })
+        .collect();
+    let _ann = connect(&mut shard, Stage::Ready);
+    shard.read_ready();
+    let slots = || shard.batch.events.iter().map(|event| event.session.slot);
+    assert!(slots().any(|slot| slot == 60), "there are two megabytes of lines before hers");
+    assert!((0..60).all(|one| slots().any(|slot| slot == one)), "each has its share");
 }
 
 #[test]

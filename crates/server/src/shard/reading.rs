@@ -1,7 +1,7 @@
 //! Reading: what the sockets of a shard have brought becomes lines in the batch for the hub.
 
 use crate::hub::{ClientEvent, SessionEvent};
-use crate::limits::{READ_BYTES, READS_PER_SESSION, UNREAD_BYTES};
+use crate::limits::{BATCH_BYTES, READ_BYTES, READS_PER_SESSION, UNREAD_BYTES};
 use crate::metrics::{Count, Handshake, Refused};
 use crate::shard::connection::{ReadLine, Stage, StopReason};
 use crate::shard::{Scheduled, Shard};
@@ -21,9 +21,11 @@ enum ReadOutcome {
 
 impl Shard {
     /// Reads each ready connection once, as long as the batch takes more; those that have not logged
-    /// in, as long as they have time left.
+    /// in, as long as they have time left. So that all find room in one batch, none fills more than its
+    /// share, beyond one line.
     pub(crate) fn read_ready(&mut self) {
         let mut ready = std::mem::take(&mut self.ready);
+        self.line_share = BATCH_BYTES / 2 / ready.len().max(1);
         ready.retain(|slot| {
             if self.batch.is_full() {
                 return true;
@@ -212,6 +214,7 @@ impl Shard {
             connection.pinged = false;
         }
         let batch = &mut self.batch;
+        let most = batch.text.len() + self.line_share;
         let lines = match wrapped {
             true => &self.scratch.lines[..],
             false => &self.buffer[UNREAD_BYTES..UNREAD_BYTES + bytes],
@@ -228,7 +231,7 @@ impl Shard {
                 ReadLine::Bad(error, _) => ClientEvent::BadLine(error, range),
             };
             batch.events.push(SessionEvent { session, event });
-            !batch.is_full()
+            !batch.is_full() && batch.text.len() < most
         });
         if !left_over
             && batch.events.len() > first
