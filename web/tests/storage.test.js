@@ -9,6 +9,7 @@ import { DeviceStore } from "../core/storage.js";
 /** @param {string} text @param {number} number @returns {Outgoing} */
 const outgoing = (text, number) => ({
   number,
+  textId: number,
   resendId: `r.${number}`,
   to: "#lobby",
   text,
