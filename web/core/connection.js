@@ -198,6 +198,7 @@ const problemsOfFail = {
   TOO_MANY_SESSIONS: "later",
   BUSY: "later",
   STORE_FAILED: "later",
+  LOG_UNAVAILABLE: "later",
   DISK_FULL: "later",
 };
 

@@ -486,7 +486,7 @@ impl Login {
                 self.code_wanted = true;
                 Ok(Step::Wait)
             }
-            "BUSY" | "STORE_FAILED" => Err(LoginError::Later(sentence)),
+            "BUSY" | "STORE_FAILED" | "LOG_UNAVAILABLE" => Err(LoginError::Later(sentence)),
             "ENCRYPTION_REQUIRED" if self.is_plaintext => Err(LoginError::Refused(format!(
                 "{} Try without --plaintext.",
                 crate::show::sentence(&sentence)

@@ -445,6 +445,8 @@ fn what_is_no_parlor_server_is_told_from_what_is_busy() {
     begin(&mut login);
     let busy = LoginError::Later("Try again in a moment".to_owned());
     assert_eq!(take(&mut login, "FAIL LOGIN BUSY ann :Try again in a moment").0, Err(busy));
+    let silent = LoginError::Later("No answer".to_owned());
+    assert_eq!(take(&mut login, "FAIL AUTHENTICATE LOG_UNAVAILABLE :No answer").0, Err(silent));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::command::apply_login::{LogIn, Origin, Register};
 use crate::command::coming_online::BANNED;
 use crate::command::context::Context;
 use crate::command::entry::Request;
-use crate::command::refusal::{NOT_ENCRYPTED, Refusal, refuse};
+use crate::command::refusal::{LOG_UNAVAILABLE, NOT_ENCRYPTED, Refusal, refuse};
 use crate::command::session_end;
 use crate::command::welcome;
 use crate::command::{account, accounts, authenticate, oper};
@@ -500,6 +500,22 @@ pub fn failed(context: &mut Context<'_>, name: &str, reason: &'static str) {
 /// Ends an `AUTHENTICATE` exchange without success; the client may try again.
 fn sasl_failed(context: &mut Context<'_>, method: LoginMethod, refusal: &Refusal) {
     context.session_mut().sasl = None;
+    // A program that remembers its password must not take this for a wrong one.
+    if context.has(Capability::StandardReplies) {
+        match refusal {
+            Refusal::Busy(name) => {
+                context.standard(
+                    "FAIL",
+                    "AUTHENTICATE",
+                    "BUSY",
+                    &[name],
+                    "Too many concurrent logins; try again in a moment",
+                );
+            }
+            Refusal::LogUnavailable => refuse(context, "AUTHENTICATE", refusal),
+            _ => {}
+        }
+    }
     let text = match refusal {
         Refusal::WrongPassword(_) if method == LoginMethod::External => {
             "SASL authentication failed: this certificate belongs to no account, or to a different one; CERT ADD adds it to yours".to_owned()
@@ -526,6 +542,7 @@ fn sasl_failed(context: &mut Context<'_>, method: LoginMethod, refusal: &Refusal
         Refusal::Busy(_) => {
             "SASL authentication failed: too many concurrent logins; try again".to_owned()
         }
+        Refusal::LogUnavailable => format!("SASL authentication failed: {LOG_UNAVAILABLE}"),
         Refusal::Barred(_, _, why) => format!("SASL authentication failed: {why}"),
         Refusal::Invalid { text, .. } => format!("SASL authentication failed: {text}"),
         _ => "SASL authentication failed".to_owned(),

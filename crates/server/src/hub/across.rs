@@ -390,8 +390,12 @@ fn what_had_not_left_for_a_silent_log_is_refused() {
     world.sends(ann, "@label=first PRIVMSG #lobby :first");
     world.sends(ann, "@label=then PING then");
     world.sends(guest, "LOGIN bob :secret");
+    let phone = world.opens(1, "192.0.2.7");
+    world.sends(phone, "CAP REQ :sasl standard-replies");
+    world.sends(phone, "AUTHENTICATE PLAIN");
+    world.sends(phone, "AUTHENTICATE AGFubgBzZWNyZXQ=");
     let taken: Vec<_> = world.log.drain(..).collect();
-    assert!(taken.len() == 2 && taken.iter().all(SentEntry::is_awaited));
+    assert!(taken.len() == 3 && taken.iter().all(SentEntry::is_awaited));
     world.apply(0, Input::LogSilent(taken));
     let told = world.told(ann);
     let lines: Vec<_> = told.lines().collect();
@@ -402,6 +406,10 @@ fn what_had_not_left_for_a_silent_log_is_refused() {
     assert!(lines[1].contains("label=then") && lines[1].contains("PONG"), "{told}");
     let told = world.told(guest);
     assert!(told.contains("FAIL LOGIN LOG_UNAVAILABLE"), "{told}");
+    // Not only by 904, which a client takes for a wrong password.
+    let told = world.told(phone);
+    let fail = told.find("FAIL AUTHENTICATE LOG_UNAVAILABLE").expect("it says why");
+    assert!(fail < told.find(" 904 ").expect("the exchange is over"), "{told}");
     // Who leaves meanwhile has left when the log answers.
     world.sends(ann, "QUIT");
     assert!(world.is_gone(ann));
