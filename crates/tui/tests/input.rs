@@ -163,9 +163,11 @@ fn a_message_is_answered_reacted_to_copied_and_taken_back() {
 
     desk.types(UP);
     assert_eq!(desk.types("d"), []);
-    assert_eq!(desk.types("n"), []);
+    assert_eq!(desk.types("n\r"), []);
     desk.types("d");
-    let actions = desk.types("y");
+    // Enter ends the answer: the rest of a longer one must not be said to the room.
+    assert_eq!(desk.types("yes"), []);
+    let actions = desk.types("\r");
     assert!(matches!(only(&actions), Intent::Redact { msgid, .. } if msgid == "m2"));
 }
 

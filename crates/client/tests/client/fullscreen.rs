@@ -106,7 +106,7 @@ fn two_people_talk_react_reply_and_take_back() {
 
     bob.types("\x1b[A\x1b[Ad");
     bob.sees("Take it back");
-    bob.types("y");
+    bob.types("y\r");
     bob.sees("(taken back)");
     ann.types("\x1b1");
     ann.sees("(taken back)");

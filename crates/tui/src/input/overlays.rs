@@ -4,7 +4,7 @@ use crate::action::Action;
 use crate::composer::Composer;
 use crate::input::OpenQuestion;
 use crate::keymap::Act;
-use crate::overlay::{Answer, List, Overlay, Question};
+use crate::overlay::{List, Overlay, Question};
 use crate::palette::{Kind, Palette};
 use crate::tui::{Focus, Tui};
 use chat::{Chat, Intent};
@@ -101,13 +101,6 @@ impl Tui {
     pub(super) fn type_in_overlay(&mut self, text: &str, chat: &Chat) -> Vec<Action> {
         match &mut self.overlay {
             Some(Overlay::Help(_)) => self.overlay = None,
-            Some(Overlay::Question(question)) if question.answer == Answer::YesNo => {
-                // A single letter is the whole answer.
-                question.input.set(text);
-                if let Some(Overlay::Question(question)) = self.overlay.take() {
-                    return self.answered(question);
-                }
-            }
             _ => {
                 if let Some(input) = self.overlay_input() {
                     input.insert(text);
