@@ -27,6 +27,11 @@ pub enum ClusterError {
     /// The data folder belongs to a node.
     #[error("the data in {0} are of a node of a cluster, and {NO_CLUSTER}")]
     OfACluster(PathBuf),
+    /// A change of a node's data that the other nodes would not make.
+    #[error(
+        "the data in {0} are of a node of a cluster, where a change must reach all nodes by the log, and {NO_CLUSTER}"
+    )]
+    OnlyByTheLog(PathBuf),
     /// The node is no longer a member.
     #[error("{0}")]
     Excluded(String),
