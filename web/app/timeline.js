@@ -21,6 +21,8 @@ import { domRows, TimelineWindow } from "./timeline-window.js";
  * @property {() => Omit<Scene, "name" | "loading" | "unreadText" | "find">} scene
  */
 
+/** A row, and how far it is below the top. @typedef {{ key: string, top: number }} Place */
+
 /** So close to the end, in pixels, the timeline follows what comes. */
 const followPixels = 48;
 /** How long nothing more is asked for by itself after the server refused a page. */
@@ -42,7 +44,7 @@ export class TimelineView {
   #goalIsUnread = false;
   #newBelow = 0;
   #refusedUntil = 0;
-  /** @type {Map<string, { msgid?: string, key: string, top: number }>} Where conversations were left. */
+  /** @type {Map<string, Place>} Where conversations were left. */
   #places = new Map();
 
   /** @param {TimelineHost} host */
@@ -107,16 +109,16 @@ export class TimelineView {
   update() {
     const conversation = this.#conversation;
     if (!conversation) return;
-    const anchor = this.#following ? undefined : this.#anchor();
+    let anchor = this.#following ? undefined : this.#anchor();
     this.#draw(conversation);
     if (this.#goal && this.#reach(conversation, this.#goal)) {
-      this.#goal = undefined;
+      this.#goal = anchor = undefined;
     } else if (this.#following) {
       this.scroller.scrollTop = this.scroller.scrollHeight;
     } else if (anchor) {
       this.#restore(anchor);
     }
-    this.#settle();
+    this.#settle(anchor);
   }
 
   /** Somebody said something here; while the end is not in sight it is counted. */
@@ -312,7 +314,7 @@ export class TimelineView {
     return undefined;
   }
 
-  /** @param {{ key: string, top: number }} anchor */
+  /** @param {Place} anchor */
   #restore({ key, top }) {
     const row = this.#drawn.get(key)?.row;
     if (!row) return;
@@ -348,11 +350,14 @@ export class TimelineView {
     return true;
   }
 
-  /** After each change and each scrolling: what is in sight, what is needed next. */
-  #settle() {
+  /**
+   * After each change and each scrolling: what is in sight, what is needed next.
+   * @param {Place} [anchor]
+   */
+  #settle(anchor) {
     const conversation = this.#conversation;
     if (!conversation || this.scroller.clientHeight === 0) return;
-    const nearTop = this.#grow(conversation);
+    const nearTop = this.#grow(conversation, anchor);
     this.#following = this.#isAtEnd();
     if (this.#following) this.#newBelow = 0;
     this.#showJumps();
@@ -369,9 +374,10 @@ export class TimelineView {
   /**
    * Moves the window as long as one of its ends is near, but never to and fro.
    * @param {Conversation} conversation
+   * @param {Place} [anchor] what has to stay; at the very top it can get back there only when there is more above
    * @returns {boolean} whether its upper end is near
    */
-  #grow(conversation) {
+  #grow(conversation, anchor) {
     const { rows } = conversation.timeline;
     /** @type {"up" | "down" | undefined} */
     let went;
@@ -382,7 +388,7 @@ export class TimelineView {
       const direction = scrollTop < near && went !== "down" ? "up" : below < near && went !== "up" ? "down" : undefined;
       const following = this.#isAtEnd();
       if (!direction || !this.#window.grow(rows, direction, following)) return scrollTop < near;
-      const anchor = this.#anchor();
+      anchor ??= this.#anchor();
       this.#draw(conversation);
       if (following) this.scroller.scrollTop = this.scroller.scrollHeight;
       else if (anchor) this.#restore(anchor);

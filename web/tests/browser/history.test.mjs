@@ -9,6 +9,7 @@ after(closeBrowser);
 const messages = 5_000;
 /** How far, in pixels, a row may be from where it should be. */
 const jump = 2;
+const noLimits = "[server]\npassword_iterations = 4096\n[limits]\ncommands_per_second = 0\nstored_bytes_per_hour = 0\nwork_millis = 0\n";
 
 test("5,000 messages are scrolled to the top and back without a jump", withServer(async (server) => {
   await fill(server, messages);
@@ -21,7 +22,45 @@ test("5,000 messages are scrolled to the top and back without a jump", withServe
   assert.ok(Math.max(up.rows, down.rows) <= 300, `${up.rows} and ${down.rows} rows`);
   assert.ok(up.worst <= jump && down.worst <= jump, `jumps of ${up.worst} and ${down.worst} px`);
   assert.deepEqual(ann.errors, []);
-}, "[server]\npassword_iterations = 4096\n[limits]\ncommands_per_second = 0\nstored_bytes_per_hour = 0\nwork_millis = 0\n"));
+}, noLimits));
+
+test("a page of history that comes while the top is in sight moves nothing", withServer(async (server) => {
+  await fill(server, 1_000);
+  const ann = await openDevice(server);
+  /** What the server says while it is held back. @type {(() => void)[] | undefined} */
+  let held;
+  await ann.routeWebSocket(/.*/u, (route) => {
+    const up = route.connectToServer();
+    up.onMessage((data) => (held ? held.push(() => route.send(data)) : route.send(data)));
+  });
+  await ann.reload();
+  await register(ann, "ann");
+  await message(ann, "number 999").waitFor();
+  const jumps = [];
+  for (let page = 0; page < 3; page += 1) {
+    held = [];
+    // What is here already comes first, so until a page is asked for.
+    await ann.waitForFunction(() => {
+      document.querySelector(".timeline").scrollTop = 10;
+      return !document.querySelector(".busy").hidden;
+    });
+    const before = await ann.evaluate(placeInMiddle);
+    for (const say of held.splice(0)) say();
+    held = undefined;
+    await ann.locator(".busy").waitFor({ state: "hidden" });
+    jumps.push(await ann.locator(`[data-key="${before.key}"]`).evaluate((row, top) => row.getBoundingClientRect().top - top, before.top));
+  }
+  assert.ok(jumps.every((pixels) => Math.abs(pixels) < 1), `jumps of ${jumps.join(", ")} px`);
+  assert.deepEqual(ann.errors, []);
+}, noLimits));
+
+/** Which row is in the middle, and where. */
+function placeInMiddle() {
+  const timeline = document.querySelector(".timeline");
+  const { top, height } = timeline.getBoundingClientRect();
+  const row = [...timeline.querySelectorAll(".message")].find((one) => one.getBoundingClientRect().bottom > top + height / 2);
+  return { key: row.dataset.key, top: row.getBoundingClientRect().top };
+}
 
 /**
  * @param {import("./harness.mjs").Server} server
