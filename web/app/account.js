@@ -17,8 +17,6 @@ import { Deletion, Export, Strict } from "./whole-account.js";
 export function ProofDialog({ app }) {
   const [refusal, setRefusal] = useState(/** @type {{ problem?: Problem, reason: string }} */ ({ reason: "" }));
   const [busy, setBusy] = useState(false);
-  // Who logs out, or is cut off, does not answer any more.
-  useEffect(() => () => app.endProof(), []);
   const end = (/** @type {Asking | undefined} */ owner) => {
     app.endProof(owner);
     app.drawNow();
@@ -36,7 +34,7 @@ export function ProofDialog({ app }) {
     else proven.socket.close();
   };
   const codeIsAsked = refusal.problem === "code";
-  return html`<${Modal} id="proof-title" title=${strings.password} close=${() => end(undefined)} look="small"><form onSubmit=${submit}>
+  return html`<${Modal} titleId="proof-title" title=${strings.password} close=${() => end(undefined)} look="small"><form onSubmit=${submit}>
     <${Field} id="proof" label=${strings.passwordOf(app.chat.me)} hint=${strings.proofHint} wrong=${codeIsAsked ? "" : refusal.reason}>
       <input type="password" id="proof" name="proof" autocomplete="current-password" aria-describedby="proof-hint" required autofocus />
     </${Field}>

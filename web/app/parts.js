@@ -35,9 +35,9 @@ export function Field({ id, label, hint, wrong, children }) {
 
 /**
  * A dialog above everything else. The browser keeps the focus in it, closes it on Escape, and gives the focus back.
- * @param {{ id?: string, title: string, close: () => void, look?: string, children: Child }} props `id`: the title's
+ * @param {{ titleId?: string, title: string, close: () => void, look?: string, children: Child }} props
  */
-export function Modal({ id = "dialog-title", title, close, look = "", children }) {
+export function Modal({ titleId = "dialog-title", title, close, look = "", children }) {
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useLayoutEffect(() => {
     const { current } = dialog;
@@ -52,10 +52,10 @@ export function Modal({ id = "dialog-title", title, close, look = "", children }
     event.preventDefault();
     close();
   };
-  return html`<dialog ref=${dialog} class="dialog ${look}" aria-labelledby=${id} onClick=${onClick}
+  return html`<dialog ref=${dialog} class="dialog ${look}" aria-labelledby=${titleId} onClick=${onClick}
     onCancel=${onCancel}>
     <div class="dialog-inside">
-      <header><h2 id=${id}>${title}</h2>
+      <header><h2 id=${titleId}>${title}</h2>
         <${IconButton} icon="close" label=${strings.close} onClick=${close} /></header>
       <div class="dialog-body" tabindex="0">${children}</div>
     </div>

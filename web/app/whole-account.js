@@ -14,19 +14,20 @@ const exportPages = 4_000;
 
 /** @param {{ app: App }} props */
 export function Strict({ app }) {
-  const [on, setOn] = useState(false);
+  /** Without an answer nobody knows. */
+  const [on, setOn] = useState(/** @type {boolean | undefined} */ (undefined));
   const load = async () => {
-    const [summary = []] = notesIn(await app.asking.ask("ACCOUNT"), "SUMMARY");
-    setOn(summary[6] === "on");
+    const [summary] = notesIn(await app.asking.ask("ACCOUNT"), "SUMMARY");
+    setOn(summary && summary[6] === "on");
   };
   useEffect(() => void load(), []);
   const changed = async (/** @type {boolean} */ wanted) => {
-    // What has been clicked is shown, until the server has said what it is.
+    // Show the click until the server answers.
     setOn(wanted);
     await change(app, ["STRICT", wanted ? "ON" : "OFF"], strings.saved);
     await load();
   };
-  return html`<${Toggle} id="strict" label=${strings.strict} hint=${strings.strictHint} on=${on} onChange=${changed} />`;
+  return on !== undefined && html`<${Toggle} id="strict" label=${strings.strict} hint=${strings.strictHint} on=${on} onChange=${changed} />`;
 }
 
 /** Saves everything that the server keeps of the account as a file. @param {{ app: App }} props */
@@ -86,7 +87,8 @@ function save(file, name) {
 export function Deletion({ app }) {
   const remove = async (/** @type {string} */ name) => {
     if (!same(name, app.chat.me)) return app.say(strings.deletionName(app.chat.me), true);
-    // Also where the server would not ask: somebody else may sit at this device.
+    // Also where the server would not ask for the password: somebody else may sit at this device. Once given, it counts
+    // as long as the settings are open.
     const answer = await (await proofOf(app))?.ask(formatLine("ACCOUNT", ["DELETE"], name));
     if (!answer) return undefined;
     const refusal = refusalIn(answer);

@@ -152,8 +152,10 @@ export class Chat {
     const textIds = new Map();
     for (const one of outgoing.slice(0, LIMITS.OUTGOING - this.outgoing.length)) {
       this.next += 1;
-      const textId = textIds.get(one.textId) ?? this.next;
-      textIds.set(one.textId ?? this.next, textId);
+      // A text has its number from its tab, which the resend id names.
+      const text = one.resendId.replace(/\d+$/, String(one.textId));
+      const textId = textIds.get(text) ?? this.next;
+      textIds.set(text, textId);
       this.outgoing.push({ ...one, number: this.next, textId, sent: false, resent: true, retryAtMs: undefined });
       this.touch("timeline", this.conversationOrNew(one.to).name);
     }

@@ -22,7 +22,7 @@ const KEEP_MS = 1_000;
 const KEPT_ROWS = 50;
 /** How long a device stays logged in. */
 const STAY = "90d";
-/** The label of the request for this device's token. */
+/** The label of requests about this device's token. */
 const TOKEN_LABEL = "token";
 
 /** @type {Clock} */
@@ -362,30 +362,32 @@ export class Client {
 
   #askForToken() {
     if (!this.#login?.remember || this.#kept) return;
+    // One whose answer a break has taken may have been made.
+    const asks = this.#token ? [["DEL", this.#token]] : [];
     this.#token = `web-${this.#random(6)}`;
-    const params = ["TOKEN", "ADD", this.#token, STAY];
-    this.socket.send([formatLine("ACCOUNT", params, undefined, { label: TOKEN_LABEL })]);
+    asks.push(["ADD", this.#token, STAY]);
+    this.socket.send(asks.map((ask) => formatLine("ACCOUNT", ["TOKEN", ...ask], undefined, { label: TOKEN_LABEL })));
   }
 
-  /** Takes the answer to the request for a token, which is not for the person. @param {string} line */
+  /** Takes an answer about this device's token, which is not for the person. @param {string} line */
   #takeToken(line) {
     const message = line.includes(TOKEN_LABEL) ? parseMessage(line) : undefined;
     if (message?.tags.get("label") !== TOKEN_LABEL) return false;
     const { params } = message;
     const [, code, token = "", secret = ""] = params;
     if (code === "TOKEN_ADDED") this.#stay(token, secret);
-    else if (message.verb === "FAIL") this.#cannotKeep(new Error(params.at(-1)));
+    else if (message.verb === "FAIL" && code !== "NO_SUCH_TOKEN") this.#cannotKeep(new Error(params.at(-1)));
     return true;
   }
 
   /** Stays logged in on this device. @param {string} token @param {string} secret */
   async #stay(token, secret) {
-    const { name, chat } = this;
+    const { name } = this;
     const known = this.#keys;
     // All tokens of an account have the salt of its password.
     const keys = known && (await deriveKeys(this.crypto.subtle, secret, known.salt, known.iterations));
-    // Logged out meanwhile.
-    if (this.chat !== chat) return;
+    // Logged out, or taken back, meanwhile.
+    if (this.#token !== token) return;
     const { serverPassword } = this.#login ?? {};
     this.#kept = { name, token, serverPassword, ...(keys ? { keys } : { secret }) };
     this.#keys = keys;

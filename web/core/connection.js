@@ -22,8 +22,8 @@ import { splitOnce } from "./server.js";
 export class Connection {
   /** @type {"greeting" | "proving" | "entering" | "done"} */
   #stage = "greeting";
-  /** @type {Map<string, string>} */
-  #offered = new Map();
+  /** @type {Map<string, string>} The server's capabilities, with their values. */
+  offered = new Map();
   #isOfferComplete = false;
   #chunks = "";
   /** @type {string | undefined} Why a new password must be chosen before anything else, in the server's words. */
@@ -100,7 +100,7 @@ export class Connection {
     if (subcommand !== "LS") return undefined;
     for (const offer of (params.at(-1) ?? "").split(" ").filter(Boolean)) {
       const [name, value = ""] = splitOnce(offer, "=");
-      if (this.#offered.size < LIMITS.TOKENS) this.#offered.set(name, value);
+      if (this.offered.size < LIMITS.TOKENS) this.offered.set(name, value);
     }
     this.#isOfferComplete = params[2] !== "*";
     return this.#isOfferComplete && this.login.how === "guest" ? this.#enter(out) : undefined;
@@ -109,13 +109,13 @@ export class Connection {
   /** Who it is, is settled, or will be by what is sent now. @param {string[]} out @param {string} [proof] @returns {Step} */
   #enter(out, proof) {
     if (!this.#isOfferComplete) return this.#failed("server", "The server did not say what it can.");
-    const wanted = WANTED.filter((name) => this.#offered.has(name));
+    const wanted = WANTED.filter((name) => this.offered.has(name));
     out.push(formatLine("CAP", ["REQ"], wanted.join(" ")));
     // The empty one takes the server's proof.
     if (proof !== undefined) out.push(formatLine("AUTHENTICATE", [proof]), formatLine("AUTHENTICATE", ["+"]));
     out.push(formatLine("CAP", ["END"]));
     this.#stage = "entering";
-    const capabilities = wanted.map((name) => /** @type {const} */ ([name, this.#offered.get(name) ?? ""]));
+    const capabilities = wanted.map((name) => /** @type {const} */ ([name, this.offered.get(name) ?? ""]));
     return { type: "enter", capabilities: new Map(capabilities) };
   }
 

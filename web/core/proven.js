@@ -17,8 +17,6 @@ export function prove(socket, login, scram) {
       /** @type {string[]} */
       const out = [];
       connection.start(out);
-      // Nobody is at this connection, so it takes no messages, and is no last login.
-      out.push("CAP REQ :draft/pre-away", "AWAY *");
       send(out);
     };
     socket.onmessage = async ({ data }) => {
@@ -26,6 +24,8 @@ export function prove(socket, login, scram) {
       const out = [];
       const step = connection.receive(data, out);
       if (step?.type === "prove") {
+        // Nobody is at this connection, so it takes no messages, and is no last login.
+        if (connection.offered.has("draft/pre-away")) out.push("CAP REQ :draft/pre-away", "AWAY *");
         try {
           connection.answer(await scram.respond(step.challenge), out);
         } catch (error) {

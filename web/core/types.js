@@ -51,7 +51,7 @@
 /**
  * @typedef {object} Outgoing A message on its way to the server, or refused.
  * @property {number} number Its number on this client, which is also the label of its line.
- * @property {number} textId Which text it is a piece of: the number of its first piece.
+ * @property {number} textId Which text it is a piece of: the number of the first piece that this tab had of it.
  * @property {string} resendId The id that makes sending it again harmless (`+parlor/resend`).
  * @property {string} to
  * @property {string} text

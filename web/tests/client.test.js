@@ -247,10 +247,41 @@ test("who logs out takes back the token of this device, also one whose answer is
   }
 });
 
-test("a connection that only proves the password is nobody's presence", () => {
+test("a token whose answer was lost with the connection is taken back before the next one is asked for", () => {
+  const { client, clock, newest, welcome } = setUp();
+  client.logIn({ how: "guest", name: "gus", remember: true });
+  welcome();
+  const tokens = () => newest().take().filter((line) => line.includes("TOKEN"));
+  const [, lost = ""] = /TOKEN ADD (\S+)/.exec(tokens()[0] ?? "") ?? assert.fail("no token was asked for");
+  newest().breakOff();
+  clock.advance(60_000);
+  welcome();
+  const [first, second, third] = tokens();
+  assert.equal(first, `@label=token ACCOUNT TOKEN DEL ${lost}`);
+  assert.match(second ?? "", /^@label=token ACCOUNT TOKEN ADD web-/);
+  assert.equal(third, undefined);
+  // That it was never made is nothing to tell anybody.
+  newest().say(`@label=token :parlor FAIL ACCOUNT NO_SUCH_TOKEN ${lost} :You have no app password of this name`);
+  assert.equal(client.storageProblem, undefined);
+});
+
+/** All that is sent to prove a password once the server has said what it can. @param {string} offer */
+async function proving(offer) {
   const socket = new FakeWebSocket();
   const scram = new Scram(crypto.subtle, "ann", "nonce", { password: "secret" });
+  scram.respond = async () => "proof";
   prove(asWebSocket(socket), { how: "password", name: "ann" }, scram);
   socket.accept();
-  assert.deepEqual(socket.take().slice(-2), ["CAP REQ :draft/pre-away", "AWAY *"]);
+  socket.say(`:parlor CAP * LS :${offer}`, `AUTHENTICATE ${btoa("challenge")}`);
+  await new Promise(setImmediate);
+  return socket.take();
+}
+
+test("a connection that only proves the password is nobody's presence", async () => {
+  const sent = (await proving("sasl draft/pre-away")).filter((line) => /AWAY|pre-away|CAP END/.test(line));
+  assert.deepEqual(sent, ["CAP REQ :draft/pre-away", "AWAY *", "CAP END"]);
+});
+
+test("such a connection asks only for what the server offers", async () => {
+  assert.deepEqual((await proving("sasl")).filter((line) => /pre-away|AWAY/.test(line)), []);
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { IDBFactory } from "fake-indexeddb";
+import { Chat } from "../core/chat.js";
 import { newEntry } from "../core/entry.js";
 import { DeviceStore } from "../core/storage.js";
 
@@ -61,6 +62,15 @@ test("what a closed tab had on its way goes to one other tab, and an open one ke
   // They are the taker's now: after its reload they are there again.
   const next = await store.load("c", new Set(["open"]));
   assert.deepEqual(next.outgoing.map(({ text }) => text), ["first", "second", "third"]);
+});
+
+test("texts of two closed tabs stay two, though they had the same number in their tabs", () => {
+  const chat = new Chat("web.next");
+  const kept = ["one.1", "two.1", "one.2", "two.2"].map((id) => ({ ...outgoing(id, 1), resendId: `web.${id}` }));
+  chat.restoreOutgoing(kept);
+  const [one, two, ...rest] = chat.outgoing.map(({ textId }) => textId);
+  assert.notEqual(one, two);
+  assert.deepEqual(rest, [one, two]);
 });
 
 test("of very many conversations the newest are kept", async () => {
