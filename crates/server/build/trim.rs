@@ -6,7 +6,8 @@
 /// `/*!`, which are licences, stay.
 ///
 /// After `)` and `}` a slash is taken for a division; a regular expression there needs parentheses.
-/// A `}` that ends an expression needs its semicolon.
+/// After `++` and `--`, too; an empty statement before `}` needs braces. A `}` that ends an expression
+/// needs its semicolon.
 ///
 /// # Errors
 /// If a string, template, regular expression or comment has no end.
@@ -29,6 +30,8 @@ struct Script<'t> {
     braces: Vec<Brace>,
     /// A line has ended since the last token.
     breaks: bool,
+    /// A space or a comment has come since the last token.
+    spaced: bool,
     /// What came last is a value, so that a slash divides it.
     is_value: bool,
 }
@@ -46,6 +49,7 @@ impl Script<'_> {
     fn token(&mut self) -> Result<(), String> {
         let spaces = self.rest.len() - self.rest.trim_start_matches([' ', '\t']).len();
         self.rest = &self.rest[spaces..];
+        self.spaced |= spaces > 0;
         let Some(first) = self.rest.chars().next() else { return Ok(()) };
         if self.rest.starts_with("//") {
             self.rest = &self.rest[self.rest.find('\n').unwrap_or(self.rest.len())..];
@@ -60,6 +64,7 @@ impl Script<'_> {
                 self.out.push_str(&self.rest[..end]);
             }
             self.rest = &self.rest[end..];
+            self.spaced = true;
             return Ok(());
         }
         if first == '\n' {
@@ -68,12 +73,13 @@ impl Script<'_> {
             return Ok(());
         }
         let last = self.out.chars().next_back().unwrap_or('\n');
+        let spaced = std::mem::take(&mut self.spaced);
         if std::mem::take(&mut self.breaks) {
             let is_top = self.braces.is_empty() && ";}/".contains(last);
             if is_top || !(ENDS_NOTHING.contains(last) || BEGINS_NOTHING.contains(first)) {
                 self.out.push('\n');
             }
-        } else if spaces > 0 && would_join(last, first) {
+        } else if spaced && would_join(last, first) {
             self.out.push(' ');
         }
         if ")]}".contains(first) && self.ends_needlessly(first) {

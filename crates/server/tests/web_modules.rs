@@ -69,6 +69,7 @@ fn a_script_loses_what_only_its_readers_need_and_nothing_else() {
         ("let a = b + c; // why\n\n\n  /* what */ a ++;\n", "let a=b+c;\na++;\n"),
         ("a + +b - -c + ++d", "a+ +b- -c+ ++d"),
         ("return x in y", "return x in y"),
+        ("return /** @type {X} */b; a +/**/+ b; a/**/.b", "return b;a+ +b;a.b"),
         ("#count = #other in this", "#count=#other in this"),
         (
             "'it\\'s // no comment'  + \"/* nor  this */\"",
