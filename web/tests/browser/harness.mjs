@@ -18,6 +18,28 @@ const isBuilt = process.env.WEB_SOURCES === undefined;
 const browserPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 /** Fewer iterations than in life: the tests are not about how slowly a password is checked. */
 const quick = "[server]\npassword_iterations = 4096\n";
+/** How long a test may take: not everything that a test waits for has a limit of its own. */
+const testMs = 180_000;
+/** How long the program may take to start, and to end. */
+const programMs = 30_000;
+
+/**
+ * What a promise comes to, or an error once it has taken too long.
+ * @template T
+ * @param {string} what @param {number} ms @param {Promise<T>} promise
+ * @returns {Promise<T>}
+ */
+async function within(what, ms, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took longer than ${ms / 1000} s`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** A server with a folder of its own. */
 export class Server {
@@ -57,7 +79,8 @@ export class Server {
       this.process.stderr.on("data", read);
       this.process.once("exit", (code) => reject(new Error(`chatserver ended (${code}): ${output}`)));
     });
-    this.port = await found;
+    const late = setTimeout(() => this.process.kill("SIGKILL"), programMs);
+    this.port = await found.finally(() => clearTimeout(late));
   }
 
   /** The address of the page. */
@@ -66,34 +89,39 @@ export class Server {
   }
 
   /** Ends the program at once, as a crash would. */
-  async kill() {
-    const ended = once(this.process, "exit");
-    this.process.kill("SIGKILL");
-    await ended;
+  kill() {
+    return this.#end("SIGKILL");
   }
 
   async stop() {
-    if (this.process.exitCode === null && this.process.signalCode === null) {
-      const ended = once(this.process, "exit");
-      this.process.kill("SIGTERM");
-      await ended;
+    try {
+      if (this.process.exitCode === null && this.process.signalCode === null) await this.#end("SIGTERM");
+    } finally {
+      this.process.kill("SIGKILL");
+      this.sources?.closeAllConnections();
+      this.sources?.close();
+      await rm(this.folder, { recursive: true, force: true });
     }
-    this.sources?.closeAllConnections();
-    this.sources?.close();
-    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** @param {"SIGKILL" | "SIGTERM"} signal */
+  async #end(signal) {
+    const ended = once(this.process, "exit");
+    this.process.kill(signal);
+    await within(`the server's end by ${signal}`, programMs, ended);
   }
 }
 
 /**
  * A test with a server of its own.
  * @param {(server: Server) => Promise<void>} run
- * @param {string} [config]
+ * @param {string} [config] @param {string} [address]
  */
-export function withServer(run, config) {
+export function withServer(run, config, address) {
   return async () => {
-    const server = await Server.start(config);
+    const server = await Server.start(config, address);
     try {
-      await run(server);
+      await within("the test", testMs, run(server));
     } finally {
       await server.stop();
     }
