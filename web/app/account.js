@@ -11,7 +11,7 @@ import { change, ownerOn } from "./owner.js";
 import { Field, Modal, OneLine } from "./parts.js";
 import { strings } from "./strings.js";
 import { clean } from "./text.js";
-import { Deletion, Export, Strict } from "./whole-account.js";
+import { Deletion, Export, Strict, useSummary } from "./whole-account.js";
 
 /** Asks for the password, above the dialog in which it is needed. @param {{ app: App }} props */
 export function ProofDialog({ app }) {
@@ -87,13 +87,8 @@ export function NewPassword({ app }) {
 
 /** @param {{ app: App }} props */
 function SecondFactor({ app }) {
-  const [isOn, setOn] = useState(false);
+  const { on, load } = useSummary(app, 5);
   const [{ picture, secret, codes }, setSecrets] = useState(/** @type {Secrets} */ ({ picture: [], secret: "", codes: [] }));
-  const load = async () => {
-    const [summary = []] = notesIn(await app.asking.ask("ACCOUNT"), "SUMMARY");
-    setOn(summary[5] === "on");
-  };
-  useEffect(() => void load(), []);
   const ask = (/** @type {string[]} */ ...params) => async () => {
     const answer = await change(app, ["2FA", ...params]);
     if (refusalIn(answer)) return;
@@ -104,10 +99,10 @@ function SecondFactor({ app }) {
   const submit = (/** @type {string} */ subcommand) => (/** @type {string} */ code) => ask(subcommand, code)();
   return html`<p class="hint">${strings.secondFactorHint}</p>
     ${codes.length > 0 && html`<p>${strings.recoveryCodes}</p><pre class="codes">${codes.join("\n")}</pre>`}
-    ${isOn && html`<${OneLine} id="factor-off" label=${strings.factorOff} button=${strings.turnOff} onSubmit=${submit("OFF")} />
+    ${on && html`<${OneLine} id="factor-off" label=${strings.factorOff} button=${strings.turnOff} onSubmit=${submit("OFF")} />
       <${OneLine} id="factor-codes" label=${strings.factorCodes} button=${strings.newCodes} onSubmit=${submit("CODES")} />`}
-    ${!isOn && !secret && html`<button type="button" onClick=${ask("ON")}>${strings.turnOn}</button>`}
-    ${!isOn && secret && html`<${Picture} lines=${picture} /><p>${strings.secretHint} <code>${secret}</code></p>
+    ${on === false && !secret && html`<button type="button" onClick=${ask("ON")}>${strings.turnOn}</button>`}
+    ${on === false && secret && html`<${Picture} lines=${picture} /><p>${strings.secretHint} <code>${secret}</code></p>
       <${OneLine} id="factor-on" label=${strings.code} button=${strings.turnOn} onSubmit=${submit("CONFIRM")} />`}`;
 }
 

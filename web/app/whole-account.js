@@ -12,15 +12,23 @@ import { strings } from "./strings.js";
 /** Pages of an export that a browser can hold; each has about 64 KiB. */
 const exportPages = 4_000;
 
-/** @param {{ app: App }} props */
-export function Strict({ app }) {
-  /** Without an answer nobody knows. */
+/**
+ * Whether something is on, as a parameter of the account's summary says; undefined until there is an answer.
+ * @param {App} app @param {number} at
+ */
+export function useSummary(app, at) {
   const [on, setOn] = useState(/** @type {boolean | undefined} */ (undefined));
   const load = async () => {
     const [summary] = notesIn(await app.asking.ask("ACCOUNT"), "SUMMARY");
-    setOn(summary && summary[6] === "on");
+    setOn(summary && summary[at] === "on");
   };
   useEffect(() => void load(), []);
+  return { on, setOn, load };
+}
+
+/** @param {{ app: App }} props */
+export function Strict({ app }) {
+  const { on, setOn, load } = useSummary(app, 6);
   const changed = async (/** @type {boolean} */ wanted) => {
     // Show the click until the server answers.
     setOn(wanted);

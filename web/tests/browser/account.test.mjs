@@ -122,6 +122,26 @@ test("a device that stays logged in asks for the password where the server wants
   assert.deepEqual([...ann.errors, ...other.errors], []);
 }));
 
+test("what the server does not say about an account is not shown as off", withServer(async (server) => {
+  const ann = await openDevice(server);
+  let isAsked;
+  const asked = new Promise((resolve) => {
+    isAsked = resolve;
+  });
+  await ann.routeWebSocket(/.*/u, (socket) => {
+    const answers = socket.connectToServer();
+    socket.onMessage((line) => (/^@label=q\d+ ACCOUNT$/u.test(line) ? isAsked() : answers.send(line)));
+  });
+  await ann.reload();
+  await register(ann, "ann");
+  const dialog = await openSettings(ann);
+  await dialog.getByText("Second factor").first().click();
+  await asked;
+  assert.equal(await dialog.getByRole("button", { name: "Turn on" }).count(), 0);
+  assert.equal(await dialog.getByLabel("Strict login").count(), 0);
+  assert.deepEqual(ann.errors, []);
+}));
+
 test("a second factor is turned on, asked for, and turned off", withServer(async (server) => {
   const ann = await byToken(server);
   const dialog = await openSettings(ann);
