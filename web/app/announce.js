@@ -12,7 +12,7 @@ const readLength = 500;
 
 /** The place of the sentences; it has to be in the page before the first comes. */
 export function announcer() {
-  return element("div", { "id": "announcer", "class": "sr-only", "aria-live": "polite", "aria-relevant": "additions" });
+  return element("div", { "id": "announcer", "class": "sr-only", "aria-live": "polite" });
 }
 
 /**

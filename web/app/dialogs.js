@@ -136,21 +136,16 @@ function EmojiDialog({ title, own, close, pick }) {
 
 /** @param {{ close: () => void }} props */
 function HelpDialog({ close }) {
+  /** @type {Record<string, string>} */
+  const help = strings.commandHelp;
   return html`<${Modal} title=${strings.help} close=${close} look="wide">
     <h3>${strings.keys}</h3>
     <table class="help"><tbody>${keyTable().map(({ keys, text }) => (
     html`<tr key=${text}><th scope="row">${keys.map((key) => html`<kbd>${key}</kbd> `)}</th><td>${text}</td></tr>`))}</tbody></table>
     <h3>${strings.commands}</h3>
     <table class="help"><tbody>${Object.entries(commandTable).map(([name, { usage }]) => (
-    html`<tr key=${name}><th scope="row"><code>/${name} ${usage}</code></th><td>${helpOf(name)}</td></tr>`))}</tbody></table>
+    html`<tr key=${name}><th scope="row"><code>/${name} ${usage}</code></th><td>${help[name]}</td></tr>`))}</tbody></table>
   </${Modal}>`;
-}
-
-/** @param {string} command */
-function helpOf(command) {
-  /** @type {Record<string, string>} */
-  const help = strings.commandHelp;
-  return help[command] ?? "";
 }
 
 /** @param {{ app: App, close: () => void }} props */

@@ -166,8 +166,7 @@ export class TimelineView {
 
   /** The newest message that somebody said. */
   newestItem() {
-    return [...this.#drawn.values()].map(({ item }) => item)
-      .filter((item) => item.type === "message").sort((a, b) => a.entry.timeMs - b.entry.timeMs).pop();
+    return [...this.#drawn.values()].findLast(({ item }) => item.type === "message")?.item;
   }
 
   /**
@@ -308,7 +307,7 @@ export class TimelineView {
     for (let at = low; at < rows.length; at += 1) {
       const row = rows[at];
       if (row instanceof HTMLElement && /^[moe]/u.test(row.dataset.key ?? "")) {
-        return { key: row.dataset.key ?? "", top: row.getBoundingClientRect().top - top };
+        return { key: row.dataset.key ?? "", top: this.#topOf(row) };
       }
     }
     return undefined;
@@ -318,8 +317,13 @@ export class TimelineView {
   #restore({ key, top }) {
     const row = this.#drawn.get(key)?.row;
     if (!row) return;
-    const now = row.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top;
+    const now = this.#topOf(row);
     if (now !== top) this.scroller.scrollTop += now - top;
+  }
+
+  /** How far a row is below the top. @param {Element} row */
+  #topOf(row) {
+    return row.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top;
   }
 
   /**
@@ -340,8 +344,7 @@ export class TimelineView {
     const row = this.#drawn.get(this.#goalIsUnread ? "unread" : `m${msgid}`)?.row;
     if (!row) return true;
     const { clientHeight, scrollTop } = this.scroller;
-    const offset = row.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top;
-    this.scroller.scrollTop = scrollTop + offset - clientHeight * (this.#goalIsUnread ? 0.15 : 0.4);
+    this.scroller.scrollTop = scrollTop + this.#topOf(row) - clientHeight * (this.#goalIsUnread ? 0.15 : 0.4);
     if (!this.#goalIsUnread) {
       row.classList.remove("found");
       requestAnimationFrame(() => row.classList.add("found"));
@@ -365,10 +368,14 @@ export class TimelineView {
     this.#fill(conversation, nearTop);
   }
 
-  #isAtEnd() {
+  /** How much of the rows is below what is in sight, in pixels. */
+  #below() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    const below = scrollHeight - scrollTop - clientHeight;
-    return this.#window.atEnd && below < followPixels && this.#goal === undefined;
+    return scrollHeight - scrollTop - clientHeight;
+  }
+
+  #isAtEnd() {
+    return this.#window.atEnd && this.#below() < followPixels && this.#goal === undefined;
   }
 
   /**
@@ -382,10 +389,10 @@ export class TimelineView {
     /** @type {"up" | "down" | undefined} */
     let went;
     for (;;) {
-      const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-      const below = scrollHeight - scrollTop - clientHeight;
+      const { scrollTop, clientHeight } = this.scroller;
       const near = clientHeight * 1.5;
-      const direction = scrollTop < near && went !== "down" ? "up" : below < near && went !== "up" ? "down" : undefined;
+      const direction = scrollTop < near && went !== "down" ? "up"
+        : this.#below() < near && went !== "up" ? "down" : undefined;
       const following = this.#isAtEnd();
       if (!direction || !this.#window.grow(rows, direction, following)) return scrollTop < near;
       anchor ??= this.#anchor();

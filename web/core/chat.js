@@ -153,7 +153,7 @@ export class Chat {
     for (const one of outgoing.slice(0, LIMITS.OUTGOING - this.outgoing.length)) {
       this.next += 1;
       // A text has its number from its tab, which the resend id names.
-      const text = one.resendId.replace(/\d+$/, String(one.textId));
+      const text = one.resendId.replace(/\d+$/, "") + one.textId;
       const textId = textIds.get(text) ?? this.next;
       textIds.set(text, textId);
       this.outgoing.push({ ...one, number: this.next, textId, sent: false, resent: true, retryAtMs: undefined });

@@ -362,11 +362,12 @@ export class Client {
 
   #askForToken() {
     if (!this.#login?.remember || this.#kept) return;
+    const ask = (/** @type {string[]} */ ...params) => (
+      this.socket.send([formatLine("ACCOUNT", ["TOKEN", ...params], undefined, { label: TOKEN_LABEL })]));
     // One whose answer a break has taken may have been made.
-    const asks = this.#token ? [["DEL", this.#token]] : [];
+    if (this.#token) ask("DEL", this.#token);
     this.#token = `web-${this.#random(6)}`;
-    asks.push(["ADD", this.#token, STAY]);
-    this.socket.send(asks.map((ask) => formatLine("ACCOUNT", ["TOKEN", ...ask], undefined, { label: TOKEN_LABEL })));
+    ask("ADD", this.#token, STAY);
   }
 
   /** Takes an answer about this device's token, which is not for the person. @param {string} line */

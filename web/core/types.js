@@ -51,7 +51,7 @@
 /**
  * @typedef {object} Outgoing A message on its way to the server, or refused.
  * @property {number} number Its number on this client, which is also the label of its line.
- * @property {number} textId Which text it is a piece of: the number of the first piece that this tab had of it.
+ * @property {number} textId Which text it is a piece of: the number that the text's first piece had when this tab took it up.
  * @property {string} resendId The id that makes sending it again harmless (`+parlor/resend`).
  * @property {string} to
  * @property {string} text
