@@ -2,8 +2,8 @@
 //!
 //! All modules share one scope afterwards, so `import` and `export` are dropped, and every
 //! top-level name must be unique. Only statements that begin at the start of a line are looked at.
-//! Comments, spaces and line breaks stay in the source: with the types in them they would be a third of
-//! what each visitor loads. What is in `vendor/` is served as it is.
+//! Comments, and spaces and line breaks that mean nothing, are left out; with the types in the comments,
+//! they would be a third of what each visitor loads. What is in `vendor/` is served as it is.
 
 #[path = "trim.rs"]
 pub(crate) mod trim;

@@ -1,6 +1,6 @@
-//! Takes out of scripts and styles what only people need who work on them: comments, spaces and line
-//! breaks. Names stay, and each top-level declaration has its line, so that what a browser shows of
-//! them can be read.
+//! Removes from scripts and styles what only people who work on them need: comments, spaces and line
+//! breaks. Names stay, and each top-level declaration keeps a line of its own, so that the scripts can
+//! still be read in a browser.
 
 /// A script without comments, spaces and line breaks that mean nothing. Comments that begin with
 /// `/*!`, which are licences, stay.
