@@ -15,7 +15,7 @@ Examples:
   chatserver -p 9999                      start the server; data in ./parlor-data
   chatserver -p 9999 --data /srv/parlor   keep the data somewhere else
   chatserver --data :memory: -p 9999      try it out; nothing is kept
-  chatserver passwd ann                   set a new password for ann (the server must not be running)
+  chatserver passwd ann                   set a new password for ann (not while the server runs, nor on a node)
   chatserver admin accounts list          list the accounts of the running server
   chatserver backup room.db               back up everything into one file while the server runs
   chatserver restore room.db --data DIR   restore that backup into a data directory
