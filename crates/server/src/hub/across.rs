@@ -6,6 +6,7 @@ use super::test_shards::TestShards;
 use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
 use crate::config::Config;
 use crate::effects::{Effect, SentEntry, Task};
+use crate::secret::Secret;
 use crate::session::login::{Derived, Outcome};
 use crate::session_id::SessionId;
 use proto::scram::Keys;
@@ -157,6 +158,7 @@ fn derived(task: &Task) -> Outcome {
     match task {
         Task::Make { .. } => Outcome::Made(keys),
         Task::Compare { .. } => Outcome::Compared(true),
+        Task::Draw { .. } => Outcome::Drawn(vec![Secret::new("drawn")], Some(keys)),
         _ => Outcome::Waited,
     }
 }
@@ -326,6 +328,23 @@ fn while_the_log_is_silent_sessions_go_on_without_it() {
     assert!(told.contains("label=third") && told.contains("PRIVMSG #lobby :third"), "{told}");
     let texts: Vec<_> = world.lobby(1).iter().map(|event| event.text.to_string()).collect();
     assert_eq!(texts, ["first", "third"]);
+}
+
+/// A secret is shown only once it is made. One that is refused takes no other's place.
+#[test]
+fn a_secret_under_way_is_shown_although_another_was_refused() {
+    let mut world = World::new();
+    let ann = world.account(1, "ann", "");
+    world.told(ann);
+    world.sends(ann, "ACCOUNT TOKEN ADD first");
+    world.apply(0, Input::LogSilent(Vec::new()));
+    world.sends(ann, "ACCOUNT TOKEN ADD second");
+    let told = world.told(ann);
+    assert!(told.contains("FAIL ACCOUNT LOG_UNAVAILABLE"), "{told}");
+    world.settle();
+    world.apply(0, Input::LogAnswers);
+    let told = world.told(ann);
+    assert!(told.contains("NOTE ACCOUNT TOKEN_ADDED first drawn "), "{told}");
 }
 
 /// Every verb that can change something, where it only asks.

@@ -85,6 +85,8 @@ pub const LOG_LOOK_MILLIS: u64 = 20;
 pub const LEAVE_MILLIS: u64 = 5000;
 /// Bytes of a NATS server's monitoring answer.
 pub const MONITOR_BYTES: u64 = 1 << 20;
+/// After so many pieces, the maker of a copy looks whether somebody still wants it.
+pub const COPY_LOOK_PIECES: u64 = 32;
 /// Bytes of one piece of a copy of a node's store.
 pub const COPY_PIECE_BYTES: usize = 512 * 1024;
 /// Hours after which NATS forgets the pieces of a copy.
