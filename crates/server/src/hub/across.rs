@@ -6,6 +6,7 @@ use super::test_shards::TestShards;
 use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
 use crate::config::Config;
 use crate::effects::{Effect, SentEntry, Task};
+use crate::limits::SESSION_IN_FLIGHT;
 use crate::secret::Secret;
 use crate::session::login::{Derived, Outcome};
 use crate::session_id::SessionId;
@@ -292,6 +293,49 @@ fn a_room_renamed_at_one_node_has_its_name_at_all() {
     assert!(world.told(bob).contains("JOIN #b"));
     world.says(bob, "PRIVMSG #b :hello");
     assert!(world.told(ann).contains("PRIVMSG #b :hello"));
+}
+
+/// Messages need not wait for messages; everything else waits for all before it.
+#[test]
+fn messages_follow_each_other_into_the_log_and_nothing_else_does() {
+    let mut world = World::new();
+    let ann = world.account(1, "ann", "labeled-response echo-message");
+    let bob = world.account(2, "bob", "");
+    world.told(ann);
+    for number in 1..=3 {
+        world.sends(ann, &format!("@label={number} PRIVMSG #lobby :{number}"));
+    }
+    assert_eq!(world.log.len(), 3, "none waits");
+    world.sends(ann, "@label=ping PING 4");
+    world.sends(ann, "@label=5 PRIVMSG #lobby :5");
+    world.sends(ann, "@label=join JOIN #a");
+    world.sends(ann, "@label=6 PRIVMSG #a :6");
+    assert_eq!((world.log.len(), world.told(ann).as_str()), (3, ""), "they wait for the PING");
+    world.settle();
+    let told = world.told(ann);
+    let at = |label| told.find(&format!("label={label} ")).expect("it is answered");
+    let order = ["1", "2", "3", "ping", "5", "join", "6"].map(at);
+    assert!(order.is_sorted(), "{told}");
+    world.told(bob);
+    // At most so many; the rest follows as they come back.
+    let all = SESSION_IN_FLIGHT + 10;
+    for number in 0..all {
+        world.sends(ann, &format!("PRIVMSG #lobby :{number}."));
+    }
+    assert_eq!(world.log.len(), SESSION_IN_FLIGHT);
+    world.settle();
+    let told = world.told(bob);
+    let told = told.lines().filter_map(|line| line.split_once(" PRIVMSG #lobby :"));
+    let told: Vec<_> = told.map(|(_, text)| text.to_owned()).collect();
+    assert_eq!(told, (0..all).map(|number| format!("{number}.")).collect::<Vec<_>>());
+    assert_eq!(world.hubs[0].node.in_flight_bytes, 0);
+    world.sends(ann, "PRIVMSG #lobby :last");
+    world.sends(ann, "PRIVMSG #lobby :very last");
+    assert!(world.hubs[0].node.in_flight_bytes > 0);
+    world.does(ann, "", ClientEvent::Closed { reason: "gone".into() });
+    world.settle();
+    assert!(world.told(bob).contains(" :very last"));
+    assert_eq!(world.hubs[0].node.in_flight_bytes, 0);
 }
 
 /// What may be in the log stays without an answer until that is known. Nothing else waits for it.

@@ -12,6 +12,11 @@ pub const PUBLICATION_BYTES: usize = 64 * 1024;
 pub const PUBLICATION_WINDOW: usize = 8;
 /// Publications of a node that the log has not delivered yet.
 pub const PUBLICATIONS_OUT: usize = 64;
+/// Messages of a session that are in the log's hands at once; others of its commands wait for all of
+/// them.
+pub const SESSION_IN_FLIGHT: usize = 64;
+/// Bytes of all sessions' commands in flight, beyond which no session has more than one.
+pub const IN_FLIGHT_BYTES: usize = 1024 * 1024;
 /// Milliseconds without progress after which a node resends what is not acknowledged.
 pub const RESEND_PUBLICATION_MILLIS: u64 = 400;
 /// Milliseconds to wait after the log has rejected a publication.
