@@ -182,6 +182,9 @@ pub enum ClusterCommand {
         /// The folder to create
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
+        /// Take only what this node has stored, because the log is lost for good
+        #[arg(long)]
+        without_log: bool,
     },
     /// Back up the cluster: a node makes a copy of all its data and sends it here
     Snapshot {

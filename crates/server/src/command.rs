@@ -263,6 +263,9 @@ pub const VERBS: &[Verb] = &[
 /// Verbs that work whatever their user and address owe: signs of life, and leaving.
 const FREE: &[&str] = &["PING", "PONG", "QUIT", "EX"];
 
+/// Verbs that only say something.
+const MESSAGES: &[&str] = &["PRIVMSG", "NOTICE", "TAGMSG"];
+
 /// Local verbs that start something that ends with an entry.
 const ENTERING: &[&str] = &["AUTHENTICATE", "LOGIN", "OPER", "REGISTER"];
 

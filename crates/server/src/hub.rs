@@ -32,12 +32,10 @@ pub(crate) mod replay;
 mod secrets;
 
 use crate::clock;
-use crate::command;
-use crate::command::authentication;
 use crate::command::context::Context;
 use crate::command::entry::{self, Request};
 use crate::command::serverban::BANNED;
-use crate::command::session_end;
+use crate::command::{self, authentication, ordered, session_end};
 use crate::config::Config;
 use crate::effects::{Condition, Effect, Effects, LogRecord, SentEntry};
 use crate::limits::{
@@ -50,11 +48,8 @@ use crate::session::login::{Derived, Outcome};
 use crate::session::{Client, Session};
 use crate::session::{delivery, disk};
 use crate::session_id::SessionId;
-use crate::state::State;
-use crate::state::ban_terms;
-use crate::state::dormant;
-use crate::state::retention;
 use crate::state::settings::Settings;
+use crate::state::{State, ban_terms, dormant, retention};
 pub use input::{Batch, ClientEvent, Input, SessionEvent, Stamped};
 use input::{Ordered, OrderedStep};
 use std::collections::VecDeque;
@@ -267,7 +262,7 @@ impl Hub {
             }
             ClientEvent::Closed { reason } => {
                 let known = self.node.sessions.get_mut(&session).expect("just looked up");
-                if known.in_flight.is_some() {
+                if !known.in_flight.is_empty() {
                     known.closed = Some(reason.as_str().into());
                     known.lines.clear();
                     return;
@@ -322,7 +317,7 @@ impl Hub {
     /// Applies an entry. If a session here was waiting for it, it goes on with its lines.
     fn entry(&mut self, out: &mut Effects, sent: &SentEntry) {
         let (now, steady) = (self.state.now, self.state.steady);
-        let waited = command::ordered::apply(&mut self.state, &mut self.node, out, sent);
+        let waited = ordered::apply(&mut self.state, &mut self.node, out, sent);
         // The wall-clock time is this node's again; the monotonic clocks of all nodes advance
         // together.
         let behind = (self.state.ordered.1 - steady).max(0);
@@ -338,7 +333,7 @@ impl Hub {
     /// A node has left the cluster. If it is this one, its commands in flight are lost.
     fn node_ended(&mut self, out: &mut Effects, number: u16) {
         let (now, steady) = (self.state.now, self.state.steady);
-        command::ordered::end_node(&mut self.state, &mut self.node, out, number);
+        ordered::end_node(&mut self.state, &mut self.node, out, number);
         (self.state.now, self.state.steady) = (now, steady);
         if number != self.node.sessions.node {
             return;
@@ -346,7 +341,8 @@ impl Hub {
         let sessions: Vec<SessionId> = self.node.sessions.iter().map(|(id, _)| id).collect();
         for session in sessions {
             let known = self.node.sessions.get_mut(&session).expect("just listed");
-            known.in_flight = None;
+            let lost = std::mem::take(&mut known.in_flight);
+            self.node.in_flight_bytes -= lost.iter().map(|it| it.bytes).sum::<usize>();
             session_end::end_session(&mut self.context(out, session), NODE_ENDED);
         }
         (self.node.housekeeping, out.all_ended) = (false, true);
@@ -455,14 +451,17 @@ impl Hub {
         let over = self.turn_is_over(session);
         let known = self.node.sessions.get_mut(&session).expect("the caller has checked");
         (known.seen, known.here) = (self.state.steady, self.state.last_event());
-        if !known.waits() && !known.queued && !over {
+        let (waits, first) = (known.waits(), known.lines.is_empty() && !known.queued && !over);
+        if first && (!waits || ordered::may_follow(&mut self.context(out, session), line)) {
             command::line(&mut self.context(out, session), line);
             self.queue_if_paused(out, session);
-        } else if known.pending_attempt.is_none() || known.held || known.lines.len() < LINES_WAITING
-        {
+            return;
+        }
+        let known = self.node.sessions.get_mut(&session).expect("the caller has checked");
+        if known.pending_attempt.is_none() || known.held || known.lines.len() < LINES_WAITING {
             // A held session can have sent no more than its shard had gathered before it was told.
             known.lines.push_back(line.into());
-            if known.in_flight.is_some() {
+            if waits && !known.in_flight.is_empty() {
                 self.hold(out, session);
             } else if known.pending_attempt.is_none() {
                 self.queue(out, session);
@@ -517,8 +516,14 @@ impl Hub {
             if known.lines.is_empty() && known.paused.is_none() && std::mem::take(&mut known.held) {
                 out.push_when(Condition::Always, Effect::Hold { session, held: false });
             }
-            if known.waits() || (known.paused.is_none() && known.lines.is_empty()) {
+            if known.paused.is_none() && known.lines.is_empty() {
                 break;
+            }
+            if known.waits() {
+                let next = known.lines.front().cloned().unwrap_or_default();
+                if !ordered::may_follow(&mut self.context(out, session), &next) {
+                    break;
+                }
             }
             if self.turn_is_over(session) {
                 return self.queue(out, session);

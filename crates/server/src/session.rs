@@ -18,6 +18,7 @@ pub use node::Node;
 use crate::browser::Browser;
 use crate::config::Config;
 use crate::effects::{Cursor, OpenLabel};
+use crate::limits::SESSION_IN_FLIGHT;
 use crate::secret::Secret;
 use crate::session::budget::Budget;
 use crate::session::delivery::DeliveryProgress;
@@ -79,8 +80,8 @@ pub struct Session {
     pub pending_attempt: Option<Box<PendingAttempt>>,
     /// A command that continues in its next turn.
     pub paused: Option<Box<PausedCommand>>,
-    /// A command that the log has not ordered yet.
-    pub in_flight: Option<Box<InFlight>>,
+    /// The commands that the log has not ordered yet, in the order sent.
+    pub in_flight: VecDeque<InFlight>,
     /// It is in the queue of sessions waiting for a turn.
     pub queued: bool,
     /// Its shard has stopped reading from it, because lines of it are waiting here.
@@ -214,6 +215,10 @@ pub struct PausedCommand {
 pub struct InFlight {
     /// The number of the entry.
     pub number: u64,
+    /// The bytes of the entry.
+    pub bytes: usize,
+    /// It has no influence on the session's next messages, which therefore do not wait for it.
+    pub leads: bool,
     /// For the answer: the command's label, if any, and the bytes answered so far. None while the
     /// command is being sent.
     pub answer: Option<(Option<OpenLabel>, usize)>,
@@ -366,13 +371,22 @@ pub enum Attempt {
 impl Session {
     /// Whether its next line has to wait: for a password, or for a command in flight.
     pub fn waits(&self) -> bool {
-        let in_flight = self.in_flight.as_ref();
-        self.pending_attempt.is_some() || in_flight.is_some_and(|it| !it.uncertain)
+        self.pending_attempt.is_some() || self.in_flight.iter().any(|it| !it.uncertain)
     }
 
     /// Whether a command of it may be in the log or not, which does not answer.
     pub fn is_uncertain(&self) -> bool {
-        self.in_flight.as_ref().is_some_and(|it| it.uncertain)
+        self.in_flight.iter().any(|it| it.uncertain)
+    }
+
+    /// Whether its next line may go to the log behind what is in flight, if that line is a message.
+    pub fn may_be_followed(&self) -> bool {
+        let asks = self.pending_attempt.is_some() || self.prompt.is_some() || self.paused.is_some();
+        let leads = |it: &InFlight| it.leads && !it.uncertain;
+        self.user.is_some()
+            && !asks
+            && self.in_flight.len() < SESSION_IN_FLIGHT
+            && self.in_flight.iter().all(leads)
     }
 
     /// Whether nobody can read along: it is encrypted, or does not leave this machine. A proxy does
@@ -404,7 +418,7 @@ impl Session {
             user_budget: None,
             turn: TurnWork::default(),
             paused: None,
-            in_flight: None,
+            in_flight: VecDeque::new(),
             queued: false,
             held: false,
             encrypted: false,

@@ -111,7 +111,7 @@ pub struct Shard {
     generation: u32,
     pub(crate) batch: Batch,
     in_flight: bool,
-    /// Bytes of lines that each connection may add to the batch in this round.
+    /// Bytes that each connection may add to the batch in this round.
     line_share: usize,
     /// The buffer for input, with room in front for what a connection has kept.
     pub(crate) buffer: Box<[u8]>,

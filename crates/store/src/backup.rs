@@ -15,6 +15,7 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::new_file::write_new;
 use crate::{Failure, Progress, Stage, check, mark, open, private, schema, seal};
 
 /// Pages copied at once (512 KiB); after each step the copy pauses for [`STEP_PAUSE`].
@@ -182,10 +183,7 @@ pub(crate) fn put_extra(path: &Path, content: &[u8]) -> Result<(), Failure> {
         Ok(_) => return Err(Failure::Exists { path: path.to_owned() }),
         Err(_) => {}
     }
-    let partial = with_suffix(path, ".partial");
-    let mut file = open_partial(&partial)?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(not_written(path))?;
-    give_name(&partial, path)
+    write_new(path, |file| file.write_all(content).map_err(not_written(path)))
 }
 
 /// Copies all pages as of now.

@@ -104,8 +104,10 @@ impl Staging {
         for suffix in ["-wal", "-shm", "-journal"] {
             remove(&open::beside(&database, suffix))?;
         }
-        fs::rename(&prepared, &database)
-            .and_then(|()| File::open(&self.data)?.sync_all())
+        let sync = || File::open(&self.data)?.sync_all();
+        sync()
+            .and_then(|()| fs::rename(&prepared, &database))
+            .and_then(|()| sync())
             .map_err(backup::not_written(&database))
     }
 }

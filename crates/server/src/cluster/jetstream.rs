@@ -68,8 +68,8 @@ pub struct JetStream {
     status_for: Vec<String>,
     /// Answers, and where they go.
     answered: Vec<(String, Vec<u8>)>,
-    /// The last of the others.
-    copy_for: Option<Vec<u8>>,
+    /// Sealed requests for copies.
+    copy_for: Vec<Vec<u8>>,
     /// Requests to send once connected.
     requests: VecDeque<Request>,
     /// Events not passed on yet.
@@ -141,7 +141,7 @@ impl Nats {
                 let config = stream::config(&self.cluster, id, key, copies);
                 self.api().create(&config).await
             };
-            let made = match make(stream::COPIES).await {
+            let made = match make(stream::REPLICAS).await {
                 Err(Refusal::Refused(_)) if self.config.allow_single_log => make(1).await?,
                 made => made?,
             };
@@ -214,7 +214,7 @@ impl Nats {
             questions: None,
             status_for: Vec::new(),
             answered: Vec::new(),
-            copy_for: None,
+            copy_for: Vec::new(),
             requests: VecDeque::new(),
             ready: VecDeque::new(),
             stage: Stage::Asking(Instant::now()),
@@ -286,9 +286,9 @@ impl JetStream {
         self.answered.extend(whom.map(|who| (who, status.clone())));
     }
 
-    /// A request for a copy of this node's store, sealed, if there is any.
-    pub fn take_copy_request(&mut self) -> Option<Vec<u8>> {
-        self.copy_for.take()
+    /// The requests for a copy of this node's store that have come, sealed.
+    pub fn take_copy_requests(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.copy_for)
     }
 
     /// Answers a request for a copy.
@@ -369,7 +369,7 @@ impl JetStream {
         let connected = matches!(self.stage, Stage::Connected);
         let mut all = Vec::new();
         let come = poll_fn(|context| {
-            while all.len() < NATS_READY {
+            while all.len() + self.ready.len() < NATS_READY {
                 if let Poll::Ready(Some(change)) = self.nats.changes.poll_recv(context) {
                     all.push(Arrival::Change(change));
                 } else if let Poll::Ready(Some(answer)) = poll_next(&mut self.answers, context) {
@@ -416,7 +416,7 @@ impl JetStream {
                 self.status_for.extend(message.reply.map(|reply| reply.to_string()));
             }
             Arrival::CopyAsked(message) => {
-                self.copy_for = Some(message.payload.to_vec());
+                self.copy_for.push(message.payload.to_vec());
             }
             Arrival::Told(message) => {
                 self.ready.push_back(Event::Told(message.payload[..].into()));

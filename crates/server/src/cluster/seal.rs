@@ -30,6 +30,15 @@ impl Seal {
         Seal { cipher, purpose, prefix: random, used: 0, check }
     }
 
+    /// The key of one cluster: what was sealed for another, whose log had the same key, is not opened.
+    pub fn key_of(key: &[u8; KEY_BYTES], cluster_id: &str) -> [u8; KEY_BYTES] {
+        let hash = Sha256::new()
+            .chain_update(b"parlor key of one cluster")
+            .chain_update(key)
+            .chain_update(cluster_id);
+        hash.finalize().into()
+    }
+
     /// Identifies the key without revealing it.
     pub fn check(&self) -> [u8; 8] {
         self.check
@@ -101,6 +110,11 @@ mod tests {
         assert_eq!(other.open(&sealed), None);
         assert_ne!(other.check(), seal.check());
         assert_eq!(Seal::new(&[1; 32], b"copies", [7; 16]).open(&sealed), None);
+        let of = |id| Seal::new(&Seal::key_of(&[1; 32], id), b"entries", [7; 16]);
+        let (sealed, told) = (of("old").seal(b"said"), of("old").prove(5, b"sealed"));
+        assert_eq!(of("old").open(&sealed).as_deref(), Some(&b"said"[..]));
+        assert_eq!(of("new").open(&sealed), None, "a log made anew under the same key");
+        assert!(of("old").proven(&told).is_some() && of("new").proven(&told).is_none());
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;

@@ -103,6 +103,18 @@ fn make(context: &mut Context<'_>, change: &AccountChange) -> Result<(), Refusal
     context.apply(Request::Account(change.into()))
 }
 
+/// The same for a change whose secret the session is shown once it is made. If it is refused, what an
+/// earlier one will show stays: that may be in flight.
+fn make_secret(
+    context: &mut Context<'_>,
+    change: &AccountChange,
+    secret: NewSecrets,
+) -> Result<(), Refusal> {
+    make(context, change)?;
+    context.session_mut().new_secrets = Some(Box::new(secret));
+    Ok(())
+}
+
 /// The parameters after the subcommand, and the first of them.
 fn params<'m>(message: &'m Message<'m>) -> (&'m [&'m str], Option<&'m str>) {
     let params = message.params().get(1..).unwrap_or_default();
@@ -184,7 +196,6 @@ pub fn finish(context: &mut Context<'_>, name: &str, change: Change, outcome: Ou
         _ => Ok(()),
     };
     if let Err(refusal) = done {
-        context.session_mut().new_secrets = None;
         refuse(context, "ACCOUNT", &refusal);
     }
 }

@@ -9,7 +9,7 @@ use crate::command::apply_login::{LogIn, Origin, Register};
 use crate::command::coming_online::BANNED;
 use crate::command::context::Context;
 use crate::command::entry::Request;
-use crate::command::refusal::{LOG_UNAVAILABLE, NOT_ENCRYPTED, Refusal, refuse};
+use crate::command::refusal::{LOG_UNAVAILABLE, NOT_ENCRYPTED, Refusal, fail, refuse};
 use crate::command::session_end;
 use crate::command::welcome;
 use crate::command::{account, accounts, authenticate, oper};
@@ -501,20 +501,9 @@ pub fn failed(context: &mut Context<'_>, name: &str, reason: &'static str) {
 fn sasl_failed(context: &mut Context<'_>, method: LoginMethod, refusal: &Refusal) {
     context.session_mut().sasl = None;
     // A program that remembers its password must not take this for a wrong one.
-    if context.has(Capability::StandardReplies) {
-        match refusal {
-            Refusal::Busy(name) => {
-                context.standard(
-                    "FAIL",
-                    "AUTHENTICATE",
-                    "BUSY",
-                    &[name],
-                    "Too many concurrent logins; try again in a moment",
-                );
-            }
-            Refusal::LogUnavailable => refuse(context, "AUTHENTICATE", refusal),
-            _ => {}
-        }
+    let not_tried = matches!(refusal, Refusal::Busy(_) | Refusal::LogUnavailable);
+    if not_tried && context.has(Capability::StandardReplies) {
+        fail(context, "AUTHENTICATE", refusal);
     }
     let text = match refusal {
         Refusal::WrongPassword(_) if method == LoginMethod::External => {

@@ -115,15 +115,13 @@ impl Context<'_> {
         let allowance = std::mem::take(&mut requester.allowance);
         let requester = Requester { allowance, ..requester.clone() };
         let session = requester.session;
-        // A session has one command in flight: an uncertain one may be it.
-        let busy = node.sessions.get(&session).is_some_and(|known| known.in_flight.is_some());
-        if (node.silent || busy) && ordered::is_answered(&request) {
+        if node.silent && ordered::is_answered(&request) {
             out.push(Effect::Count(Count::Refused(Refused::LogUnavailable)));
             return Err(Refusal::LogUnavailable);
         }
         let entry = Entry { now, steady, requester, request };
-        if let Some(number) = ordered::submit(state, node, out, entry)? {
-            ordered::wait_for(node, session, number);
+        if let Some(in_flight) = ordered::submit(state, node, out, entry)? {
+            node.put_in_flight(session, in_flight);
         }
         Ok(())
     }
@@ -184,18 +182,22 @@ impl Context<'_> {
 
     /// Refuses if the user or the address owes too much work.
     pub fn must_have_budget(&mut self) -> Result<(), Refusal> {
-        let known = self.session();
-        let Some(user) = known.user_budget else { return Ok(()) };
-        let address = known.address_budget;
-        let (steady, Node { budgets, config, .. }) = (self.responder.state.steady, &mut *self.node);
-        let wait = [user, address].map(|payer| budgets.wait(payer, steady, &config.limits));
-        match wait.into_iter().flatten().max() {
+        match self.budget_wait() {
             Some(seconds) => {
                 self.out.push(Effect::Count(Count::Refused(Refused::Work)));
                 Err(Refusal::TooMuchWork(seconds))
             }
             None => Ok(()),
         }
+    }
+
+    /// Seconds until the user and the address owe little enough.
+    pub fn budget_wait(&mut self) -> Option<u64> {
+        let known = self.session();
+        let (user, address) = (known.user_budget?, known.address_budget);
+        let (steady, Node { budgets, config, .. }) = (self.responder.state.steady, &mut *self.node);
+        let wait = [user, address].map(|payer| budgets.wait(payer, steady, &config.limits));
+        wait.into_iter().flatten().max()
     }
 
     /// Charges the session's user and address for the work of the current command so far.

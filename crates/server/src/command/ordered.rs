@@ -3,13 +3,15 @@
 //!
 //! On one node there is no such log, and an entry is applied as soon as it is made. With one, all
 //! nodes apply the same entries in the same order. What a session sends takes effect in the order in
-//! which it was sent: while a command of it is under way, its next lines wait, whatever they ask.
+//! which it was sent: while a command of it is in flight, its next lines wait. Only messages need not
+//! wait for messages: they follow them into the log, which keeps their order.
 
 use super::context::Context;
 use super::entry::{self, Entry, Request};
-use super::{authentication, finish, follow_up, welcome};
+use super::{MESSAGES, authentication, finish, follow_up, welcome};
 use crate::clock;
 use crate::effects::{Cursor, Effects, OpenLabel, SentEntry};
+use crate::limits::IN_FLIGHT_BYTES;
 use crate::session::{InFlight, Node};
 use crate::session_id::SessionId;
 use crate::state::State;
@@ -17,7 +19,7 @@ use crate::state::apply_context::Responder;
 use crate::state::refusal::Refusal;
 use crate::state::requester::Requester;
 use crate::state::user::User;
-use proto::Capability;
+use proto::{Capability, Message};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -44,30 +46,48 @@ impl SentEntry {
     }
 }
 
-/// Applies an entry; or sends it to the log, if there is one, and returns its number.
+/// Applies an entry; or sends it to the log, if there is one, and returns what is in flight now.
 pub fn submit(
     state: &mut State,
     node: &mut Node,
     out: &mut Effects,
     entry: Entry<'_>,
-) -> Result<Option<u64>, Refusal> {
+) -> Result<Option<InFlight>, Refusal> {
     let Some(sent) = &mut node.sent else {
         return entry::apply(state, out, entry).map(|()| None);
     };
     *sent += 1;
     let awaited = is_answered(&entry.request);
+    let leads = leads(&entry.request);
     let sent = NumberedEntry { number: *sent, entry };
     let bytes = postcard::to_stdvec(&sent).expect("all lengths are known");
+    let (number, length) = (sent.number, bytes.len());
     out.entries.push(SentEntry { bytes: bytes.into(), awaited });
-    Ok(Some(sent.number))
+    Ok(Some(InFlight { number, bytes: length, leads, answer: None, uncertain: false }))
 }
 
-/// The session's current command is applied with the entry of this number.
-pub fn wait_for(node: &mut Node, session: SessionId, number: u64) {
-    if let Some(known) = node.sessions.get_mut(&session) {
-        let in_flight = InFlight { number, answer: None, uncertain: false };
-        known.in_flight = Some(Box::new(in_flight));
+/// Whether a request has no influence on messages that its session sends after it.
+fn leads(request: &Request<'_>) -> bool {
+    match request {
+        Request::Command { command, .. } => MESSAGES.contains(&command.verb.name),
+        Request::Taken { .. } => true,
+        _ => false,
     }
+}
+
+/// Whether a line may go to the log behind what its session has in flight: a message, if nothing
+/// would refuse it before it gets there.
+pub fn may_follow(context: &mut Context<'_>, line: &str) -> bool {
+    if !context.session().may_be_followed() || context.node.in_flight_bytes >= IN_FLIGHT_BYTES {
+        return false;
+    }
+    let Ok(message) = Message::parse(line) else { return false };
+    // A service of the server's has no ordinary name; it may answer at once.
+    let to_people = |targets: &str| !targets.is_empty() && !targets.contains('*');
+    MESSAGES.iter().any(|verb| message.verb.eq_ignore_ascii_case(verb))
+        && message.param(0).is_some_and(to_people)
+        && message.tags.get("batch").is_none()
+        && context.budget_wait().is_none()
 }
 
 /// Whether the current command is in flight: then it is over for now, and the rest of its answer,
@@ -78,8 +98,8 @@ pub fn keep_label(context: &mut Context<'_>) -> bool {
     }
     let Responder { state, out, requester } = &mut context.responder;
     let known = context.node.sessions.get_mut(&requester.session);
-    let Some(in_flight) = known.and_then(|known| known.in_flight.as_mut()) else { return false };
-    // The one in flight may be an earlier command of the session.
+    let Some(in_flight) = known.and_then(|known| known.in_flight.back_mut()) else { return false };
+    // The last one in flight may be an earlier command of the session.
     if in_flight.answer.is_some() {
         return false;
     }
@@ -124,8 +144,7 @@ pub fn take_back(
 ) -> Option<SessionId> {
     let NumberedEntry { number, entry: Entry { requester, request, .. } } = read(sent);
     let session = requester.session;
-    let known = node.sessions.get_mut(&session)?;
-    let in_flight = known.in_flight.take_if(|it| it.number == number)?;
+    let in_flight = node.take_in_flight(session, number)?;
     let mut context = Context::of_entry(state, node, out, requester);
     begin_again(&mut context, in_flight.answer);
     finish(&mut context, |context| {
@@ -174,8 +193,7 @@ fn apply_entry(
         entry::apply(state, out, entry).expect("what nobody has asked for is not refused");
         return None;
     }
-    let known = node.sessions.get_mut(&session);
-    let in_flight = known.and_then(|known| known.in_flight.take_if(|it| it.number == number));
+    let in_flight = node.take_in_flight(session, number);
     let waited = in_flight.is_some();
     let ends = matches!(entry.request, Request::SessionEnded { .. });
     if !ends && !is_there(state, &entry.requester) {

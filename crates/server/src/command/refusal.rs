@@ -31,6 +31,14 @@ const STANDARD: &[&str] = &[
     "ROOM", "PIN", "UNPIN", "BAN", "QUIET", "UNBAN", "UNQUIET", "REPORT", "REPORTS", "UNREAD", "NOTIFY", "FIND", "SEARCH",
 ];
 
+/// Sends a refusal as `FAIL`, also where the verb itself answers with a numeric.
+pub fn fail(context: &mut Responder<'_, impl Reads>, verb: &str, refusal: &Refusal) {
+    let said = said(refusal, verb);
+    let params: Vec<&str> =
+        said.params.iter().map(|param| shorten(param, PARAMETER_BYTES)).collect();
+    context.standard("FAIL", verb, said.code, &params, &said.text);
+}
+
 /// Sends a refusal to the requester.
 pub fn refuse(context: &mut Responder<'_, impl Reads>, verb: &str, refusal: &Refusal) {
     let said = said(refusal, verb);

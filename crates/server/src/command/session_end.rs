@@ -1,7 +1,7 @@
 //! The end of a session, and of the last session of a user.
 
 use super::entry::Request;
-use super::{follow_up, presence};
+use super::{follow_up, ordered, presence};
 use crate::command::context::Context;
 use crate::effects::{Condition, Effect, FollowUp, SessionEnd};
 use crate::session::{delivery, watch};
@@ -27,7 +27,7 @@ pub fn session_ended(context: &mut Context<'_>, reason: &str) {
     watch::remove_all(node, session, &ended.watched);
     node.subscriptions.unsubscribe_all(session);
     // The command in flight may make it a user's session.
-    if ended.user.is_none() && ended.in_flight.is_none() {
+    if ended.user.is_none() && ended.in_flight.is_empty() {
         return;
     }
     // None if its account was deleted.
@@ -75,8 +75,9 @@ fn user_of(state: &State, expected: Option<UserId>, session: SessionId) -> Optio
 /// Removes the pending messages that the requester's session has acknowledged.
 pub fn settle(context: &mut Context<'_>) {
     let session = context.requester.session;
-    // The command in flight may still say that the session is unattended.
-    if context.node.sessions.get(&session).is_some_and(|known| known.in_flight.is_some()) {
+    // A command in flight may still say that the session is unattended.
+    let known = context.node.sessions.get(&session);
+    if known.is_some_and(|known| known.in_flight.iter().any(|it| !it.leads)) {
         return;
     }
     let Some(ranges) = delivery::take(&context.responder.state, context.node, session) else {
@@ -84,8 +85,10 @@ pub fn settle(context: &mut Context<'_>) {
     };
     context.begin(None);
     context.apply(Request::Taken { ranges }).expect("what is taken is never refused");
-    let server = context.state.renderer.server.clone();
-    context.out.end(&server);
+    if !ordered::keep_label(context) {
+        let server = context.state.renderer.server.clone();
+        context.out.end(&server);
+    }
 }
 
 /// The hub itself ends the requester's session, for this reason.

@@ -6,6 +6,8 @@ use super::test_shards::TestShards;
 use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};
 use crate::config::Config;
 use crate::effects::{Effect, SentEntry, Task};
+use crate::limits::SESSION_IN_FLIGHT;
+use crate::secret::Secret;
 use crate::session::login::{Derived, Outcome};
 use crate::session_id::SessionId;
 use proto::scram::Keys;
@@ -157,6 +159,7 @@ fn derived(task: &Task) -> Outcome {
     match task {
         Task::Make { .. } => Outcome::Made(keys),
         Task::Compare { .. } => Outcome::Compared(true),
+        Task::Draw { .. } => Outcome::Drawn(vec![Secret::new("drawn")], Some(keys)),
         _ => Outcome::Waited,
     }
 }
@@ -292,6 +295,49 @@ fn a_room_renamed_at_one_node_has_its_name_at_all() {
     assert!(world.told(ann).contains("PRIVMSG #b :hello"));
 }
 
+/// Messages need not wait for messages; everything else waits for all before it.
+#[test]
+fn messages_follow_each_other_into_the_log_and_nothing_else_does() {
+    let mut world = World::new();
+    let ann = world.account(1, "ann", "labeled-response echo-message");
+    let bob = world.account(2, "bob", "");
+    world.told(ann);
+    for number in 1..=3 {
+        world.sends(ann, &format!("@label={number} PRIVMSG #lobby :{number}"));
+    }
+    assert_eq!(world.log.len(), 3, "none waits");
+    world.sends(ann, "@label=ping PING 4");
+    world.sends(ann, "@label=5 PRIVMSG #lobby :5");
+    world.sends(ann, "@label=join JOIN #a");
+    world.sends(ann, "@label=6 PRIVMSG #a :6");
+    assert_eq!((world.log.len(), world.told(ann).as_str()), (3, ""), "they wait for the PING");
+    world.settle();
+    let told = world.told(ann);
+    let at = |label| told.find(&format!("label={label} ")).expect("it is answered");
+    let order = ["1", "2", "3", "ping", "5", "join", "6"].map(at);
+    assert!(order.is_sorted(), "{told}");
+    world.told(bob);
+    // At most so many; the rest follows as they come back.
+    let all = SESSION_IN_FLIGHT + 10;
+    for number in 0..all {
+        world.sends(ann, &format!("PRIVMSG #lobby :{number}."));
+    }
+    assert_eq!(world.log.len(), SESSION_IN_FLIGHT);
+    world.settle();
+    let told = world.told(bob);
+    let told = told.lines().filter_map(|line| line.split_once(" PRIVMSG #lobby :"));
+    let told: Vec<_> = told.map(|(_, text)| text.to_owned()).collect();
+    assert_eq!(told, (0..all).map(|number| format!("{number}.")).collect::<Vec<_>>());
+    assert_eq!(world.hubs[0].node.in_flight_bytes, 0);
+    world.sends(ann, "PRIVMSG #lobby :last");
+    world.sends(ann, "PRIVMSG #lobby :very last");
+    assert!(world.hubs[0].node.in_flight_bytes > 0);
+    world.does(ann, "", ClientEvent::Closed { reason: "gone".into() });
+    world.settle();
+    assert!(world.told(bob).contains(" :very last"));
+    assert_eq!(world.hubs[0].node.in_flight_bytes, 0);
+}
+
 /// What may be in the log stays without an answer until that is known. Nothing else waits for it.
 #[test]
 fn while_the_log_is_silent_sessions_go_on_without_it() {
@@ -326,6 +372,23 @@ fn while_the_log_is_silent_sessions_go_on_without_it() {
     assert!(told.contains("label=third") && told.contains("PRIVMSG #lobby :third"), "{told}");
     let texts: Vec<_> = world.lobby(1).iter().map(|event| event.text.to_string()).collect();
     assert_eq!(texts, ["first", "third"]);
+}
+
+/// A secret is shown only once it is made. One that is refused takes no other's place.
+#[test]
+fn a_secret_under_way_is_shown_although_another_was_refused() {
+    let mut world = World::new();
+    let ann = world.account(1, "ann", "");
+    world.told(ann);
+    world.sends(ann, "ACCOUNT TOKEN ADD first");
+    world.apply(0, Input::LogSilent(Vec::new()));
+    world.sends(ann, "ACCOUNT TOKEN ADD second");
+    let told = world.told(ann);
+    assert!(told.contains("FAIL ACCOUNT LOG_UNAVAILABLE"), "{told}");
+    world.settle();
+    world.apply(0, Input::LogAnswers);
+    let told = world.told(ann);
+    assert!(told.contains("NOTE ACCOUNT TOKEN_ADDED first drawn "), "{told}");
 }
 
 /// Every verb that can change something, where it only asks.

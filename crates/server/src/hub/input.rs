@@ -99,7 +99,12 @@ pub struct Batch {
 impl Batch {
     /// Whether nothing more should be added.
     pub fn is_full(&self) -> bool {
-        self.text.len() + self.events.len() * size_of::<SessionEvent>() >= BATCH_BYTES
+        self.bytes() >= BATCH_BYTES
+    }
+
+    /// The bytes of its lines and events.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.events.len() * size_of::<SessionEvent>()
     }
 }
 

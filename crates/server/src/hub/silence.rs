@@ -24,9 +24,10 @@ pub(super) fn begin(hub: &mut Hub, out: &mut Effects, taken: &[SentEntry]) {
     // A session without a user can do nothing but log in.
     for session in in_flight(hub, |known| known.user.is_some() && !known.is_uncertain()) {
         let known = hub.node.sessions.get_mut(&session).expect("just listed");
-        let in_flight = known.in_flight.as_mut().expect("just seen");
-        in_flight.uncertain = true;
-        in_flight.answer.get_or_insert_default();
+        for in_flight in &mut known.in_flight {
+            in_flight.uncertain = true;
+            in_flight.answer.get_or_insert_default();
+        }
         goes_on(hub, out, session);
     }
 }
@@ -36,14 +37,14 @@ pub(super) fn end(hub: &mut Hub) {
     hub.node.silent = false;
     for session in in_flight(hub, Session::is_uncertain) {
         let known = hub.node.sessions.get_mut(&session).expect("just listed");
-        known.in_flight.as_mut().expect("just seen").uncertain = false;
+        known.in_flight.iter_mut().for_each(|in_flight| in_flight.uncertain = false);
     }
 }
 
 /// Sessions with a command in flight that satisfy a condition.
 fn in_flight(hub: &Hub, are: impl Fn(&Session) -> bool) -> Vec<SessionId> {
     let sessions = hub.node.sessions.iter();
-    let wanted = sessions.filter(|(_, known)| known.in_flight.is_some() && are(known));
+    let wanted = sessions.filter(|(_, known)| !known.in_flight.is_empty() && are(known));
     wanted.map(|(session, _)| session).collect()
 }
 

@@ -12,6 +12,11 @@ pub const PUBLICATION_BYTES: usize = 64 * 1024;
 pub const PUBLICATION_WINDOW: usize = 8;
 /// Publications of a node that the log has not delivered yet.
 pub const PUBLICATIONS_OUT: usize = 64;
+/// Messages of a session that are in the log's hands at once; others of its commands wait for all of
+/// them.
+pub const SESSION_IN_FLIGHT: usize = 64;
+/// Bytes of all sessions' commands in flight, beyond which no session has more than one.
+pub const IN_FLIGHT_BYTES: usize = 1024 * 1024;
 /// Milliseconds without progress after which a node resends what is not acknowledged.
 pub const RESEND_PUBLICATION_MILLIS: u64 = 400;
 /// Milliseconds to wait after the log has rejected a publication.
@@ -85,6 +90,8 @@ pub const LOG_LOOK_MILLIS: u64 = 20;
 pub const LEAVE_MILLIS: u64 = 5000;
 /// Bytes of a NATS server's monitoring answer.
 pub const MONITOR_BYTES: u64 = 1 << 20;
+/// After so many pieces, the maker of a copy looks whether somebody still wants it.
+pub const COPY_LOOK_PIECES: u64 = 32;
 /// Bytes of one piece of a copy of a node's store.
 pub const COPY_PIECE_BYTES: usize = 512 * 1024;
 /// Hours after which NATS forgets the pieces of a copy.

@@ -80,6 +80,9 @@ pub enum ClusterError {
          another one's data, stop it, and try again"
     )]
     TooLate(PathBuf),
+    /// The log cannot be read to its end.
+    #[error("{0}; if the log is lost for good, --without-log takes only what this node has stored")]
+    NoLog(Refusal),
     /// A copy does not fit on the disk.
     #[error("a copy needs {needed} MiB in {folder}, where {free} MiB are free; make room for it")]
     NoSpace {
@@ -136,7 +139,9 @@ pub(super) fn run(command: ClusterCommand) -> Result<bool, RunError> {
             Ok(true)
         }
         ClusterCommand::Status { config, json } => status::run(&config, json),
-        ClusterCommand::Leave { config, data, to } => leave::run(&config, data, &to).map(|()| true),
+        ClusterCommand::Leave { config, data, to, without_log } => {
+            leave::run(&config, data, &to, without_log).map(|()| true)
+        }
         ClusterCommand::Snapshot { config, to } => snapshot::run(&config, &to).map(|()| true),
         ClusterCommand::Create { config, data, from } => {
             create::run(&config, data, from.as_deref()).map(|()| true)
@@ -159,6 +164,13 @@ fn seal(key: &[u8; KEY_BYTES], purpose: &'static [u8]) -> Result<Seal, RunError>
     let mut prefix = [0; 16];
     getrandom::fill(&mut prefix)?;
     Ok(Seal::new(key, purpose, prefix))
+}
+
+/// A random number.
+fn random() -> Result<u64, RunError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// Finds the log of the cluster, waiting for NATS as long as necessary, and checks that a node may
@@ -186,6 +198,7 @@ fn find(config: &Cluster) -> Result<Found, RunError> {
         );
     }
     let identity = info.identity().map_err(ClusterError::from)?;
+    let key = Seal::key_of(&key, &identity.id);
     Ok(Found {
         config: config.clone(),
         nats,
@@ -334,14 +347,12 @@ impl Found {
         };
         let (membership, state) = live::read(&bytes).map_err(ClusterError::from)?;
         let membership = self.check_membership(membership)?;
-        let mut nonce = [0; 8];
-        getrandom::fill(&mut nonce)?;
         let participant = Participant::new(
             &self.config.node,
             seal(&self.key, ENTRIES)?,
             membership,
             sequence,
-            u64::from_le_bytes(nonce),
+            random()?,
         );
         let clock = Clock::going_on_from(state.ordered.1);
         let hub = Hub::resume(config.clone(), state, loaded.applied, clock::wall());

@@ -1,6 +1,5 @@
 //! What belongs to one node: its sessions, and what it allows them.
 
-use super::Session;
 use super::admission::Admission;
 use super::budget::Budgets;
 use super::disk::Disk;
@@ -9,6 +8,7 @@ use super::sessions::Sessions;
 use super::shares::Shares;
 use super::subscriptions::Subscriptions;
 use super::watch::Watchers;
+use super::{InFlight, Session};
 use crate::config::Config;
 use crate::session_id::SessionId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +20,8 @@ pub struct Node {
     /// The number of entries sent to the log; none without a log, where entries are applied at
     /// once.
     pub sent: Option<u64>,
+    /// The bytes of all entries that sessions have in flight.
+    pub in_flight_bytes: usize,
     /// What the log had up to this sequence is stored, and comes again only to rebuild the state.
     pub stored: u64,
     /// Where clients may go, each as [`proto::node::Node`] writes it: all live nodes that advertise an
@@ -78,6 +80,7 @@ impl Node {
     pub fn new(config: Arc<Config>, started: i64, up_since: i64, verbs: usize) -> Node {
         Node {
             sent: None,
+            in_flight_bytes: 0,
             stored: 0,
             nodes: Box::default(),
             names: Box::default(),
@@ -113,7 +116,24 @@ impl Node {
         self.names.get(at).map(|name| &**name)
     }
 
-    /// A removed session no longer counts for its address, nor holds budgets.
+    /// A session waits for an entry.
+    pub fn put_in_flight(&mut self, session: SessionId, entry: InFlight) {
+        if let Some(known) = self.sessions.get_mut(&session) {
+            self.in_flight_bytes += entry.bytes;
+            known.in_flight.push_back(entry);
+        }
+    }
+
+    /// The entry of this number is not in flight any more; returns it if its session still waited.
+    pub fn take_in_flight(&mut self, session: SessionId, number: u64) -> Option<InFlight> {
+        let in_flight = &mut self.sessions.get_mut(&session)?.in_flight;
+        let at = in_flight.iter().position(|it| it.number == number)?;
+        let taken = in_flight.remove(at)?;
+        self.in_flight_bytes -= taken.bytes;
+        Some(taken)
+    }
+
+    /// A removed session no longer counts for its address, holds budgets, or waits for anything.
     pub fn leave(&mut self, ended: &Session) {
         if ended.console {
             self.consoles -= 1;
@@ -121,6 +141,7 @@ impl Node {
             self.admission.leave(ended.address);
         }
         self.banned -= usize::from(ended.banned.is_some());
+        self.in_flight_bytes -= ended.in_flight.iter().map(|it| it.bytes).sum::<usize>();
         self.budgets.release(ended.address_budget);
         if let Some(budget) = ended.user_budget {
             self.budgets.release(budget);

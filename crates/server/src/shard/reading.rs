@@ -214,7 +214,7 @@ impl Shard {
             connection.pinged = false;
         }
         let batch = &mut self.batch;
-        let most = batch.text.len() + self.line_share;
+        let most = batch.bytes() + self.line_share;
         let lines = match wrapped {
             true => &self.scratch.lines[..],
             false => &self.buffer[UNREAD_BYTES..UNREAD_BYTES + bytes],
@@ -231,7 +231,7 @@ impl Shard {
                 ReadLine::Bad(error, _) => ClientEvent::BadLine(error, range),
             };
             batch.events.push(SessionEvent { session, event });
-            !batch.is_full() && batch.text.len() < most
+            !batch.is_full() && batch.bytes() < most
         });
         if !left_over
             && batch.events.len() > first

@@ -127,7 +127,7 @@ fn people_on_two_nodes_talk_as_on_one() {
     ann.until(":bob!bob@parlor PRIVMSG #garden :*hello from the other side");
     ann.until_answered();
 
-    // One that was killed comes back, and has what was said meanwhile.
+    // One that was shut down comes back, and has what was said meanwhile.
     first.restart();
     ann.send("PRIVMSG #garden :meanwhile");
     ann.until_answered();

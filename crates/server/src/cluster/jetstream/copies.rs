@@ -5,7 +5,7 @@
 use super::refusal::Refusal;
 use super::{Nats, stream};
 use crate::cluster::seal::Seal;
-use crate::limits::{COPY_HOURS, COPY_PIECE_BYTES, COPY_SILENCE_MILLIS};
+use crate::limits::{COPY_HOURS, COPY_LOOK_PIECES, COPY_PIECE_BYTES, COPY_SILENCE_MILLIS};
 use async_nats::StatusCode;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -32,8 +32,8 @@ enum Sealed<'a> {
 pub enum Asker {
     /// A node of this name, which goes on from there with the log.
     Node(String),
-    /// Somebody who keeps it in a file; with a random number.
-    File(u64),
+    /// Somebody who keeps it in a file.
+    File,
 }
 
 /// A request for a copy.
@@ -124,11 +124,12 @@ impl CopyRequest {
 }
 
 impl Asker {
-    /// Where its pieces go.
-    fn subject(&self, cluster: &str) -> String {
+    /// Where its pieces go that a node of this name makes. There are no more such places than nodes, so
+    /// copies that nobody has fetched do not accumulate.
+    fn subject(&self, cluster: &str, maker: &str) -> String {
         match self {
             Asker::Node(name) => format!("parlor.{cluster}.copy.node.{}", token(name)),
-            Asker::File(id) => format!("parlor.{cluster}.copy.file.{id:016x}"),
+            Asker::File => format!("parlor.{cluster}.copy.file.{}", token(maker)),
         }
     }
 }
@@ -233,7 +234,7 @@ impl Nats {
         let mut file = File::open(file).map_err(unreadable)?;
         let mut copy = Copy { id: request.id, first: 0, last: 0, bytes: 0 };
         let mut buffer = vec![0; COPY_PIECE_BYTES];
-        let subject = request.asker.subject(&self.cluster);
+        let subject = request.asker.subject(&self.cluster, &request.of);
         for at in 0.. {
             let mut length = 0;
             while length < buffer.len() {
@@ -251,10 +252,18 @@ impl Nats {
             copy.bytes += length as u64;
             if at == 0 {
                 copy.first = copy.last;
+            } else if at % COPY_LOOK_PIECES == 0 && !self.has_piece(copy.first)? {
+                // Whoever asked has given up, and removed it.
+                return Err(Refusal::CopyGone);
             }
             told(copy.bytes, seal);
         }
         Ok(copy)
+    }
+
+    fn has_piece(&self, sequence: u64) -> Result<bool, Refusal> {
+        let stream = name(&self.cluster);
+        Ok(self.runtime.block_on(self.api().get(&stream, sequence))?.is_some())
     }
 
     /// Gets a copy, whose bytes go to `write`.
@@ -287,12 +296,12 @@ impl Nats {
         if bytes == copy.bytes { Ok(()) } else { Err(Refusal::CopyGone.into()) }
     }
 
-    /// Removes all copies that were made for this asker: it has one, or wants another.
+    /// Removes what a node of this name has made for this asker: it has a copy, or wants another.
     ///
     /// # Errors
     /// When JetStream refuses.
-    pub fn remove_copies(&self, asker: &Asker) -> Result<(), Refusal> {
-        let subject = asker.subject(&self.cluster);
+    pub fn remove_copies(&self, asker: &Asker, maker: &str) -> Result<(), Refusal> {
+        let subject = asker.subject(&self.cluster, maker);
         self.runtime.block_on(self.api().purge(&name(&self.cluster), &subject))
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// How many servers store the log.
-pub(super) const COPIES: usize = 3;
+pub(super) const REPLICAS: usize = 3;
 
 /// The name of a cluster's stream.
 pub fn name(cluster: &str) -> String {
@@ -201,7 +201,7 @@ impl StreamInfo {
             return Err(Refusal::WrongKey);
         }
         let stream = config.name.clone();
-        if config.num_replicas < COPIES && !allow_single_log {
+        if config.num_replicas < REPLICAS && !allow_single_log {
             return Err(Refusal::TooFewCopies { stream, replicas: config.num_replicas });
         }
         let subject = log_subject(cluster);
@@ -259,7 +259,7 @@ mod tests {
 
     /// JetStream's answer about a stream with these settings, some of them changed.
     fn info(changes: &[(&str, Value)]) -> StreamInfo {
-        let mut config = config("chat", "some-id", "some-key", COPIES);
+        let mut config = config("chat", "some-id", "some-key", REPLICAS);
         for (key, value) in changes {
             config[*key] = value.clone();
         }

@@ -7,7 +7,7 @@ use crate::session_id::SessionId;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Messages that somebody sends before the first is answered.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 6;
 /// After so many milliseconds without an answer the impatient go elsewhere, and the patient.
 const PATIENCE: [u64; 2] = [20_000, 90_000];
 /// After so many somebody asks whether the server is there at all.

@@ -90,12 +90,12 @@ pub(super) fn drawn(
 ) -> Result<(), Refusal> {
     let Some(secret) = secrets.first() else { return Ok(()) };
     let new_secrets = NewSecrets::AppPassword(name.clone(), secret.clone());
-    context.session_mut().new_secrets = Some(Box::new(new_secrets));
     let browser = match context.session().client {
         Client::Browser(browser) => Some(browser.to_string().into()),
         Client::Lines | Client::WebSocket => None,
     };
-    super::make(context, &AccountChange::AppPassword { name, keys, lasts, browser })
+    let change = AccountChange::AppPassword { name, keys, lasts, browser };
+    super::make_secret(context, &change, new_secrets)
 }
 
 /// Stores a new one; its owner is shown it once it is on disk.

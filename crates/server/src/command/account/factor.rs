@@ -75,8 +75,8 @@ fn must_be(
 /// The secret was generated: stores it.
 pub(super) fn drawn(context: &mut Context<'_>, secrets: &[Secret]) -> Result<(), Refusal> {
     let Some(secret) = secrets.first() else { return Ok(()) };
-    context.session_mut().new_secrets = Some(Box::new(NewSecrets::Factor(secret.clone())));
-    super::make(context, &AccountChange::NewFactor(Secret::new(&secret::normal(secret.reveal()))))
+    let change = AccountChange::NewFactor(Secret::new(&secret::normal(secret.reveal())));
+    super::make_secret(context, &change, NewSecrets::Factor(secret.clone()))
 }
 
 /// Stores a new factor, to be confirmed; its owner is shown it once it is on disk.
@@ -212,8 +212,8 @@ pub(super) fn codes_drawn(
     secrets: Vec<Secret>,
 ) -> Result<(), Refusal> {
     let hashes = second_factor::hashes(secrets.iter().map(Secret::reveal));
-    context.session_mut().new_secrets = Some(Box::new(NewSecrets::RecoveryCodes(secrets)));
-    super::make(context, &AccountChange::RecoveryCodes { hashes, code })
+    let change = AccountChange::RecoveryCodes { hashes, code };
+    super::make_secret(context, &change, NewSecrets::RecoveryCodes(secrets))
 }
 
 /// New recovery codes were stored.

@@ -88,15 +88,15 @@ pub fn reset_done(
 ) {
     let done = match outcome {
         Outcome::Made(keys) => {
-            context.session_mut().new_secrets =
-                Some(Box::new(NewSecrets::OneTimeCode(name.into(), code)));
-            let code = OneTimeCode { account, name: name.into(), keys, factor };
-            context.apply(Request::Reset((&code).into()))
+            let request = OneTimeCode { account, name: name.into(), keys, factor };
+            context.apply(Request::Reset((&request).into())).map(|()| {
+                let new_secrets = NewSecrets::OneTimeCode(name.into(), code);
+                context.session_mut().new_secrets = Some(Box::new(new_secrets));
+            })
         }
         _ => Err(Refusal::Busy(name.to_owned())),
     };
     if let Err(refusal) = done {
-        context.session_mut().new_secrets = None;
         refuse(context, VERB, &refusal);
     }
 }

@@ -1,7 +1,7 @@
 //! Copies of a node's store: made for others, and fetched by a node that has none or is too late.
 
 use super::starting::Starting;
-use super::{ClusterError, Found, RunError, seal};
+use super::{ClusterError, Found, RunError, random, seal};
 use crate::clock;
 use crate::cluster::jetstream::{
     Asker, COPIES, CopyNews, CopyRequest, Nats, NodeStatus, Refusal, unwritable,
@@ -43,8 +43,8 @@ struct Maker {
 
 /// What became of a request.
 pub(in crate::run) enum Heeded {
-    /// It is of nobody in the cluster, or came twice.
-    Nothing,
+    /// It is of nobody in the cluster, or came twice; or no thread can be started for it.
+    Ignored,
     /// The answer to it: one is being made already.
     Busy((String, Vec<u8>)),
     /// It is being made, for a node of this name, or for none.
@@ -72,7 +72,7 @@ impl Copies {
     pub(in crate::run) fn heed(&mut self, sealed: &[u8], metrics: &Arc<Metrics>) -> Heeded {
         let request = CopyRequest::open(&self.seal, sealed);
         let Some(request) = request.filter(|it| self.is_new(it, clock::wall())) else {
-            return Heeded::Nothing;
+            return Heeded::Ignored;
         };
         if self.heeded.len() == COPY_REQUESTS {
             self.heeded.pop_front();
@@ -83,7 +83,7 @@ impl Copies {
         }
         let node = match &request.asker {
             Asker::Node(name) => Some(name.clone()),
-            Asker::File(_) => None,
+            Asker::File => None,
         };
         let (maker, making, metrics) = (self.maker.clone(), self.making.clone(), metrics.clone());
         let spawned = thread::Builder::new().name("copy".to_owned()).spawn(move || {
@@ -101,6 +101,7 @@ impl Copies {
         if let Err(error) = spawned {
             tracing::warn!(%error, "Cannot start a thread for the copy that was asked for");
             self.making.store(false, Ordering::Release);
+            return Heeded::Ignored;
         }
         Heeded::Making(node)
     }
@@ -124,7 +125,7 @@ impl Maker {
         let made = self.put(&nats, &mut seal, request);
         if made.is_err() {
             // NATS forgets the pieces later.
-            let _ = nats.remove_copies(&request.asker);
+            let _ = nats.remove_copies(&request.asker, &request.of);
         }
         let news = match &made {
             Ok(news) => news.clone(),
@@ -147,7 +148,7 @@ impl Maker {
         };
         tell(0, 0, seal)?;
         // Whoever asks again has given up what was made before.
-        nats.remove_copies(&request.asker)?;
+        nats.remove_copies(&request.asker, &request.of)?;
         check_space(&self.data, bytes_of(&self.data), |total| self.limits.reserve(total))?;
         let file = Passing::new(&self.data)?;
         let progress = Arc::<Progress>::default();
@@ -305,7 +306,7 @@ impl Found {
             check_space(folder, node.store_bytes.saturating_mul(times), |_| DISK_FREE_LEAST)?;
             let fetched = self.fetch_from(node, file, asker, seal, progress);
             // What is left there, NATS forgets later.
-            let _ = self.nats.remove_copies(asker);
+            let _ = self.nats.remove_copies(asker, &node.node);
             match fetched {
                 Err(why) if is_worth_another(&why) => last = why,
                 other => return other,
@@ -361,18 +362,6 @@ impl Found {
     }
 }
 
-/// A random number.
-fn random() -> Result<u64, RunError> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes)?;
-    Ok(u64::from_le_bytes(bytes))
-}
-
-/// Who wants a copy in a file.
-pub(super) fn in_a_file() -> Result<Asker, RunError> {
-    Ok(Asker::File(random()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -399,12 +388,12 @@ mod tests {
         let metrics = Arc::new(Metrics::in_cluster(1));
         let mut other = Seal::new(&[2; 32], COPIES, [0; 16]);
         let forged = request(2, clock::wall(), "a").seal(&mut other);
-        assert!(matches!(copies.heed(&forged, &metrics), Heeded::Nothing));
+        assert!(matches!(copies.heed(&forged, &metrics), Heeded::Ignored));
         copies.making.store(true, Ordering::Release);
         let mut ours = Seal::new(&[1; 32], COPIES, [0; 16]);
         let sealed = request(3, clock::wall(), "a").seal(&mut ours);
         assert!(matches!(copies.heed(&sealed, &metrics), Heeded::Busy(_)));
-        assert!(matches!(copies.heed(&sealed, &metrics), Heeded::Nothing), "sent again");
+        assert!(matches!(copies.heed(&sealed, &metrics), Heeded::Ignored), "sent again");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::{ClusterError, RunError, connect, is_there, read_key, seal};
 use crate::clock;
 use crate::cluster::jetstream::{Nats, Refusal, StreamInfo, stream_name};
 use crate::cluster::key::hex;
+use crate::cluster::seal::Seal;
 use crate::config::Config;
 use crate::run::shown::Shown;
 use crate::run::tasks::BESIDE;
@@ -98,7 +99,7 @@ fn begin(
     info: &StreamInfo,
 ) -> Result<(), RunError> {
     let identity = info.identity().map_err(ClusterError::from)?;
-    let sealed = founding.seal(&mut seal(key, PURPOSE)?);
+    let sealed = founding.seal(&mut seal(&Seal::key_of(key, &identity.id), PURPOSE)?);
     nats.publish_first(sealed).map_err(ClusterError::from)?;
     founding.found(store, &identity)?;
     Ok(())

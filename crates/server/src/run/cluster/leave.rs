@@ -17,7 +17,12 @@ use store::{SqliteStore, Staging, Store, Write};
 
 /// Copies a node's data, with all that the log has, into a new folder that is a single server's. The
 /// node must not run; its own data stay as they are, but for what it takes in of the log.
-pub(super) fn run(config: &Path, data: Option<PathBuf>, to: &Path) -> Result<(), RunError> {
+pub(super) fn run(
+    config: &Path,
+    data: Option<PathBuf>,
+    to: &Path,
+    without_log: bool,
+) -> Result<(), RunError> {
     let config = Arc::new(Config::read(config)?);
     let cluster = config.cluster.as_ref().ok_or(ClusterError::NotConfigured)?;
     let data = data.unwrap_or_else(|| config.server.data.clone());
@@ -29,17 +34,13 @@ pub(super) fn run(config: &Path, data: Option<PathBuf>, to: &Path) -> Result<(),
     }
     let staging = Staging::begin(to)?;
     let shown = Shown::start();
-    // Whoever has lost the log for good leaves with what is stored.
-    match Nats::connect(cluster).and_then(|nats| nats.info()) {
-        Err(refusal) => {
-            eprintln!("{refusal}; so the copy has what this node has stored, and nothing else");
-        }
-        Ok(_) => {
-            let found = find(cluster)?;
-            let mut store = Box::new(found.open_stored(&data, shown.progress())?);
-            take_in(found, &mut store, &config, &data)?;
-            store.close()?;
-        }
+    if !without_log {
+        // Unlike a node that starts, it does not wait for the log: that may be gone.
+        Nats::connect(cluster).and_then(|nats| nats.info()).map_err(ClusterError::NoLog)?;
+        let found = find(cluster)?;
+        let mut store = Box::new(found.open_stored(&data, shown.progress())?);
+        take_in(found, &mut store, &config, &data)?;
+        store.close()?;
     }
     let file = staging.backup();
     store::backup(&data, &file, BESIDE, shown.progress())?;

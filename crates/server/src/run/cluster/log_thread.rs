@@ -121,9 +121,9 @@ fn run(
         if log.is_asked() {
             log.answer(&status(&participant, &copies, behind.elapsed()));
         }
-        if let Some(request) = log.take_copy_request() {
+        for request in log.take_copy_requests() {
             match copies.heed(&request, &all_metrics) {
-                Heeded::Nothing | Heeded::Making(None) => {}
+                Heeded::Ignored | Heeded::Making(None) => {}
                 Heeded::Busy(answer) => log.tell(answer),
                 Heeded::Making(Some(node)) => participant.hold_for(&node, now),
             }

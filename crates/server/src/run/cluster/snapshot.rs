@@ -1,6 +1,7 @@
 //! `chatserver cluster snapshot`: a backup of the cluster, made by one of its nodes.
 
-use super::{ClusterError, RunError, copy, find};
+use super::{ClusterError, RunError, find};
+use crate::cluster::jetstream::Asker;
 use crate::config::Config;
 use crate::run::shown::Shown;
 use std::path::Path;
@@ -14,7 +15,7 @@ pub(super) fn run(config: &Path, file: &Path) -> Result<(), RunError> {
     }
     let found = find(cluster)?;
     let shown = Shown::start_stoppable()?;
-    let fetched = found.fetch_copy(file, &copy::in_a_file()?, 1, shown.progress());
+    let fetched = found.fetch_copy(file, &Asker::File, 1, shown.progress());
     drop(shown);
     fetched?;
     println!(

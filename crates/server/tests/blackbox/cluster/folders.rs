@@ -1,7 +1,7 @@
 //! Data folders of nodes: whose they are, and what is in them when something fails half way.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
@@ -171,6 +171,9 @@ fn with_files_up_to(blocks: u32, command: &Command) -> Command {
     shell
 }
 
+/// Blocks of 512 bytes that are enough for each file of a new node.
+const BLOCKS_ENOUGH: u32 = 1 << 16;
+
 #[test]
 fn a_first_start_that_is_killed_at_any_moment_is_made_up_for() {
     let Some(cluster) = Cluster::new() else { return };
@@ -178,7 +181,7 @@ fn a_first_start_that_is_killed_at_any_moment_is_made_up_for() {
     first.log_in("ann");
     let mut kills = 0;
     let second = Server::start_by(&cluster.config("b"), |command| {
-        for blocks in (0..).step_by(32) {
+        for blocks in (0..=BLOCKS_ENOUGH).step_by(32) {
             let mut limited = with_files_up_to(blocks, &command);
             limited.stdout(Stdio::piped()).stderr(Stdio::null());
             let mut child = limited.spawn().expect("the program runs");
@@ -190,11 +193,11 @@ fn a_first_start_that_is_killed_at_any_moment_is_made_up_for() {
             }
             let status = child.wait().expect("it ends");
             if serves {
-                break;
+                return command;
             }
             kills += u32::from(status.signal() == Some(Signal::XFSZ.as_raw()));
         }
-        command
+        panic!("it does not serve with files of {BLOCKS_ENOUGH} blocks, either")
     });
     assert!(kills > 5, "it was killed only {kills} times");
     second.log_in("ann");
@@ -284,17 +287,39 @@ fn a_copy_is_made_only_for_who_has_the_key() {
     let address = cluster.nats.url();
     let mut stranger = TcpStream::connect(address.strip_prefix("nats://").expect("a URL"));
     let stranger = stranger.as_mut().expect("NATS answers");
+    stranger.set_read_timeout(Some(Duration::from_secs(60))).expect("it is open");
+    // It answers the second when it has dealt with the first.
     let asks = "CONNECT {\"verbose\":false}\r\nSUB answer 1\r\n\
-                PUB parlor.test.ask.copy.a answer 0\r\n\r\nPUB parlor.test.ask.copy answer 0\r\n\r\n\
-                PUB parlor.test.ask.status answer 0\r\n\r\n";
+                PUB parlor.test.ask.copy.a answer 4\r\ncopy\r\nPUB parlor.test.ask.status answer 0\r\n\r\n";
     stranger.write_all(asks.as_bytes()).expect("it takes that");
-    stranger.set_read_timeout(Some(Duration::from_secs(2))).expect("it is open");
-    let mut heard = Vec::new();
-    // Until nothing more comes.
-    let _ = stranger.read_to_end(&mut heard);
-    let heard = String::from_utf8_lossy(&heard);
-    assert!(heard.contains(r#""node":"a""#), "it hears: {heard}");
-    assert!(!heard.contains("Making") && !heard.contains("Made"), "{heard}");
+    let mut lines = BufReader::new(stranger).lines().map(|line| line.expect("NATS goes on"));
+    assert!(lines.any(|line| line.contains(r#""node":"a""#)));
+    assert!(!first.log().contains("Making a copy"), "{}", first.log());
+    let place = tempfile::tempdir().expect("a folder");
+    let (config, file) = (place.path().join("parlor.toml"), place.path().join("snapshot.db"));
+    fs::write(&config, cluster.config("b")).expect("it is written");
+    let mut snapshot = chatserver();
+    snapshot.args(["cluster", "snapshot", "--config"]).arg(&config).arg("--to").arg(&file);
+    well(&snapshot.output().expect("the program runs"));
+    assert!(first.log().contains("Making a copy"), "for who has it: {}", first.log());
+}
+
+#[test]
+fn a_node_leaves_a_silent_log_only_if_that_is_said_to_be_lost() {
+    let Some(mut cluster) = Cluster::new() else { return };
+    let mut first = cluster.create("a");
+    first.log_in("ann");
+    first.terminate();
+    cluster.nats.kill();
+    let (place, data) = (tempfile::tempdir().expect("a folder"), first.data());
+    let to = place.path().join("alone");
+    let paths = [data.to_str().expect("a path"), to.to_str().expect("a path")];
+    let said = sentence(&about(&cluster, "leave", &["--data", paths[0], "--to", paths[1]]));
+    assert!(said.contains("if the log is lost for good, --without-log takes only"), "{said}");
+    assert!(!to.join("parlor.db").exists());
+    let without = ["--without-log", "--data", paths[0], "--to", paths[1]];
+    well(&about(&cluster, "leave", &without));
+    assert!(to.join("parlor.db").exists());
 }
 
 #[test]
