@@ -117,6 +117,11 @@ impl Tail<'_> {
         let chat = self.caller.chat();
         if self.was_connected && !chat.connected && self.broke_ms.is_none() {
             self.broke_ms = chat.server_time_ms;
+            if let Some(broke_ms) = self.broke_ms {
+                // What comes live waits for what was said meanwhile.
+                let nothing = self.printed.values_mut().filter(|it| matches!(it, Printed::Nothing));
+                nothing.for_each(|printed| *printed = Printed::Awaited(broke_ms));
+            }
         }
         self.was_connected = chat.connected;
         Ok(changes)

@@ -1,6 +1,7 @@
 //! Broken connections: nothing lost, nothing doubled.
 
-use crate::process::Client;
+use crate::process::{Client, Computer};
+use crate::scripts::Running;
 use crate::server::{Peer, Server};
 
 const TAGS: &str = "time=2001-02-03T14:02:05.000Z;msgid=";
@@ -289,5 +290,34 @@ fn pages_that_lead_nowhere_end_the_fetching_and_that_is_told() {
         "* Of #lobby not all can be shown: the server's pages of history do not end.\n",
     ] {
         assert!(outcome.stderr.contains(told), "{outcome:?}");
+    }
+}
+
+#[test]
+fn tail_has_what_was_said_during_a_break_where_nothing_was_said_before() {
+    let server = Server::start();
+    let computer = Computer::that_knows(&server);
+    let mut command = computer.script(&server);
+    command.args(["tail", "--follow", "bob", "--json"]);
+    let tail = Running::start(command);
+    let mut peer = server.accept_ann();
+    peer.expect_history("bob");
+    peer.page_of("bob", &[]);
+    // All before has been taken in.
+    peer.send("PING :so far");
+    peer.expect("PONG :so far");
+    peer.break_off();
+
+    let mut peer = server.accept_ann_again();
+    peer.expect_request("CHATHISTORY AFTER bob timestamp=2001-02-03T14:02:00.999Z 50");
+    let private = |text: &str| format!(":bob!bob@parlor PRIVMSG ann :{text}");
+    // Live, and later than the page.
+    peer.send(&format!("@{}", at(7, "p2", &private("two"))));
+    peer.page_of("bob", &[at(6, "p1", &private("one"))]);
+    peer.expect_request("CHATHISTORY AFTER bob msgid=p1 50");
+    peer.page_of("bob", &[]);
+    for msgid in ["p1", "p2"] {
+        let line = tail.line();
+        assert!(line.contains(&format!("\"msgid\":\"{msgid}\"")), "{line}");
     }
 }

@@ -1,7 +1,7 @@
 //! What becomes of a message is told by the same exit code, whichever way a script sends it.
 
 use crate::process::{Client, Computer};
-use crate::server::{PASSWORD, Server};
+use crate::server::Server;
 
 /// A script's ways to say hello to everyone.
 #[derive(Clone, Copy, Debug)]
@@ -13,11 +13,7 @@ enum Way {
 impl Way {
     fn say(self, server: &Server, text: &str) -> Client {
         let computer = Computer::that_knows(server);
-        let password = computer.state().join("password");
-        std::fs::write(&password, format!("{PASSWORD}\n")).expect("the folder takes files");
-        let mut command = computer.chatclient();
-        command.args(["-hn", "localhost", "-p", &server.port.to_string(), "-u", "ann"]);
-        command.env("PARLOR_PASSWORD_FILE", &password);
+        let mut command = computer.script(server);
         match self {
             Way::Subcommand => {
                 command.args(["send", "#lobby", text]);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::identity::Authority;
-use crate::server::Server;
+use crate::server::{PASSWORD, Server};
 
 /// No test's client needs so long.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -75,6 +75,16 @@ impl Computer {
         command.env("XDG_DATA_HOME", self.state().join("data"));
         command.env("XDG_CONFIG_HOME", self.state().join("config"));
         command.env_remove("SSL_CERT_DIR").env("TZ", "UTC").env_remove("NO_COLOR");
+        command
+    }
+
+    /// The client, to log in at a server that it knows as ann with a password file.
+    pub(crate) fn script(&self, server: &Server) -> Command {
+        let password = self.state().join("password");
+        std::fs::write(&password, format!("{PASSWORD}\n")).expect("the folder takes files");
+        let mut command = self.chatclient();
+        command.args(["-hn", "localhost", "-p", &server.port.to_string(), "-u", "ann"]);
+        command.env("PARLOR_PASSWORD_FILE", &password);
         command
     }
 
