@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::limits::{GOODBYE_TIMEOUT, INTERRUPTED_GOODBYE_TIMEOUT};
 use crate::link::Input;
 use crate::pace::Patience;
+use crate::question::Question;
 use crate::show::not_confirmed;
 
 impl Session {
@@ -56,8 +57,11 @@ impl Session {
                 lines.push(format!("{how}: {operation}"));
             }
         }
-        let ahead = self.ahead.iter().filter_map(|input| match input {
-            Input::Line(line) if !line.trim().is_empty() => Some(format!("Not sent: {line}")),
+        let is_secret = |asked: &Option<Question>| asked.is_some_and(Question::is_secret);
+        let ahead = self.ahead.iter().filter_map(|(asked, input)| match input {
+            Input::Line(line) if !line.trim().is_empty() && !is_secret(asked) => {
+                Some(format!("Not sent: {line}"))
+            }
             _ => None,
         });
         lines.extend(ahead);
