@@ -75,7 +75,7 @@ impl Desk {
         decoder.give_up(&mut events);
         let mut all = Vec::new();
         for input in events.into_iter().filter_map(Input::of) {
-            let actions = self.tui.input(&input, &self.chat, 0);
+            let actions = self.tui.input(&input, &self.chat);
             self.obey(&actions);
             all.extend(actions);
             self.draw();
@@ -325,4 +325,17 @@ fn a_refused_message_is_told_and_can_be_edited() {
     assert_eq!(desk.text(), "bad words");
     assert!(desk.chat.outgoing.is_empty());
     assert!(!desk.chat.take_changes().contains(&Change::Found));
+}
+
+#[test]
+fn what_is_under_way_is_neither_sent_again_nor_edited_nor_given_up() {
+    let mut desk = Desk::new();
+    desk.types("hello\r");
+    desk.draw();
+    desk.types(UP);
+    for key in ["t", "e", "x", "d"] {
+        assert_eq!(desk.types(key), [], "{key}");
+        assert_eq!(desk.status(), "This is still on its way.", "{key}");
+    }
+    assert_eq!(desk.text(), "");
 }

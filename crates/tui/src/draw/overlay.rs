@@ -223,10 +223,7 @@ fn draw_question(tui: &Tui, canvas: &mut Canvas, question: &Question) {
         y += 1;
     }
     let row = Rect::new(area.x, y, area.width, area.bottom().saturating_sub(y));
-    let prompt = match question.answer {
-        Answer::YesNo => format!("{} (y/n) ", bare(&question.prompt)),
-        Answer::Text | Answer::Secret => format!("{} ", bare(&question.prompt)),
-    };
+    let prompt = format!("{} ", bare(&question.prompt));
     let prompt = ellipsis(&prompt, usize::from(area.width).saturating_sub(3));
     input(canvas, theme, row, &prompt, &question.input, question.answer == Answer::Secret);
 }

@@ -114,10 +114,10 @@ fn questions() {
     let fingerprint = "You have not been here before. The server's certificate has the fingerprint\n\
         08:8E:F1:08:8E:F1:08:8E:F1:08:8E:F1:08:8E:F1:08:8E:F1:08:8E:F1:08:8E:F1:08:8E:F1:08:8E:F1:08:8E\n\
         which the server shows when it starts.";
-    scene.tui.overlay = Some(question(Answer::YesNo, "", fingerprint, "Is it the same?"));
+    scene.tui.overlay = Some(question(Answer::Text, "", fingerprint, "Is it the same? (y/n)"));
     assert_snapshot!("a_question_about_a_fingerprint", scene.picture());
     let mut small = Scene::new(40, 6);
-    small.tui.overlay = Some(question(Answer::YesNo, "y", fingerprint, "Is it the same?"));
+    small.tui.overlay = Some(question(Answer::Text, "y", fingerprint, "Is it the same? (y/n)"));
     assert_snapshot!("a_question_on_a_small_terminal", small.picture());
 }
 
