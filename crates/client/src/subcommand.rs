@@ -25,7 +25,7 @@ use crate::link::Event;
 use crate::login::{Credentials, LoginError};
 use crate::password_file;
 use crate::question::Question;
-use crate::show::sentence;
+use crate::show::{harmless_lines, sentence};
 use crate::wire::{Face, Wire, WireEvent, next_event};
 
 /// What to do instead of talking.
@@ -351,7 +351,7 @@ fn ask(question: Question, because: Option<String>) -> Result<String, Failure> {
 fn tell(text: &str) {
     use std::io::Write;
     // Without standard error there is nobody to be told.
-    let _ = writeln!(std::io::stderr(), "chatclient: {}", sentence(text));
+    let _ = writeln!(std::io::stderr(), "chatclient: {}", harmless_lines(&sentence(text)));
 }
 
 /// Says how far a long call is, where somebody sees it.

@@ -8,7 +8,7 @@ use crate::limits::{GOODBYE_TIMEOUT, INTERRUPTED_GOODBYE_TIMEOUT};
 use crate::link::Input;
 use crate::pace::Patience;
 use crate::question::Question;
-use crate::show::not_confirmed;
+use crate::show::{harmless_lines, not_confirmed};
 
 impl Session {
     /// Says goodbye, where the server will understand it as such, and takes the confirmations that still come before
@@ -43,7 +43,8 @@ impl Session {
     pub fn give_up(&mut self, failure: &Failure) {
         self.leaving = true;
         // Nobody may be there to read it.
-        let _ = self.console.status(&format!("chatclient: {failure}"));
+        let _ =
+            self.console.status(&format!("chatclient: {}", harmless_lines(&failure.to_string())));
         self.tell_settled();
     }
 

@@ -43,6 +43,29 @@ fn what_the_server_has_refused_is_undone() {
 }
 
 #[test]
+fn what_the_server_says_at_the_end_cannot_change_the_terminal() {
+    for way in WAYS {
+        let server = Server::start();
+        let client = way.say(&server, "hello");
+        let mut peer = server.accept_ann();
+        peer.expect_message("BM :hello");
+        peer.refuse("404 ann #lobby :\x1b[2JNot now");
+        peer.goodbye();
+        let outcome = client.finish();
+        assert!(outcome.stderr.contains("^[[2JNot now"), "{way:?}: {outcome:?}");
+        assert!(!outcome.stderr.contains('\x1b'), "{way:?}: {outcome:?}");
+
+        let client = way.say(&server, "hello");
+        let mut peer = server.accept_ann();
+        peer.expect_message("BM :hello");
+        peer.send(":root!root@parlor KILL ann :\x1b[2JGo away");
+        let outcome = client.finish();
+        assert!(outcome.stderr.contains("^[[2JGo away"), "{way:?}: {outcome:?}");
+        assert!(!outcome.stderr.contains('\x1b'), "{way:?}: {outcome:?}");
+    }
+}
+
+#[test]
 fn what_was_refused_stays_refused_when_the_connection_breaks() {
     for way in WAYS {
         let server = Server::start();

@@ -137,7 +137,9 @@ fn tail_prints_what_comes_where_there_is_no_history() {
     let tail = Running::start(command("ann", &["tail", "--follow", "#tea"]));
     // Whether the tail is there yet is not known: what it hears first tells.
     let mut number = 0;
+    let deadline = Instant::now() + Duration::from_secs(30);
     let first = loop {
+        assert!(Instant::now() < deadline, "the tail prints nothing");
         number += 1;
         let text = format!("number {number}");
         let sent = Client::run(command("bob", &["send", "#tea", &text]), "").finish();

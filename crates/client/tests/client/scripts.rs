@@ -139,6 +139,9 @@ fn who_tells_of_rooms_one_is_not_in_and_of_people() {
         let refused = place.call("ann", &["who", nowhere], "");
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
     }
+    let refused = place.call("ann", &["--plain"], "WHO #nowhere\n");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("* There is no room #nowhere that"), "{refused:?}");
 }
 
 #[test]
