@@ -151,9 +151,7 @@ fn a_server_that_has_forgotten_the_user_does_not_get_the_password() {
     peer.expect_message("BM :hello");
     peer.break_off();
     let mut peer = server.accept();
-    peer.negotiate();
-    peer.expect("LOGIN ann");
-    peer.send(":parlor NOTE LOGIN NEW_USER ann :Enter Password:");
+    peer.does_not_know("ann");
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(3), "the message was never confirmed");
     let (reason, rest) =

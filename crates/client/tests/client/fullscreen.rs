@@ -40,6 +40,12 @@ impl Person {
         Person(Terminal::run_at(computer, command, (30, 100), change))
     }
 
+    /// The same with this external editor.
+    fn with_editor(place: &Place, user: &str, editor: &str) -> Person {
+        let change = |command: Command| command.env("VISUAL", editor).env_remove("EDITOR");
+        Person::with(place, Computer::new(), &["-u", user], user, change)
+    }
+
     pub(crate) fn types(&mut self, keys: &str) {
         self.0.type_in(keys);
     }
@@ -410,8 +416,7 @@ fn the_external_editor_has_the_terminal_and_gives_its_text() {
     let place = Place::new();
     // It shows what it has got, and appends to it.
     let editor = "sh -c 'printf \"in the editor: \"; cat \"$1\"; read answer; printf %s \"$answer\" >> \"$1\"' sh";
-    let change = |command: Command| command.env("VISUAL", editor).env_remove("EDITOR");
-    let mut ann = Person::with(&place, Computer::new(), &["-u", "ann"], "ann", change);
+    let mut ann = Person::with_editor(&place, "ann", editor);
     ann.sees(READY);
     ann.types("begun here, \x05");
     ann.sees("in the editor: begun here,");
@@ -468,8 +473,7 @@ fn what_fails_early_gives_the_terminal_back() {
 fn what_is_written_in_the_external_editor_is_kept_while_the_server_is_gone() {
     let mut place = Place::new();
     let editor = "sh -c 'printf \"in the editor: \"; read answer; printf %s \"$answer\" >> \"$1\"; exit 3' sh";
-    let change = |command: Command| command.env("VISUAL", editor).env_remove("EDITOR");
-    let mut ann = Person::with(&place, Computer::new(), &["-u", "ann"], "ann", change);
+    let mut ann = Person::with_editor(&place, "ann", editor);
     ann.sees(READY);
     ann.types("begun here, \x05");
     ann.sees("in the editor:");
@@ -498,8 +502,7 @@ fn what_is_written_in_the_external_editor_is_kept_while_the_server_is_gone() {
 fn what_is_written_in_the_external_editor_is_a_draft_if_the_client_has_to_end() {
     let place = Place::new();
     let editor = "sh -c 'printf saved >> \"$1\"; printf \"in the editor: \"; read answer' sh";
-    let change = |command: Command| command.env("VISUAL", editor).env_remove("EDITOR");
-    let mut ann = Person::with(&place, Computer::new(), &["-u", "ann"], "ann", change);
+    let mut ann = Person::with_editor(&place, "ann", editor);
     ann.sees(READY);
     ann.types("half \x05");
     ann.sees("in the editor:");
@@ -539,8 +542,7 @@ fn what_an_editor_has_left_during_the_goodbye_is_a_draft() {
 fn where_an_editor_that_does_not_end_has_its_text_is_told() {
     let place = Place::new();
     let editor = "trap '' TERM; sh -c 'printf \"in the editor: \"; read answer' sh";
-    let change = |command: Command| command.env("VISUAL", editor).env_remove("EDITOR");
-    let mut ann = Person::with(&place, Computer::new(), &["-u", "ann"], "ann", change);
+    let mut ann = Person::with_editor(&place, "ann", editor);
     ann.sees(READY);
     ann.types("half \x05");
     ann.sees("in the editor:");

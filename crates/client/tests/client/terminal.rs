@@ -326,9 +326,7 @@ fn who_leaves_at_the_question_for_a_new_password_registers_nothing() {
             let server = Server::start();
             let mut terminal = Terminal::start(&server, &["-u", "ann"]);
             let mut peer = server.accept();
-            peer.negotiate();
-            peer.expect("LOGIN ann");
-            peer.send(":parlor NOTE LOGIN NEW_USER ann :Enter Password:");
+            peer.does_not_know("ann");
             terminal.expect("Enter Password: ");
             for line in typed {
                 terminal.type_in(line);
@@ -419,9 +417,7 @@ fn a_password_typed_during_a_break_is_not_named_among_what_was_not_sent() {
     terminal.type_in("BM hello\r");
     terminal.expect(OPERATION);
     let mut peer = server.accept();
-    peer.negotiate();
-    peer.expect("LOGIN ann");
-    peer.send(":parlor NOTE LOGIN NEW_USER ann :Enter Password:");
+    peer.does_not_know("ann");
     let (_, output) = terminal.finish();
     assert!(output.contains("Not sent: BM hello"), "{output}");
     assert!(!output.contains("better one"), "{output}");
