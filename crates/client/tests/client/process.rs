@@ -160,9 +160,7 @@ impl Client {
     /// Sends it a signal, by its name; that of Ctrl-C is INT.
     #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {
-        let arguments = ["-s", name, &self.child.id().to_string()];
-        let sent = Command::new("kill").args(arguments).status().expect("the system has kill");
-        assert!(sent.success());
+        signal(&self.child, name);
     }
 
     /// Waits for the end.
@@ -175,6 +173,13 @@ impl Client {
         let [stdout, stderr] = outputs.map(|output| output.expect("the client ends by itself"));
         Outcome { code, stdout, stderr }
     }
+}
+
+#[cfg(unix)]
+pub(crate) fn signal(child: &Child, name: &str) {
+    let arguments = ["-s", name, &child.id().to_string()];
+    let sent = Command::new("kill").args(arguments).status().expect("the system has kill");
+    assert!(sent.success());
 }
 
 fn collect(mut pipe: impl Read + Send + 'static) -> Receiver<String> {

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+#[cfg(unix)]
+use crate::process::signal;
 use crate::process::{Client, Computer, Outcome};
 use crate::together::Chatserver;
 
@@ -270,6 +272,34 @@ fn tail_follows_through_a_killed_server_and_has_each_message_once() {
     }
     let more = tail.lines.recv_timeout(Duration::from_millis(300));
     assert_eq!(more, Err(RecvTimeoutError::Timeout), "nothing comes twice");
+}
+
+#[test]
+#[cfg(unix)]
+fn tail_has_once_what_somebody_new_has_said_during_a_break() {
+    let mut place = Place::new();
+    place.done("bob", &["send", "#lobby", "before"]);
+    let tail = Running::start(place.command("ann", &["tail", "--follow", "--json"]));
+    let next = || {
+        let line: Value = serde_json::from_str(&tail.line()).expect("a line of JSON");
+        ["from", "text"].map(|field| line[field].as_str().expect(field).to_owned())
+    };
+    assert_eq!(next(), ["bob", "before"]);
+    place.done("bob", &["send", "#lobby", "live"]);
+    assert_eq!(next(), ["bob", "live"]);
+    for user in ["eve", "kim"] {
+        // It cannot come back before they have spoken.
+        signal(&tail.child, "STOP");
+        place.kill();
+        place.restart();
+        place.done(user, &["send", "ann", "one"]);
+        place.done(user, &["send", "ann", "two"]);
+        signal(&tail.child, "CONT");
+        assert_eq!(next(), [user, "one"]);
+        assert_eq!(next(), [user, "two"]);
+    }
+    place.done("eve", &["send", "ann", "three"]);
+    assert_eq!(next(), ["eve", "three"], "and nothing twice before it");
 }
 
 #[test]
