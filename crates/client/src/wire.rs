@@ -386,6 +386,14 @@ impl Wire {
                 told.push(WireEvent::Ask(question, because));
                 Ok(())
             }
+            Step::Created => {
+                // A person who registers by hand is not told what programs are at the welcome: it comes with the
+                // next login.
+                self.established = true;
+                self.registered = true;
+                self.send(b"QUIT :\r\n")?;
+                Ok(self.connect()?)
+            }
             Step::Done => {
                 if let Some(rounds) = self.login.rounds.take()
                     && let Err(reason) = self.rounds.remember(self.login.user(), rounds)
@@ -394,14 +402,6 @@ impl Wire {
                     let sentence =
                         format!("Cannot save the iteration count of the login: {reason}");
                     self.tell_once(sentence, told);
-                }
-                if self.login.take_created() {
-                    // A person who registers by hand is not told what programs are at the welcome: it comes with the
-                    // next login.
-                    self.established = true;
-                    self.registered = true;
-                    self.send(b"QUIT :\r\n")?;
-                    return Ok(self.connect()?);
                 }
                 let mut out = Vec::new();
                 let capabilities = self.login.capabilities_in_effect();

@@ -51,7 +51,7 @@ struct Tail<'a> {
     printer: Printer,
     /// By folded name.
     printed: BTreeMap<String, Printed>,
-    /// The pages fetched of each conversation since the login.
+    /// The pages of each conversation that were asked for since the last login, or since the server put one off.
     pages: BTreeMap<String, Pages>,
     /// Only these, if any are named.
     only: Vec<String>,
