@@ -56,6 +56,23 @@ fn what_people_say_of_themselves_stands_beside_their_names() {
 }
 
 #[test]
+fn a_room_opened_during_a_break_is_joined_before_its_history_is_asked_for() {
+    let mut scene = Scene::new(80, 12);
+    scene.room("#dev", "", "ann bob");
+    scene.ready();
+    scene.open("#dev");
+    scene.broken();
+    scene.open("#new");
+    scene.take_sent();
+    scene.login();
+    scene.ready();
+    let sent = scene.take_sent();
+    let at = |request| sent.iter().position(|line| line.contains(request));
+    let (join, history) = (at("JOIN #new"), at("CHATHISTORY LATEST #new"));
+    assert!(join.is_some() && join < history, "a new room has no history before: {sent:?}");
+}
+
+#[test]
 fn somebody_who_left_and_came_back_has_come_once() {
     let mut scene = Scene::new(80, 12);
     scene.room("#dev", "", "ann dave");
