@@ -330,7 +330,13 @@ impl Tail<'_> {
                 first.and_then(|entry| entry.msgid.clone())
             }
             Some(Since::Message(msgid)) => {
-                self.caller.load(target, Run::Around(msgid.clone()))?;
+                let loaded = self.caller.load(target, Run::Around(msgid.clone()));
+                loaded.map_err(|failure| match failure {
+                    Failure::Refused(reason) => {
+                        Failure::Refused(format!("--since {msgid} is no time such as 2h: {reason}"))
+                    }
+                    other => other,
+                })?;
                 if self.caller.chat().find_message(target, msgid).is_none() {
                     let reason = format!("there is no message {msgid} in {target}");
                     return Err(Failure::Refused(reason));

@@ -188,6 +188,10 @@ fn what_is_refused_is_said_by_words_and_exit_code() {
     assert_eq!(wrong.code, Some(5), "{wrong:?}");
     let usage = place.call("ann", &["send"], "");
     assert_eq!(usage.code, Some(2), "{usage:?}");
+    for target in ["", "#a b", "#a,#b", "#a\r\nQUIT"] {
+        let usage = place.call("ann", &["send", target, "hello"], "");
+        assert_eq!(usage.code, Some(2), "{target:?}: {usage:?}");
+    }
     let mut nobody_there = place.command("ann", &["send", "#lobby", "hello"]);
     drop(place.server);
     nobody_there.args(["--timeout", "30"]);
@@ -319,6 +323,9 @@ fn tail_begins_where_it_is_told_to() {
     assert_eq!(last_words(&["-n", "3"]), numbers(9));
     assert_eq!(last_words(&["--since", "1h"]), numbers(0));
     assert_eq!(last_words(&["--since", &msgids[4]]), numbers(5));
+    let nothing = place.call("ann", &["tail", "#lobby", "--since", "yesterday"], "");
+    assert_eq!(nothing.code, Some(1), "{nothing:?}");
+    assert!(nothing.stderr.contains("--since yesterday is no time such as 2h: "), "{nothing:?}");
 }
 
 #[test]
