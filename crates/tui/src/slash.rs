@@ -367,7 +367,12 @@ fn me(asked: &Asked<'_>) -> Outcome {
 
 fn topic(asked: &Asked<'_>) -> Outcome {
     let (room, text) = asked.room_and_rest()?;
-    asked.raw(&["TOPIC", room], Some(text).filter(|text| !text.is_empty()))
+    let known = asked.chat.conversation(room).filter(|known| known.joined && text.is_empty());
+    match known.map(|known| known.topic.as_str()) {
+        Some("") => Ok(vec![Order::Tell(format!("{room} has no topic."))]),
+        Some(topic) => Ok(vec![Order::Tell(format!("The topic of {room}: {topic}"))]),
+        None => asked.raw(&["TOPIC", room], Some(text).filter(|text| !text.is_empty())),
+    }
 }
 
 fn names(asked: &Asked<'_>) -> Outcome {

@@ -135,6 +135,16 @@ fn a_line_that_is_refused_stays_to_be_mended() {
 }
 
 #[test]
+fn who_asks_for_the_topic_is_told_it() {
+    let mut desk = Desk::new();
+    desk.types("/topic\r");
+    assert_eq!(desk.status(), "#lobby has no topic.");
+    desk.hears(&[":s 332 ann #lobby :Roses"]);
+    desk.types("/topic #lobby\r");
+    assert_eq!(desk.status(), "The topic of #lobby: Roses");
+}
+
+#[test]
 fn a_message_is_answered_reacted_to_copied_and_taken_back() {
     let mut desk = Desk::new();
     desk.types(UP);

@@ -117,9 +117,10 @@ fn draw_search(tui: &Tui, chat: &Chat, canvas: &mut Canvas, list: &List) -> Vec<
     }
     let search = &chat.search;
     let words = searched(&search.words);
+    let is_asked = list.input.text().trim() == search.words.trim();
     let note = if search.loading {
         "Searching …".to_owned()
-    } else if search.words.is_empty() {
+    } else if search.words.is_empty() || !is_asked {
         "Words; from:ann in:#room before:2026-11-30 after:… \"exact words\" -not".to_owned()
     } else if search.found.is_empty() && search.note.is_empty() {
         "Nothing was found.".to_owned()

@@ -49,6 +49,18 @@ fn a_search_that_has_not_begun() {
 }
 
 #[test]
+fn only_what_was_looked_for_is_said_not_to_be_found() {
+    let mut scene = lively(80, 12);
+    scene.chat.search.words = "roses".to_owned();
+    scene.tui.overlay = Some(Overlay::Search(list("roses", 0)));
+    let picture = scene.picture();
+    assert!(picture.contains("Nothing was found."), "{picture}");
+    scene.tui.overlay = Some(Overlay::Search(list("roses and tulips", 0)));
+    let picture = scene.picture();
+    assert!(!picture.contains("Nothing was found."), "{picture}");
+}
+
+#[test]
 fn the_list_of_rooms() {
     let mut scene = lively(80, 16);
     for (name, members, topic) in
