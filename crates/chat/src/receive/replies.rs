@@ -1,7 +1,7 @@
 //! Numerics and standard replies; read markers, unread counts, lists.
 
 use super::Received;
-use super::sentence::sentence;
+use super::sentence::{row, sentence};
 use crate::change::Change;
 use crate::chat::{Chat, Listed};
 use crate::conversation::Notify;
@@ -153,11 +153,16 @@ impl Chat {
         let kind = received.message.verb.to_ascii_uppercase();
         let params = received.message.params();
         let params = params.get(2..params.len().saturating_sub(1)).unwrap_or_default();
+        let sentence = &match row(verb, code, params) {
+            Some(about) if sentence.is_empty() => about,
+            Some(about) => format!("{about}: {sentence}"),
+            None => sentence.to_owned(),
+        };
         self.changes.push(Change::Answered {
             verb: verb.to_owned(),
             code: code.to_owned(),
             params: params.iter().map(|param| (*param).to_owned()).collect(),
-            text: sentence.to_owned(),
+            text: sentence.clone(),
             refused: kind == "FAIL",
         });
         if let ("PIN", "PINNED" | "UNPINNED" | "ENTRY") = (verb, code) {

@@ -147,6 +147,24 @@ fn who_tells_of_rooms_one_is_not_in_and_of_people() {
 }
 
 #[test]
+fn what_the_server_gives_out_is_shown() {
+    let place = Place::new();
+    let asked = "/account token add phone\n/account sessions\n/room #lobby\n";
+    let told = place.call("ann", &["--plain"], asked);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    for row in ["* Session ", " from 127.0.0.1: TLS", "* Slow: off"] {
+        assert!(told.stderr.contains(row), "{row}: {told:?}");
+    }
+    let (_, token) = told.stderr.split_once("* App password phone: ").expect(&told.stderr);
+    let (token, _) = token.split_once(": Give this to one program").expect(&told.stderr);
+    let password = place.computer.state().join("token");
+    std::fs::write(&password, token).expect("the folder takes files");
+    let mut phone = place.command("ann", &["rooms"]);
+    phone.env("PARLOR_PASSWORD_FILE", password);
+    assert_eq!(Client::run(phone, "").finish().code, Some(0));
+}
+
+#[test]
 fn send_prints_the_msgid_under_which_history_has_the_message() {
     let place = Place::new();
     let msgid = place.done("ann", &["send", "#lobby", "hello world"]);

@@ -73,6 +73,29 @@ fn a_room_opened_during_a_break_is_joined_before_its_history_is_asked_for() {
 }
 
 #[test]
+fn rows_of_lists_have_what_they_are_about() {
+    let mut scene = Scene::new(150, 14);
+    scene.room("#dev", "", "@ann bob");
+    scene.ready();
+    scene.open("#dev");
+    scene.line(":parlor NOTE BAN ENTRY #dev $a:bob ann 2026-11-29T19:46:22.000Z :being rude");
+    scene.line(":parlor NOTE BAN ENTRY #dev eve!*@* ann * :");
+    scene.line(":parlor NOTE ROOM SETTING #dev slow-mode :0");
+    scene.line(":parlor NOTE ACCOUNTS ENTRY bob 2026-11-28T10:00:00.000Z active member 0 :");
+    scene.line(":parlor NOTE REPORTS ENTRY 7 ann bob :28 November 2026, sleeps");
+    let picture = scene.picture();
+    for row in [
+        "Banned $a:bob by ann until 2026-11-29T19:46:22.000Z: being rude",
+        "Banned eve!*@* by ann ",
+        "slow-mode: 0",
+        "Account bob, active member, connections: 0",
+        "Report 7 by ann about bob: 28 November 2026, sleeps",
+    ] {
+        assert!(picture.contains(row), "{row}: {picture}");
+    }
+}
+
+#[test]
 fn somebody_who_left_and_came_back_has_come_once() {
     let mut scene = Scene::new(80, 12);
     scene.room("#dev", "", "ann dave");
