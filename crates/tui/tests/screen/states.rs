@@ -2,6 +2,8 @@
 
 use crate::pictures::{lively, say};
 use crate::scene::{START_MS, Scene};
+use chat::Intent;
+use chat::intent::NewMessage;
 use insta::assert_snapshot;
 use tui::tui::Link;
 
@@ -63,9 +65,16 @@ fn a_room_opened_during_a_break_is_joined_before_its_history_is_asked_for() {
     scene.open("#dev");
     scene.broken();
     scene.open("#new");
+    scene.draw();
+    let saying =
+        NewMessage { to: "#new".to_owned(), text: "hello".to_owned(), ..NewMessage::default() };
+    scene.intend(Intent::Say(saying));
+    scene.draw();
     scene.take_sent();
     scene.login();
+    scene.draw();
     scene.ready();
+    scene.draw();
     let sent = scene.take_sent();
     let at = |request| sent.iter().position(|line| line.contains(request));
     let (join, history) = (at("JOIN #new"), at("CHATHISTORY LATEST #new"));
