@@ -326,7 +326,9 @@ impl Asked<'_> {
 fn join(asked: &Asked<'_>) -> Outcome {
     match asked.words()[..] {
         [] => Err(asked.usage()),
-        [room] if asked.chat.server.is_room(room) => Ok(vec![Order::Go(room.to_owned())]),
+        [rooms] if rooms.split(',').all(|room| asked.chat.server.is_room(room)) => {
+            Ok(rooms.split(',').map(|room| Order::Go(room.to_owned())).collect())
+        }
         [room, key] if asked.chat.server.is_room(room) => {
             let line = format!("JOIN {room} {key}");
             Ok(vec![Order::Do(Intent::Raw(line)), Order::Go(room.to_owned())])

@@ -135,6 +135,16 @@ fn a_line_that_is_refused_stays_to_be_mended() {
 }
 
 #[test]
+fn several_rooms_are_joined_one_by_one() {
+    let mut desk = Desk::new();
+    let actions = desk.types("/join #tea,#garden\r");
+    for room in ["#tea", "#garden"] {
+        assert!(actions.contains(&Action::Do(Intent::Open(room.to_owned()))), "{actions:?}");
+    }
+    assert_eq!(desk.tui.open, "#garden");
+}
+
+#[test]
 fn who_asks_for_the_topic_is_told_it() {
     let mut desk = Desk::new();
     desk.types("/topic\r");
