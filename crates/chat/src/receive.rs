@@ -109,6 +109,7 @@ impl Chat {
             "MARKREAD" => self.marked(received),
             "UNREAD" => self.unread(received),
             "NOTIFY" => self.notify(received),
+            "SILENCE" => self.ignored(received),
             "NODES" => {
                 if let Some(nodes) = self.server.listing.take(message.params()) {
                     self.server.nodes = nodes;

@@ -239,6 +239,16 @@ impl Chat {
         self.changes.push(Change::Conversation(name));
     }
 
+    /// This person ignores somebody from now on, or no longer: `SILENCE +bob`.
+    pub(super) fn ignored(&mut self, received: &Received<'_>) {
+        let entry = received.param(0);
+        let text = match entry.strip_prefix('-') {
+            Some(who) => format!("You no longer ignore {who}"),
+            None => format!("You ignore {} from now on", entry.trim_start_matches('+')),
+        };
+        self.tell(received, Kind::Info, &text);
+    }
+
     /// Of what this person wants to be told in a conversation: `NOTIFY target follow|mute|default`.
     pub(super) fn notify(&mut self, received: &Received<'_>) {
         let notify = match received.param(1) {

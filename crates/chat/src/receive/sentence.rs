@@ -14,6 +14,8 @@ pub(super) fn sentence(numeric: &str, params: &[&str]) -> String {
         "330" => format!("{first} is logged in as {second}"),
         // What a Parlor server says of somebody who is offline is no reason of theirs.
         "301" if second.starts_with("is offline") => format!("{first} {second}"),
+        // No person has said so.
+        "301" if second == "*" => format!("{first} is away"),
         "301" => format!("{first} is away: {second}"),
         "314" => format!("{first} was {second}@{third}: {}", param(5)),
         "760" | "761" => match second {
@@ -22,6 +24,7 @@ pub(super) fn sentence(numeric: &str, params: &[&str]) -> String {
             _ => format!("{first}'s {second}: {}", param(4)),
         },
         "766" => format!("{first} has no {second}"),
+        "271" => format!("You ignore {}", params.last().copied().unwrap_or_default()),
         "341" => format!("{first} is invited to {second}"),
         "346" => format!("Invited to {first} without asking: {second}"),
         "348" => format!("Let into {first} in spite of bans: {second}"),

@@ -105,6 +105,27 @@ fn rows_of_lists_have_what_they_are_about() {
 }
 
 #[test]
+fn who_is_ignored_and_no_longer_is_told() {
+    let mut scene = Scene::new(100, 12);
+    scene.room("#dev", "", "ann bob");
+    scene.ready();
+    scene.open("#dev");
+    scene.line(":ann!ann@parlor SILENCE +bob");
+    scene.line(":ann!ann@parlor SILENCE -gus!*@*");
+    scene.line(":parlor 271 ann eve");
+    scene.line(":parlor 301 ann gus *");
+    let picture = scene.picture();
+    for row in [
+        "You ignore bob from now on",
+        "You no longer ignore gus!*@*",
+        "You ignore eve",
+        "gus is away ",
+    ] {
+        assert!(picture.contains(row), "{row}: {picture}");
+    }
+}
+
+#[test]
 fn somebody_who_left_and_came_back_has_come_once() {
     let mut scene = Scene::new(80, 12);
     scene.room("#dev", "", "ann dave");
