@@ -141,6 +141,8 @@ fn who_tells_of_rooms_one_is_not_in_and_of_people() {
         let refused = place.call("ann", &["who", nowhere], "");
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
     }
+    let refused = place.call("ann", &["--plain"], "JOIN #tea,#garden\n");
+    assert!(refused.stderr.contains("* Unknown operation JOIN #tea,#garden"), "{refused:?}");
     let refused = place.call("ann", &["--plain"], "WHO #nowhere\n");
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.stderr.contains("* There is no room #nowhere that"), "{refused:?}");
@@ -404,7 +406,7 @@ fn a_login_that_is_refused_leaves_the_remembered_one_and_a_new_one_replaces_it()
     assert_ne!(std::fs::read(path).expect("it is there"), before);
     // Eight others, and the new one instead of that before.
     let listed = place.call("ann", &[], "/cert list\n");
-    assert_eq!(listed.stderr.matches("* Logs in to your account").count(), 9, "{listed:?}");
+    assert_eq!(listed.stderr.matches(": Logs in to your account").count(), 9, "{listed:?}");
 }
 
 /// Changes ann's password by the plain prompts, with what is typed there.
