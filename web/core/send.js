@@ -146,14 +146,12 @@ export function settleUnconfirmed(chat, number) {
 
 /** @param {Chat} chat @param {{ number: number }} intent @param {string[]} out */
 function retryOutgoing(chat, { number }, out) {
-  const at = chat.outgoing.findIndex((outgoing) => outgoing.number === number);
-  const first = chat.outgoing[at];
-  if (!first) return;
-  // The rest of its text follows it.
-  const again = chat.outgoing.filter(
-    ({ textId, delivery }, index) =>
-      index === at || (index > at && textId === first.textId && delivery.state === "failed"),
-  );
+  // What is under way goes by itself.
+  const failed = chat.outgoing.filter(({ delivery }) => delivery.state === "failed");
+  const named = failed.find((outgoing) => outgoing.number === number);
+  if (!named) return;
+  // All of its text that did not go, so that no later part goes before an earlier one.
+  const again = failed.filter(({ textId }) => textId === named.textId);
   chat.outgoing = chat.outgoing.filter((outgoing) => !again.includes(outgoing));
   for (const outgoing of again) {
     chat.next += 1;
@@ -161,7 +159,7 @@ function retryOutgoing(chat, { number }, out) {
     Object.assign(outgoing, { number: chat.next, delivery: { state: "pending" }, sent: false, retryAtMs: undefined });
     chat.outgoing.push(outgoing);
   }
-  chat.touch("timeline", first.to);
+  chat.touch("timeline", named.to);
   sendWaiting(chat, out);
 }
 

@@ -145,13 +145,15 @@ export class Timeline {
       else if (neighbour < 0) this.isFromStart = true;
     } else if ("after" in run) {
       const at = this.#position(run.after);
-      if (at >= 0 && this.rows[at + 1] === "gap") this.rows.splice(at + 1, 1);
+      if (at < 0) return;
+      const next = this.rows.findIndex((row, index) => index > at && hasMsgid(row));
+      this.#removeGaps(at + 1, next < 0 ? this.rows.length : next);
     }
   }
 
-  /** @param {number} from */
-  #removeGaps(from) {
-    this.rows = this.rows.filter((row, at) => at < from || row !== "gap");
+  /** @param {number} from @param {number} to */
+  #removeGaps(from, to = this.rows.length) {
+    this.rows = this.rows.filter((row, at) => at < from || at >= to || row !== "gap");
   }
 
   /** @param {string} msgid */

@@ -91,6 +91,11 @@ impl Outgoing {
         line
     }
 
+    /// Whether it was refused, or held back.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.delivery, Delivery::Failed { .. })
+    }
+
     /// Whether it was not sent because of another piece of its text.
     pub fn is_held_back(&self) -> bool {
         matches!(&self.delivery, Delivery::Failed { reason } if reason == HELD_BACK)

@@ -9,6 +9,7 @@ mod person;
 
 use crate::change::Change;
 use crate::chat::Chat;
+use crate::conversation::{Conversation, With};
 use crate::entry::Kind;
 use proto::mask::Source;
 use proto::{Line, Message};
@@ -108,6 +109,7 @@ impl Chat {
             "MARKREAD" => self.marked(received),
             "UNREAD" => self.unread(received),
             "NOTIFY" => self.notify(received),
+            "SILENCE" => self.ignored(received),
             "NODES" => {
                 if let Some(nodes) = self.server.listing.take(message.params()) {
                     self.server.nodes = nodes;
@@ -140,9 +142,13 @@ impl Chat {
             crate::people::KEYS.iter().fold(line, |line, key| line.param(key)).end();
         }
         self.changes.push(Change::Ready);
-        let current = self.current.clone();
-        if !current.is_empty() {
-            self.refresh(&current, out);
+        // A room that is new to this person is joined first: it may not be there yet.
+        let is_known = |open: &&Conversation| {
+            open.with != With::Room || open.joined || open.timeline.newest().is_some()
+        };
+        let current = self.conversation(&self.current).filter(is_known);
+        if let Some(name) = current.map(|open| open.name.clone()) {
+            self.refresh(&name, out);
         }
     }
 

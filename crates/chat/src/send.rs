@@ -10,6 +10,7 @@ use crate::outgoing::{self, Outgoing, piece_bytes};
 use proto::Line;
 use proto::name::fold;
 use proto::time::write_server_time;
+use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
 /// Why an intent came to nothing; nothing was sent.
@@ -201,20 +202,21 @@ impl Chat {
         self.changes.push(Change::Settled { number, outcome: Ok(None) });
     }
 
+    /// Where the message with this number is, if it was refused or held back: what is under way goes by itself.
+    fn failed(&self, number: u64) -> Option<usize> {
+        let is_it = |outgoing: &Outgoing| outgoing.number == number && outgoing.has_failed();
+        self.outgoing.iter().position(is_it)
+    }
+
     fn retry(&mut self, number: u64, out: &mut Vec<u8>) {
-        let Some(at) = self.outgoing.iter().position(|outgoing| outgoing.number == number) else {
-            return;
-        };
+        let Some(at) = self.failed(number) else { return };
         let (text_id, to) = (self.outgoing[at].text_id, self.outgoing[at].to.clone());
-        let held_back = |outgoing: &Outgoing| {
-            outgoing.text_id == text_id && matches!(outgoing.delivery, Delivery::Failed { .. })
-        };
-        let all = std::mem::take(&mut self.outgoing).into_iter().enumerate();
-        // The rest of its text follows it.
-        let (again, others): (Vec<_>, Vec<_>) =
-            all.partition(|(index, one)| *index == at || *index > at && held_back(one));
-        self.outgoing = others.into_iter().map(|(_, one)| one).collect();
-        for (_, mut outgoing) in again {
+        // All of its text that did not go, so that no later part goes before an earlier one.
+        let (again, others): (VecDeque<Outgoing>, _) = std::mem::take(&mut self.outgoing)
+            .into_iter()
+            .partition(|outgoing| outgoing.text_id == text_id && outgoing.has_failed());
+        self.outgoing = others;
+        for mut outgoing in again {
             self.next += 1;
             // A refused message was not stored, so its id was not used up; its label was.
             outgoing.number = self.next;
@@ -227,10 +229,7 @@ impl Chat {
     }
 
     fn discard(&mut self, number: u64) {
-        let failed = |outgoing: &Outgoing| {
-            outgoing.number == number && matches!(outgoing.delivery, Delivery::Failed { .. })
-        };
-        if let Some(at) = self.outgoing.iter().position(failed)
+        if let Some(at) = self.failed(number)
             && let Some(outgoing) = self.outgoing.remove(at)
         {
             self.changes.push(Change::Timeline(outgoing.to));

@@ -145,7 +145,7 @@ impl Timeline {
         self.rows.extend(merged.into_iter().map(|entry| Row::Entry(Box::new(entry))));
         self.rows.extend(tail);
         match run {
-            Run::Latest => self.remove_gaps(end),
+            Run::Latest => self.remove_gaps(end, self.rows.len()),
             Run::Around(_) | Run::Since(_) if common.is_none() => self.fence(from, end),
             _ => {}
         }
@@ -206,7 +206,7 @@ impl Timeline {
         match run {
             // What arrived after the server looked is not part of the answer.
             Run::Latest if self.msgids.is_empty() => {
-                self.remove_gaps(0);
+                self.remove_gaps(0, self.rows.len());
                 self.starts = true;
             }
             Run::Latest => {}
@@ -219,9 +219,8 @@ impl Timeline {
             }
             Run::After(msgid) => {
                 let Some(at) = self.position(msgid) else { return };
-                if matches!(self.rows.get(at + 1), Some(Row::Gap)) {
-                    self.rows.remove(at + 1);
-                }
+                let next = self.rows.range(at + 1..).position(has_msgid);
+                self.remove_gaps(at + 1, next.map_or(self.rows.len(), |next| at + 1 + next));
             }
             Run::Around(_) | Run::Since(_) => {}
         }
@@ -237,10 +236,10 @@ impl Timeline {
         self.rows.range(..at).any(has_msgid)
     }
 
-    fn remove_gaps(&mut self, from: usize) {
-        let mut tail = self.rows.split_off(from);
-        tail.retain(|row| *row != Row::Gap);
-        self.rows.append(&mut tail);
+    fn remove_gaps(&mut self, from: usize, to: usize) {
+        let mut at = 0..self.rows.len();
+        let is_within = |at: usize| (from..to).contains(&at);
+        self.rows.retain(|row| !at.next().is_some_and(is_within) || *row != Row::Gap);
     }
 
     fn position(&self, msgid: &str) -> Option<usize> {

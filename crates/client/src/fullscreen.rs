@@ -89,7 +89,7 @@ struct FullScreen {
     drawn: Instant,
     title: String,
     /// What is to be told when the terminal is given back.
-    lost: Option<String>,
+    lost: Vec<String>,
     /// Why it ends, once it does.
     over: Option<Result<Outcome, Failure>>,
     deadline: Option<Instant>,
@@ -144,7 +144,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         stale: true,
         drawn: Instant::now() - FRAME,
         title: String::new(),
-        lost: None,
+        lost: Vec::new(),
         over: None,
         deadline: args.timeout().map(|time| Instant::now() + time),
     };
@@ -220,7 +220,7 @@ impl FullScreen {
         self.stale = true;
         match happening {
             ScreenEvent::Input(input) => {
-                let actions = self.tui.input(&input, &self.wire.chat, now_ms());
+                let actions = self.tui.input(&input, &self.wire.chat);
                 self.perform(actions)?;
             }
             ScreenEvent::Resized => self.resize(),
@@ -342,7 +342,7 @@ impl FullScreen {
         self.end_editor();
         self.keep();
         self.keyboard.give_back(&self.tty);
-        if let Some(lost) = &self.lost {
+        for lost in &self.lost {
             eprintln!("{}", crate::show::harmless(lost));
         }
         let unsent = self.tell_unsent();
@@ -363,6 +363,7 @@ impl FullScreen {
             let left = until.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
                 Ok(Event::Screen(ScreenEvent::Leave(_))) | Err(_) => return,
+                Ok(Event::Screen(ScreenEvent::Edited(edited))) => self.take_edited(edited),
                 Ok(Event::Screen(_)) => {}
                 Ok(event) => {
                     let told = self.wire.take(event);

@@ -122,6 +122,10 @@ pub const TIMED_OUT: u8 = 124;
 /// The exit code after Ctrl-C, as shells have it for a program that it ended.
 pub const INTERRUPTED: u8 = 130;
 
+/// How often in succession `tail` asks again for history that the server has put off.
+pub const HISTORY_TRIES: u32 = 10;
+/// The longest pause before it does.
+pub const HISTORY_PAUSE_MOST: Duration = Duration::from_secs(60);
 /// How often a wrong password may be typed at a terminal.
 pub const PASSWORD_TRIES: u32 = 3;
 /// How often the first login is begun anew when the connection breaks during it or the server is busy.

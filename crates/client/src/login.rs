@@ -45,6 +45,8 @@ pub enum Step {
     Ask(Question, Option<String>),
     /// The session is logged in.
     Done,
+    /// The account is made; this session was not welcomed as programs are.
+    Created,
 }
 
 /// What is known for logging in, kept for the reconnects.
@@ -124,8 +126,6 @@ pub struct Login {
     code: Option<String>,
     /// The server has said that the password must come with a code.
     code_wanted: bool,
-    /// The account was made on this connection.
-    created: bool,
     /// The server was told the password a moment ago: whatever proves it gives nothing more away.
     revealed: bool,
     /// Why a new password must be chosen before anything else, in the server's words.
@@ -165,7 +165,6 @@ impl Login {
             rounds_seen: HashMap::new(),
             rounds: None,
             tries: 0,
-            created: false,
             revealed: false,
             renewal: None,
             chosen: None,
@@ -186,11 +185,6 @@ impl Login {
     /// Why a new password must be chosen, if so; once for each login.
     pub fn take_renewal(&mut self) -> Option<String> {
         self.renewal.take()
-    }
-
-    /// Whether the account was made on this connection, once: then there was no welcome for programs.
-    pub fn take_created(&mut self) -> bool {
-        std::mem::take(&mut self.created)
     }
 
     /// The password was changed, and is this one from now on.
@@ -408,8 +402,9 @@ impl Login {
             (Stage::Cancelling, "CANCELLED") => self.ask(Question::Password, None),
             (Stage::Creating, "ACCOUNT_CREATED") => {
                 // The negotiation never ends, so nobody sees this session come and go.
-                self.created = true;
-                Ok(self.done())
+                self.done();
+                self.revealed = true;
+                Ok(Step::Created)
             }
             (Stage::Registering, "LOGGED_IN") => Ok(self.done()),
             _ => Ok(Step::Wait),
@@ -530,7 +525,7 @@ impl Login {
 
     fn done(&mut self) -> Step {
         self.known = true;
-        self.revealed = self.created;
+        self.revealed = false;
         self.tries = 0;
         self.scram = None;
         self.code = None;

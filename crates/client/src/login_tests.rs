@@ -135,7 +135,7 @@ fn a_new_user_chooses_a_password_twice() {
     assert_eq!(answer(&mut login, Question::NewPassword, " secret"), ask(Question::RepeatPassword));
     assert_eq!(answer(&mut login, Question::RepeatPassword, " secret"), wait(&[" secret"]));
     let Reaction(next, sent) = take(&mut login, "NOTE LOGIN ACCOUNT_CREATED ann :Welcome");
-    assert_eq!((next, sent), (Ok(Step::Done), vec![]), "it must not come online");
+    assert_eq!((next, sent), (Ok(Step::Created), vec![]), "it must not come online");
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn logging_in_again_asks_nothing_and_never_sends_the_password_itself() {
     login.may_register = true;
     assert_eq!(begin(&mut login), wait(&["LOGIN ann"]));
     assert_eq!(take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:"), wait(&["secret"]));
-    assert_eq!(take(&mut login, "NOTE LOGIN ACCOUNT_CREATED ann :Welcome").0, Ok(Step::Done));
+    assert_eq!(take(&mut login, "NOTE LOGIN ACCOUNT_CREATED ann :Welcome").0, Ok(Step::Created));
 
     begin(&mut login);
     take(&mut login, "NOTE LOGIN PASSWORD_REQUIRED ann :Enter user's password:");

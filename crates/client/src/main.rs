@@ -8,6 +8,7 @@ use parlor_client::Outcome;
 use parlor_client::args::Args;
 use parlor_client::limits::{INTERRUPTED, NOT_CONNECTED, NOT_LOGGED_IN, TIMED_OUT, UNCONFIRMED};
 use parlor_client::link::Leaving;
+use parlor_client::show::harmless_lines;
 
 fn main() -> ExitCode {
     let args = match Args::read(std::env::args_os()) {
@@ -16,7 +17,8 @@ fn main() -> ExitCode {
     };
     let outcome = parlor_client::run(&args).unwrap_or_else(|failure| {
         // Without standard error nobody can read it; the exit code says the same.
-        let _ = writeln!(std::io::stderr(), "chatclient: {failure}");
+        let told = harmless_lines(&failure.to_string());
+        let _ = writeln!(std::io::stderr(), "chatclient: {told}");
         parlor_client::outcome_of(&failure)
     });
     match outcome {

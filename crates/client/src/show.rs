@@ -253,6 +253,11 @@ pub fn harmless(text: &str) -> String {
     out
 }
 
+/// The same of a text of several lines.
+pub fn harmless_lines(text: &str) -> String {
+    text.lines().map(harmless).collect::<Vec<_>>().join("\n")
+}
+
 /// Whether a terminal could obey the character instead of showing it.
 pub fn is_harmful(character: char) -> bool {
     character.is_control()

@@ -25,7 +25,7 @@ use crate::link::Event;
 use crate::login::{Credentials, LoginError};
 use crate::password_file;
 use crate::question::Question;
-use crate::show::sentence;
+use crate::show::{harmless_lines, sentence};
 use crate::wire::{Face, Wire, WireEvent, next_event};
 
 /// What to do instead of talking.
@@ -54,6 +54,7 @@ pub enum Script {
     /// A room that one must be in to speak there is joined first.
     Send {
         /// A user, or a room such as #lobby
+        #[arg(value_parser = target)]
         target: String,
         /// The text; without it, or with -, it is read from standard input
         text: Option<String>,
@@ -66,6 +67,7 @@ pub enum Script {
     /// With --follow, rooms that are named and that you are not in are joined.
     Tail {
         /// Users and rooms; without any, all rooms you are in and everybody who writes to you
+        #[arg(value_parser = target)]
         target: Vec<String>,
         /// Go on with what comes, also across broken connections
         #[arg(short, long)]
@@ -83,6 +85,7 @@ pub enum Script {
     /// Print the history of a conversation, oldest first
     History {
         /// A user or a room
+        #[arg(value_parser = target)]
         target: String,
         /// Only what is older than this msgid
         #[arg(long, value_name = "MSGID")]
@@ -109,6 +112,7 @@ pub enum Script {
     /// Print who is in a room, or who somebody is
     Who {
         /// A room, also one you are not in, or a user [default: the lobby]
+        #[arg(value_parser = target)]
         target: Option<String>,
         /// Print one JSON object a line
         #[arg(long)]
@@ -129,6 +133,7 @@ pub enum Script {
     /// Write the whole history of a conversation to standard output
     Export {
         /// A user or a room
+        #[arg(value_parser = target)]
         target: String,
         /// How it is written
         #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -157,6 +162,15 @@ pub enum Format {
     Text,
     /// A page for browsers
     Html,
+}
+
+/// One name: the protocol would take it for several, or for another one.
+fn target(name: &str) -> Result<String, &'static str> {
+    let is_strange = |c: char| c == ',' || c.is_whitespace() || c.is_control();
+    if name.is_empty() || name.contains(is_strange) {
+        return Err("give the name of one user or room, without spaces and commas");
+    }
+    Ok(name.to_owned())
 }
 
 /// Does what a script wants.
@@ -351,7 +365,7 @@ fn ask(question: Question, because: Option<String>) -> Result<String, Failure> {
 fn tell(text: &str) {
     use std::io::Write;
     // Without standard error there is nobody to be told.
-    let _ = writeln!(std::io::stderr(), "chatclient: {}", sentence(text));
+    let _ = writeln!(std::io::stderr(), "chatclient: {}", harmless_lines(&sentence(text)));
 }
 
 /// Says how far a long call is, where somebody sees it.

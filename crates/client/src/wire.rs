@@ -9,9 +9,11 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chat::conversation::Member;
 use chat::entry::Kind;
 use chat::{Change, Chat, Intent, SendError};
 use proto::Message;
+use proto::name::same;
 
 use crate::args::Args;
 use crate::failure::Failure;
@@ -384,6 +386,14 @@ impl Wire {
                 told.push(WireEvent::Ask(question, because));
                 Ok(())
             }
+            Step::Created => {
+                // A person who registers by hand is not told what programs are at the welcome: it comes with the
+                // next login.
+                self.established = true;
+                self.registered = true;
+                self.send(b"QUIT :\r\n")?;
+                Ok(self.connect()?)
+            }
             Step::Done => {
                 if let Some(rounds) = self.login.rounds.take()
                     && let Err(reason) = self.rounds.remember(self.login.user(), rounds)
@@ -392,14 +402,6 @@ impl Wire {
                     let sentence =
                         format!("Cannot save the iteration count of the login: {reason}");
                     self.tell_once(sentence, told);
-                }
-                if self.login.take_created() {
-                    // A person who registers by hand is not told what programs are at the welcome: it comes with the
-                    // next login.
-                    self.established = true;
-                    self.registered = true;
-                    self.send(b"QUIT :\r\n")?;
-                    return Ok(self.connect()?);
                 }
                 let mut out = Vec::new();
                 let capabilities = self.login.capabilities_in_effect();
@@ -515,6 +517,18 @@ pub fn refusal(change: &Change) -> Option<String> {
         Change::Happened { entry, .. } if entry.kind == Kind::Error => Some(entry.text.clone()),
         Change::Answered { text, refused: true, .. } => Some(text.clone()),
         _ => None,
+    }
+}
+
+/// The members of a room in which this person is not, as far as the server tells, by the answer to `NAMES`; or why
+/// it does not.
+pub fn members_elsewhere(room: &str, change: &Change) -> Option<Result<Vec<Member>, String>> {
+    match change {
+        Change::Names { room: of, members } if same(of, room) => Some(match members.is_empty() {
+            true => Err(format!("there is no room {room} that you may see")),
+            false => Ok(members.clone()),
+        }),
+        change => refusal(change).map(Err),
     }
 }
 

@@ -82,7 +82,7 @@ pub(crate) struct Memory {
 
 impl Tui {
     /// Handles input from the person.
-    pub fn input(&mut self, input: &Input, chat: &Chat, now_ms: i64) -> Vec<Action> {
+    pub fn input(&mut self, input: &Input, chat: &Chat) -> Vec<Action> {
         self.place().pages = 0;
         match input {
             Input::Resize(columns, rows) => {
@@ -94,13 +94,13 @@ impl Tui {
                 Vec::new()
             }
             Input::Paste(text) => self.pasted(text, chat),
-            Input::Mouse(mouse) => self.mouse(*mouse, chat, now_ms),
+            Input::Mouse(mouse) => self.mouse(*mouse, chat),
             Input::Key(event) if event.kind == KeyEventKind::Release => Vec::new(),
-            Input::Key(event) => self.key(Key::from(*event), chat, now_ms),
+            Input::Key(event) => self.key(Key::from(*event), chat),
         }
     }
 
-    fn key(&mut self, key: Key, chat: &Chat, now_ms: i64) -> Vec<Action> {
+    fn key(&mut self, key: Key, chat: &Chat) -> Vec<Action> {
         self.status = None;
         self.selection = None;
         let contexts = self.contexts();
@@ -110,13 +110,13 @@ impl Tui {
         }
         let interrupted = std::mem::take(&mut self.memory.interrupted);
         match act {
-            Some(Act::Interrupt) => self.interrupt(interrupted, chat),
+            Some(Act::Interrupt) => self.interrupt(interrupted),
             Some(Act::Suspend) => vec![Action::Suspend],
             Some(Act::Redraw) => {
                 self.resize(self.columns, self.rows);
                 Vec::new()
             }
-            Some(act) => self.act(act, chat, now_ms),
+            Some(act) => self.act(act, chat),
             None => match key.typed() {
                 Some(character) => self.typed(character, chat),
                 None => Vec::new(),
@@ -139,20 +139,20 @@ impl Tui {
         }
     }
 
-    fn act(&mut self, act: Act, chat: &Chat, now_ms: i64) -> Vec<Action> {
+    fn act(&mut self, act: Act, chat: &Chat) -> Vec<Action> {
         match self.overlay.take() {
-            Some(overlay) => self.act_in_overlay(overlay, act, chat, now_ms),
+            Some(overlay) => self.act_in_overlay(overlay, act, chat),
             None => match self.focus.clone() {
-                Focus::Message(id) => self.act_on_message(&id, act, chat, now_ms),
-                Focus::Composer => self.act_in_composer(act, chat, now_ms),
+                Focus::Message(id) => self.act_on_message(&id, act, chat),
+                Focus::Composer => self.act_in_composer(act, chat),
             },
         }
     }
 
     /// Ctrl-C: discards what is there, step by step, and finally quits.
-    fn interrupt(&mut self, again: bool, chat: &Chat) -> Vec<Action> {
+    fn interrupt(&mut self, again: bool) -> Vec<Action> {
         if self.overlay.is_some() {
-            return self.close_overlay(chat);
+            return self.close_overlay();
         }
         if self.focus != Focus::Composer {
             self.focus = Focus::Composer;

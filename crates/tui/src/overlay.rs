@@ -82,8 +82,6 @@ pub enum Answer {
     Text,
     /// A line that is not shown.
     Secret,
-    /// Yes or no.
-    YesNo,
 }
 
 /// A question to the person.

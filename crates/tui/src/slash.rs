@@ -326,7 +326,9 @@ impl Asked<'_> {
 fn join(asked: &Asked<'_>) -> Outcome {
     match asked.words()[..] {
         [] => Err(asked.usage()),
-        [room] if asked.chat.server.is_room(room) => Ok(vec![Order::Go(room.to_owned())]),
+        [rooms] if rooms.split(',').all(|room| asked.chat.server.is_room(room)) => {
+            Ok(rooms.split(',').map(|room| Order::Go(room.to_owned())).collect())
+        }
         [room, key] if asked.chat.server.is_room(room) => {
             let line = format!("JOIN {room} {key}");
             Ok(vec![Order::Do(Intent::Raw(line)), Order::Go(room.to_owned())])
@@ -367,7 +369,12 @@ fn me(asked: &Asked<'_>) -> Outcome {
 
 fn topic(asked: &Asked<'_>) -> Outcome {
     let (room, text) = asked.room_and_rest()?;
-    asked.raw(&["TOPIC", room], Some(text).filter(|text| !text.is_empty()))
+    let known = asked.chat.conversation(room).filter(|known| known.joined && text.is_empty());
+    match known.map(|known| known.topic.as_str()) {
+        Some("") => Ok(vec![Order::Tell(format!("{room} has no topic."))]),
+        Some(topic) => Ok(vec![Order::Tell(format!("The topic of {room}: {topic}"))]),
+        None => asked.raw(&["TOPIC", room], Some(text).filter(|text| !text.is_empty())),
+    }
 }
 
 fn names(asked: &Asked<'_>) -> Outcome {

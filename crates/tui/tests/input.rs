@@ -75,7 +75,7 @@ impl Desk {
         decoder.give_up(&mut events);
         let mut all = Vec::new();
         for input in events.into_iter().filter_map(Input::of) {
-            let actions = self.tui.input(&input, &self.chat, 0);
+            let actions = self.tui.input(&input, &self.chat);
             self.obey(&actions);
             all.extend(actions);
             self.draw();
@@ -132,6 +132,26 @@ fn a_line_that_is_refused_stays_to_be_mended() {
     assert!(desk.status().contains("/join"), "{}", desk.status());
     desk.types("\x03");
     assert_eq!(desk.text(), "");
+}
+
+#[test]
+fn several_rooms_are_joined_one_by_one() {
+    let mut desk = Desk::new();
+    let actions = desk.types("/join #tea,#garden\r");
+    for room in ["#tea", "#garden"] {
+        assert!(actions.contains(&Action::Do(Intent::Open(room.to_owned()))), "{actions:?}");
+    }
+    assert_eq!(desk.tui.open, "#garden");
+}
+
+#[test]
+fn who_asks_for_the_topic_is_told_it() {
+    let mut desk = Desk::new();
+    desk.types("/topic\r");
+    assert_eq!(desk.status(), "#lobby has no topic.");
+    desk.hears(&[":s 332 ann #lobby :Roses"]);
+    desk.types("/topic #lobby\r");
+    assert_eq!(desk.status(), "The topic of #lobby: Roses");
 }
 
 #[test]
@@ -325,4 +345,17 @@ fn a_refused_message_is_told_and_can_be_edited() {
     assert_eq!(desk.text(), "bad words");
     assert!(desk.chat.outgoing.is_empty());
     assert!(!desk.chat.take_changes().contains(&Change::Found));
+}
+
+#[test]
+fn what_is_under_way_is_neither_sent_again_nor_edited_nor_given_up() {
+    let mut desk = Desk::new();
+    desk.types("hello\r");
+    desk.draw();
+    desk.types(UP);
+    for key in ["t", "e", "x", "d"] {
+        assert_eq!(desk.types(key), [], "{key}");
+        assert_eq!(desk.status(), "This is still on its way.", "{key}");
+    }
+    assert_eq!(desk.text(), "");
 }

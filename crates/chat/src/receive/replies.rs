@@ -1,7 +1,7 @@
 //! Numerics and standard replies; read markers, unread counts, lists.
 
 use super::Received;
-use super::sentence::sentence;
+use super::sentence::{row, sentence};
 use crate::change::Change;
 use crate::chat::{Chat, Listed};
 use crate::conversation::Notify;
@@ -153,11 +153,16 @@ impl Chat {
         let kind = received.message.verb.to_ascii_uppercase();
         let params = received.message.params();
         let params = params.get(2..params.len().saturating_sub(1)).unwrap_or_default();
+        let sentence = &match row(verb, code, params) {
+            Some(about) if sentence.is_empty() => about,
+            Some(about) => format!("{about}: {sentence}"),
+            None => sentence.to_owned(),
+        };
         self.changes.push(Change::Answered {
             verb: verb.to_owned(),
             code: code.to_owned(),
             params: params.iter().map(|param| (*param).to_owned()).collect(),
-            text: sentence.to_owned(),
+            text: sentence.clone(),
             refused: kind == "FAIL",
         });
         if let ("PIN", "PINNED" | "UNPINNED" | "ENTRY") = (verb, code) {
@@ -232,6 +237,16 @@ impl Chat {
         conversation.first_unread = first.map(str::to_owned);
         let name = conversation.name.clone();
         self.changes.push(Change::Conversation(name));
+    }
+
+    /// This person ignores somebody from now on, or no longer: `SILENCE +bob`.
+    pub(super) fn ignored(&mut self, received: &Received<'_>) {
+        let entry = received.param(0);
+        let text = match entry.strip_prefix('-') {
+            Some(who) => format!("You no longer ignore {who}"),
+            None => format!("You ignore {} from now on", entry.trim_start_matches('+')),
+        };
+        self.tell(received, Kind::Info, &text);
     }
 
     /// Of what this person wants to be told in a conversation: `NOTIFY target follow|mute|default`.

@@ -14,6 +14,8 @@ pub(super) fn sentence(numeric: &str, params: &[&str]) -> String {
         "330" => format!("{first} is logged in as {second}"),
         // What a Parlor server says of somebody who is offline is no reason of theirs.
         "301" if second.starts_with("is offline") => format!("{first} {second}"),
+        // No person has said so.
+        "301" if second == "*" => format!("{first} is away"),
         "301" => format!("{first} is away: {second}"),
         "314" => format!("{first} was {second}@{third}: {}", param(5)),
         "760" | "761" => match second {
@@ -22,6 +24,7 @@ pub(super) fn sentence(numeric: &str, params: &[&str]) -> String {
             _ => format!("{first}'s {second}: {}", param(4)),
         },
         "766" => format!("{first} has no {second}"),
+        "271" => format!("You ignore {}", params.last().copied().unwrap_or_default()),
         "341" => format!("{first} is invited to {second}"),
         "346" => format!("Invited to {first} without asking: {second}"),
         "348" => format!("Let into {first} in spite of bans: {second}"),
@@ -30,6 +33,41 @@ pub(super) fn sentence(numeric: &str, params: &[&str]) -> String {
         "315" | "318" | "369" => String::new(),
         _ => params.get(1..).unwrap_or_default().join(" "),
     }
+}
+
+/// What a row of a list, or a secret, is about: a standard reply has that between its code and its sentence.
+pub(super) fn row(verb: &str, code: &str, params: &[&str]) -> Option<String> {
+    let param = |index: usize| params.get(index).copied().unwrap_or("");
+    let with = |word: &str, index: usize| match param(index) {
+        "" | "*" => String::new(),
+        value => format!(" {word} {value}"),
+    };
+    let (first, second, third) = (param(0), param(1), param(2));
+    Some(match (verb, code) {
+        ("BAN", "ENTRY") => format!("Banned {second}{}{}", with("by", 2), with("until", 3)),
+        ("QUIET", "ENTRY") => format!("Quiet {second}{}{}", with("by", 2), with("until", 3)),
+        ("ROOM", "SETTING") => second.to_owned(),
+        ("ACCOUNT", "SESSION") => format!("Session {first}{}", with("from", 3)),
+        ("ACCOUNT", "TOKEN") => format!("App password {first}"),
+        ("ACCOUNT", "TOKEN_ADDED") => format!("App password {first}: {second}"),
+        ("ACCOUNT", "2FA_SECRET") => format!("Secret {first}"),
+        ("ACCOUNT", "2FA_CODE") => format!("Recovery code {first}"),
+        ("CERT", "ENTRY") => format!("Certificate {first}"),
+        ("NOTIFY", "ENTRY") => format!("Of {first}"),
+        ("INVITATION", "ENTRY") => {
+            let (until, by, rooms) = (with("until", 2), with("by", 3), with("to", 4));
+            format!("Invitation {first}, uses left: {second}{until}{by}{rooms}")
+        }
+        ("REPORTS", "ENTRY") => format!("Report {first}{}{}", with("by", 1), with("about", 2)),
+        ("SERVERBAN", "ENTRY") => {
+            format!("Ban {first}: {second}{}{}", with("by", 4), with("until", 3))
+        }
+        ("ACCOUNTS", "ENTRY") => {
+            format!("Account {first}, {third} {}, connections: {}", param(3), param(4))
+        }
+        ("AUDIT", "ENTRY") => format!("Entry {}", params.join(" ")),
+        _ => return None,
+    })
 }
 
 /// A number of seconds as people say it.

@@ -2,7 +2,7 @@
 //! Whatever becomes of either, what was written is kept.
 
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::Instant;
 use std::{fs, thread};
@@ -22,6 +22,8 @@ pub(super) struct Editing {
     editor: Option<Pid>,
     /// The conversation that is written to.
     name: String,
+    /// The file with the text.
+    path: PathBuf,
 }
 
 /// What an editor has left.
@@ -59,7 +61,8 @@ impl FullScreen {
         });
         match started {
             Ok(child) => {
-                self.editing = Some(Editing { editor: Some(Pid::from_child(&child)), name });
+                let editor = Some(Pid::from_child(&child));
+                self.editing = Some(Editing { editor, name, path: path.clone() });
                 let events = self.to_events.clone();
                 thread::Builder::new().name("editor".to_owned()).spawn(move || {
                     let edited = wait(child, &path);
@@ -95,9 +98,13 @@ impl FullScreen {
                 return self.take_edited(edited);
             }
         }
+        if let Some(editing) = &self.editing {
+            let path = editing.path.display();
+            self.lost.push(format!("The editor has not ended; what it saves is in {path}."));
+        }
     }
 
-    fn take_edited(&mut self, edited: Edited) {
+    pub(super) fn take_edited(&mut self, edited: Edited) {
         let Some(mut editing) = self.editing.take() else { return };
         editing.editor = None;
         if let Some(text) = edited.text {

@@ -80,7 +80,7 @@ fn answer(
         tty.write(&out)?;
         let Ok(Event::Screen(happening)) = events.recv() else { return Ok(None) };
         let actions = match happening {
-            ScreenEvent::Input(input) => tui.input(&input, chat, now_ms()),
+            ScreenEvent::Input(input) => tui.input(&input, chat),
             ScreenEvent::Resized => {
                 let size = tty.size();
                 tui.resize(columns(size.columns), columns(size.rows));

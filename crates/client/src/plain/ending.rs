@@ -7,7 +7,8 @@ use crate::failure::Failure;
 use crate::limits::{GOODBYE_TIMEOUT, INTERRUPTED_GOODBYE_TIMEOUT};
 use crate::link::Input;
 use crate::pace::Patience;
-use crate::show::not_confirmed;
+use crate::question::Question;
+use crate::show::{harmless_lines, not_confirmed};
 
 impl Session {
     /// Says goodbye, where the server will understand it as such, and takes the confirmations that still come before
@@ -42,7 +43,8 @@ impl Session {
     pub fn give_up(&mut self, failure: &Failure) {
         self.leaving = true;
         // Nobody may be there to read it.
-        let _ = self.console.status(&format!("chatclient: {failure}"));
+        let _ =
+            self.console.status(&format!("chatclient: {}", harmless_lines(&failure.to_string())));
         self.tell_settled();
     }
 
@@ -56,8 +58,11 @@ impl Session {
                 lines.push(format!("{how}: {operation}"));
             }
         }
-        let ahead = self.ahead.iter().filter_map(|input| match input {
-            Input::Line(line) if !line.trim().is_empty() => Some(format!("Not sent: {line}")),
+        let is_secret = |asked: &Option<Question>| asked.is_some_and(Question::is_secret);
+        let ahead = self.ahead.iter().filter_map(|(asked, input)| match input {
+            Input::Line(line) if !line.trim().is_empty() && !is_secret(asked) => {
+                Some(format!("Not sent: {line}"))
+            }
             _ => None,
         });
         lines.extend(ahead);

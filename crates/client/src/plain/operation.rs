@@ -109,7 +109,7 @@ impl<'a> Operation<'a> {
             "rooms" if rest.is_empty() => Operation::Rooms,
             "join" if is_room(rest) => Operation::Join(rest),
             "part" if is_room(rest) => Operation::Part(rest),
-            "who" if is_one => Operation::Who(first),
+            "who" if is_one && !first.contains(',') => Operation::Who(first),
             "pins" if is_room(rest) => Operation::Pins(rest),
             "go" => Operation::Go(rest),
             "help" | "?" => Operation::Help,
@@ -122,7 +122,7 @@ impl<'a> Operation<'a> {
 }
 
 fn is_room(word: &str) -> bool {
-    word.starts_with('#') && !word.contains(char::is_whitespace)
+    word.starts_with('#') && !word.contains(|c: char| c == ',' || c.is_whitespace())
 }
 
 /// The first word, and what follows it; a text may begin with a tab, or with a line end where it was pasted.
@@ -180,7 +180,15 @@ mod tests {
 
     #[test]
     fn unknown_operations_are_not_guessed() {
-        for line in ["hello", "part rust", "CH bob many", "CH bob 0", "read the book"] {
+        for line in [
+            "hello",
+            "part rust",
+            "join #a,#b",
+            "who #a,#b",
+            "CH bob many",
+            "CH bob 0",
+            "read the book",
+        ] {
             assert_eq!(Operation::parse(line), Operation::Unknown(line));
         }
     }

@@ -14,7 +14,7 @@ use super::session::{End, Session};
 use crate::limits::PINS_ASKED_MAX;
 use crate::question::Question;
 use crate::show::{Place, harmless, member};
-use crate::wire::refusal;
+use crate::wire::{members_elsewhere, refusal};
 
 /// Names told on one line.
 const NAMES_ON_A_LINE: usize = 20;
@@ -155,7 +155,11 @@ impl Plain<'_> {
         let room = chat.conversation(&name).filter(|room| room.joined);
         let members = match room.map(|room| room.members.values().cloned().collect()) {
             Some(members) => Ok(members),
-            None => self.members_elsewhere(&name)?,
+            None => {
+                let intent = Intent::Raw(format!("NAMES {name}"));
+                self.session
+                    .request("NAMES", &intent, |_, change| members_elsewhere(&name, change))?
+            }
         };
         let members: Vec<Member> = match members {
             Ok(members) => members,
@@ -175,17 +179,6 @@ impl Plain<'_> {
             self.session.console.status(&harmless(&names.join(", ")))?;
         }
         Ok(())
-    }
-}
-
-impl Plain<'_> {
-    /// Who may be known of the members of a room in which this person is not, or the server's sentence.
-    fn members_elsewhere(&mut self, room: &str) -> Result<Result<Vec<Member>, String>, End> {
-        let intent = Intent::Raw(format!("NAMES {room}"));
-        self.session.request("NAMES", &intent, |_, change| match change {
-            Change::Names { room: of, members } if same(of, room) => Some(Ok(members.clone())),
-            change => refusal(change).map(Err),
-        })
     }
 }
 

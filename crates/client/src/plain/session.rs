@@ -55,8 +55,8 @@ pub struct Session {
     pub(super) renewal: Option<String>,
     /// It is being chosen.
     pub(super) renewing: bool,
-    /// What the person typed while something else was waited for.
-    pub(super) ahead: VecDeque<Input>,
+    /// What the person typed while something else was waited for, and what was asked then.
+    pub(super) ahead: VecDeque<(Option<Question>, Input)>,
     /// Lines of input so far.
     pub(crate) inputs: u64,
     /// The server is being waited for.
@@ -172,7 +172,7 @@ impl Session {
         }
         loop {
             self.check_output()?;
-            match self.ahead.pop_front() {
+            match self.ahead.pop_front().map(|(_, input)| input) {
                 Some(Input::Line(line)) => return Ok(line),
                 Some(Input::Left(how)) => return Err(End::Left(how)),
                 Some(Input::Unusable(reason)) => return Err(End::Unusable(reason)),
@@ -390,7 +390,7 @@ impl Session {
                 Err(End::Left(how))
             }
             _ => {
-                self.ahead.push_back(input);
+                self.ahead.push_back((question, input));
                 Ok(Vec::new())
             }
         }
@@ -472,7 +472,7 @@ impl Session {
             };
             return Ok(self.aside(&told)?);
         }
-        if let Some(how) = self.ahead.iter().find_map(leaves) {
+        if let Some(how) = self.ahead.iter().find_map(|(_, input)| leaves(input)) {
             // Typed ahead behind other lines, which will not be sent any more.
             return Err(End::Left(how));
         }

@@ -125,6 +125,8 @@ impl Plain<'_> {
             (false, Some(text)) if text.starts_with("is offline") => {
                 format!("Kept for {to}{parts}, who is offline and gets it at the next login.")
             }
+            // No person has said so.
+            (false, Some(text)) if text == "*" => format!("Sent to {to}{parts}, who is away."),
             (false, Some(text)) => format!("Sent to {to}{parts}, who is away: {text}"),
         };
         Ok(self.session.aside(&sentence)?)

@@ -86,7 +86,7 @@ fn row(printer: &Printer, target: &str, entry: &Entry) -> String {
     let time: String = line.chars().take(19).collect();
     let id = entry.msgid.as_deref().map(escaped).unwrap_or_default();
     let text = match &entry.redacted_by {
-        Some(by) => format!("(taken back by {by})"),
+        Some(by) => format!("(taken back by {})", crate::show::harmless(by)),
         None => entry
             .text
             .lines()

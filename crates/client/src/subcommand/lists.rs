@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use chat::conversation::{Member, With};
+use chat::conversation::With;
 use chat::entry::Kind;
 use chat::{Change, Chat, Intent};
 use serde_json::json;
@@ -11,7 +11,7 @@ use super::Caller;
 use crate::Outcome;
 use crate::failure::Failure;
 use crate::show::harmless;
-use crate::wire::refusal;
+use crate::wire::{members_elsewhere, refusal};
 
 /// Who is in a room, or who somebody is.
 pub(super) fn who(
@@ -34,7 +34,8 @@ pub(super) fn who(
     let room = caller.chat().conversation(&target).filter(|room| room.joined);
     let members = match room {
         Some(room) => room.members.values().cloned().collect(),
-        None => members_elsewhere(caller, &target)?,
+        None => caller
+            .ask(&format!("NAMES {target}"), |_, change| members_elsewhere(&target, change))?,
     };
     let mut out = std::io::stdout();
     for member in &members {
@@ -58,20 +59,6 @@ fn lobby(chat: &Chat) -> Result<String, Failure> {
     let largest = || rooms.max_by_key(|room| room.members.len()).map(|room| &*room.name);
     let found = chat.lobby().or_else(largest).map(str::to_owned);
     found.ok_or_else(|| Failure::Refused("you are in no room; name one".to_owned()))
-}
-
-/// The members of a room in which this person is not, as far as the server tells.
-fn members_elsewhere(caller: &mut Caller, room: &str) -> Result<Vec<Member>, Failure> {
-    let members = caller.ask(&format!("NAMES {room}"), |_, change| match change {
-        Change::Names { room: of, members } if proto::name::same(of, room) => {
-            Some(Ok(members.clone()))
-        }
-        change => refusal(change).map(Err),
-    })?;
-    if members.is_empty() {
-        return Err(Failure::Refused(format!("there is no room {room} that you may see")));
-    }
-    Ok(members)
 }
 
 /// Who somebody is.

@@ -1,17 +1,19 @@
 //! `chatclient tail`: the newest messages, and those that come: each once, in the server's order, whatever breaks.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use chat::conversation::With;
 use chat::entry::{Entry, Kind};
 use chat::timeline::{Row, Run};
-use chat::{Change, Intent};
+use chat::{Change, Intent, SendError};
 use proto::name::fold;
 
 use super::print::Printer;
 use super::{Caller, tell};
 use crate::Outcome;
 use crate::failure::Failure;
+use crate::limits::{HISTORY_PAUSE_MOST, HISTORY_TRIES};
 use crate::pages::{ENDLESS, Pages};
 use crate::system::now_ms;
 
@@ -49,7 +51,7 @@ struct Tail<'a> {
     printer: Printer,
     /// By folded name.
     printed: BTreeMap<String, Printed>,
-    /// The pages fetched of each conversation since something of it was printed.
+    /// The pages of each conversation that were asked for since the last login, or since the server put one off.
     pages: BTreeMap<String, Pages>,
     /// Only these, if any are named.
     only: Vec<String>,
@@ -59,6 +61,10 @@ struct Tail<'a> {
     /// was said since: only then is it known what is first to be printed of conversations that are new.
     broke_ms: Option<i64>,
     was_connected: bool,
+    /// When to ask again for what the server has put off. Until then nothing behind it is printed.
+    again: Option<Instant>,
+    /// How often in succession it has.
+    put_off: u32,
 }
 
 pub(super) fn run(
@@ -83,6 +89,8 @@ pub(super) fn run(
         rooms,
         broke_ms: None,
         was_connected: true,
+        again: None,
+        put_off: 0,
     };
     if follow {
         tail.join_all()?;
@@ -113,12 +121,21 @@ impl Tail<'_> {
 
     /// What changes next, with an eye on the connection.
     fn next(&mut self) -> Result<Vec<Change>, Failure> {
-        let changes = self.caller.next(None)?;
+        let changes = self.caller.next(self.again)?;
         let chat = self.caller.chat();
-        if self.was_connected && !chat.connected && self.broke_ms.is_none() {
-            self.broke_ms = chat.server_time_ms;
+        if self.was_connected && !chat.connected {
+            self.again = None;
+            self.broke_ms = self.broke_ms.or(chat.server_time_ms);
+            if let Some(broke_ms) = self.broke_ms.filter(|_| self.has_history()) {
+                // What comes live waits for what was said meanwhile.
+                let nothing = self.printed.values_mut().filter(|it| matches!(it, Printed::Nothing));
+                nothing.for_each(|printed| *printed = Printed::Awaited(broke_ms));
+            }
         }
-        self.was_connected = chat.connected;
+        self.was_connected = self.caller.chat().connected;
+        if self.again.is_some_and(|again| again <= Instant::now()) {
+            self.come_back()?;
+        }
         Ok(changes)
     }
 
@@ -132,16 +149,29 @@ impl Tail<'_> {
                 Ok(())
             }
             Change::Said { target, .. } => self.print(target),
+            Change::Answered { verb, code, params, .. }
+                if verb == "CHATHISTORY" && code == "RATE_LIMITED" =>
+            {
+                let seconds = params.first().and_then(|seconds| seconds.parse().ok());
+                self.put_off(Duration::from_secs(seconds.unwrap_or(1)));
+                Ok(())
+            }
             Change::Page { target, refused: None, .. } => {
+                self.put_off = 0;
                 self.has_come(target);
                 self.print(target)
             }
             Change::Page { target, refused: Some(reason), .. } if self.caller.chat().connected => {
-                tell(&format!("of {target} not all can be printed: {reason}"));
-                self.has_come(target);
-                self.print_all(target)
+                self.not_loaded(target, reason)
             }
-            Change::Targets(Ok(names)) => self.fetch_missed(names),
+            Change::Targets(Ok(names)) => {
+                if names.len() >= self.caller.chat().server.page() {
+                    tell("more may have been missed in other conversations");
+                }
+                self.fetch_missed(names)
+            }
+            // It is asked for again.
+            Change::Targets(Err(_)) if self.again.is_some() => Ok(()),
             Change::Targets(Err(reason)) if self.caller.chat().connected => {
                 tell(&format!(
                     "what was missed in other conversations cannot be printed: {reason}"
@@ -158,8 +188,9 @@ impl Tail<'_> {
         }
     }
 
-    /// Logged in again: asks for what was missed.
+    /// Logged in again, or after the time that the server wanted: asks for what was missed.
     fn come_back(&mut self) -> Result<(), Failure> {
+        self.again = None;
         for room in self.rooms.clone() {
             if !self.is_in(&room) {
                 self.intend(Intent::Join(room));
@@ -170,15 +201,17 @@ impl Tail<'_> {
         for target in known.map(|known| known.name.clone()).collect::<Vec<_>>() {
             if let Some(Printed::Awaited(since_ms)) = self.printed.get(&fold(&target)) {
                 let run = Run::Since(*since_ms);
-                self.intend(Intent::Load { target, run });
+                self.load(&target, run)?;
             } else {
                 self.print(&target)?;
             }
         }
-        let Some(broke_ms) = self.broke_ms else { return Ok(()) };
         if !self.has_history() {
             tell("what was said meanwhile is not known: this server keeps no history");
-        } else if self.only.is_empty() && self.intend(Intent::Changed(broke_ms)) {
+            return self.fetch_missed(&[]);
+        }
+        let Some(broke_ms) = self.broke_ms else { return Ok(()) };
+        if self.only.is_empty() && self.intend(Intent::Changed(broke_ms)) {
             return Ok(());
         }
         self.fetch_missed(&[])
@@ -188,11 +221,9 @@ impl Tail<'_> {
     fn fetch_missed(&mut self, names: &[String]) -> Result<(), Failure> {
         let Some(broke_ms) = self.broke_ms.take() else { return Ok(()) };
         for name in names {
-            let run = Run::Since(broke_ms);
-            if !self.printed.contains_key(&fold(name))
-                && self.intend(Intent::Load { target: name.clone(), run })
-            {
+            if !self.printed.contains_key(&fold(name)) {
                 self.printed.insert(fold(name), Printed::Awaited(broke_ms));
+                self.load(name, Run::Since(broke_ms))?;
             }
         }
         // What has come meanwhile in others.
@@ -230,6 +261,40 @@ impl Tail<'_> {
         self.caller.wire.intend(intent).is_ok()
     }
 
+    /// Asks for a page. Without a connection it is asked for after the next login.
+    fn load(&mut self, target: &str, run: Run) -> Result<(), Failure> {
+        let load = Intent::Load { target: target.to_owned(), run };
+        match self.caller.wire.intend(load) {
+            Ok(_) | Err(SendError::NotConnected) => Ok(()),
+            Err(impossible) => {
+                // Too much is being waited for, unless the server has no history any more.
+                if self.has_history() {
+                    self.put_off(Duration::from_secs(1));
+                }
+                self.not_loaded(target, &impossible.to_string())
+            }
+        }
+    }
+
+    /// What is asked for has to wait; not without end.
+    fn put_off(&mut self, pause: Duration) {
+        let may_wait = self.caller.chat().connected && self.put_off < HISTORY_TRIES;
+        if self.again.is_none() && may_wait {
+            self.put_off += 1;
+            self.again = Some(Instant::now() + pause.min(HISTORY_PAUSE_MOST));
+        }
+    }
+
+    /// A page is not here: it is asked for again, or what follows is printed without it.
+    fn not_loaded(&mut self, target: &str, reason: &str) -> Result<(), Failure> {
+        if self.again.is_some() {
+            return Ok(());
+        }
+        tell(&format!("of {target} not all can be printed: {reason}"));
+        self.has_come(target);
+        self.print_all(target)
+    }
+
     fn is_wanted(&self, target: &str) -> bool {
         self.only.is_empty() || self.only.contains(&fold(target))
     }
@@ -265,7 +330,13 @@ impl Tail<'_> {
                 first.and_then(|entry| entry.msgid.clone())
             }
             Some(Since::Message(msgid)) => {
-                self.caller.load(target, Run::Around(msgid.clone()))?;
+                let loaded = self.caller.load(target, Run::Around(msgid.clone()));
+                loaded.map_err(|failure| match failure {
+                    Failure::Refused(reason) => {
+                        Failure::Refused(format!("--since {msgid} is no time such as 2h: {reason}"))
+                    }
+                    other => other,
+                })?;
                 if self.caller.chat().find_message(target, msgid).is_none() {
                     let reason = format!("there is no message {msgid} in {target}");
                     return Err(Failure::Refused(reason));
@@ -318,7 +389,8 @@ impl Tail<'_> {
     fn print(&mut self, target: &str) -> Result<(), Failure> {
         let Some(run) = self.print_upto_gap(target)? else { return Ok(()) };
         let chat = self.caller.chat();
-        if !chat.connected || chat.conversation(target).is_some_and(|known| known.loading > 0) {
+        let is_loading = chat.conversation(target).is_some_and(|known| known.loading > 0);
+        if !chat.connected || is_loading || self.again.is_some() {
             return Ok(());
         }
         if !self.has_history() {
@@ -328,8 +400,7 @@ impl Tail<'_> {
             tell(&format!("of {target} not all can be printed: {ENDLESS}"));
             return self.print_all(target);
         }
-        self.intend(Intent::Load { target: target.to_owned(), run });
-        Ok(())
+        self.load(target, run)
     }
 
     /// Prints what is here, whatever is missing in between.

@@ -1,6 +1,9 @@
 //! Broken connections: nothing lost, nothing doubled.
 
-use crate::process::Client;
+use std::process::Command;
+
+use crate::process::{Client, Computer};
+use crate::scripts::Running;
 use crate::server::{Peer, Server};
 
 const TAGS: &str = "time=2001-02-03T14:02:05.000Z;msgid=";
@@ -148,9 +151,7 @@ fn a_server_that_has_forgotten_the_user_does_not_get_the_password() {
     peer.expect_message("BM :hello");
     peer.break_off();
     let mut peer = server.accept();
-    peer.negotiate();
-    peer.expect("LOGIN ann");
-    peer.send(":parlor NOTE LOGIN NEW_USER ann :Enter Password:");
+    peer.does_not_know("ann");
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(3), "the message was never confirmed");
     let (reason, rest) =
@@ -290,4 +291,95 @@ fn pages_that_lead_nowhere_end_the_fetching_and_that_is_told() {
     ] {
         assert!(outcome.stderr.contains(told), "{outcome:?}");
     }
+}
+
+fn tail_of_bob(computer: &Computer, server: &Server) -> Command {
+    let mut command = computer.script(server);
+    command.args(["tail", "--follow", "bob", "--json"]);
+    command
+}
+
+/// The next line has this message.
+fn has(tail: &Running, msgid: &str) {
+    let line = tail.line();
+    assert!(line.contains(&format!("\"msgid\":\"{msgid}\"")), "{msgid}: {line}");
+}
+
+#[test]
+fn tail_asks_again_for_what_the_server_has_put_off() {
+    let server = Server::start();
+    let computer = Computer::that_knows(&server);
+    let tail = Running::start(tail_of_bob(&computer, &server));
+    let private = |text: &str| format!(":bob!bob@parlor PRIVMSG ann :{text}");
+    let mut peer = server.accept_ann();
+    peer.expect_history("bob");
+    peer.page_of("bob", &[at(5, "p1", &private("one"))]);
+    has(&tail, "p1");
+    peer.break_off();
+
+    let mut peer = server.accept_ann_again();
+    peer.send(&format!("@{}", at(8, "p4", &private("four"))));
+    for _ in 0..2 {
+        peer.expect_request("CHATHISTORY AFTER bob msgid=p1 50");
+        peer.answer("FAIL CHATHISTORY RATE_LIMITED 1 :You asked the server for too much");
+    }
+    peer.expect_request("CHATHISTORY AFTER bob msgid=p1 50");
+    peer.page_of("bob", &[at(6, "p2", &private("two")), at(7, "p3", &private("three"))]);
+    peer.expect_request("CHATHISTORY AFTER bob msgid=p3 50");
+    peer.page_of("bob", &[]);
+    for msgid in ["p2", "p3", "p4"] {
+        has(&tail, msgid);
+    }
+}
+
+#[test]
+fn tail_tells_that_there_may_be_more_conversations_than_the_server_names() {
+    let server = Server::start();
+    let computer = Computer::that_knows(&server);
+    let mut command = computer.script(&server);
+    command.args(["tail", "--follow"]);
+    let tail = Client::run_on(computer, command, "");
+    let mut peer = server.accept_ann();
+    peer.expect_history("#lobby");
+    peer.page_of("#lobby", &[]);
+    peer.send("PING :so far");
+    peer.expect("PONG :so far");
+    peer.break_off();
+
+    let mut peer = server.accept_ann_again();
+    peer.expect_request("CHATHISTORY AFTER #lobby timestamp=2001-02-03T14:02:00.999Z 50");
+    let names: Vec<String> = (0..50).map(|number| format!("friend{number}")).collect();
+    peer.targets(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    for name in &names {
+        let since = "timestamp=2001-02-03T14:02:00.999Z 50";
+        peer.expect_request(&format!("CHATHISTORY AFTER {name} {since}"));
+    }
+    tail.signal("TERM");
+    let outcome = tail.finish();
+    assert!(outcome.stderr.contains("More may have been missed"), "{outcome:?}");
+}
+
+#[test]
+fn tail_has_what_was_said_during_a_break_where_nothing_was_said_before() {
+    let server = Server::start();
+    let computer = Computer::that_knows(&server);
+    let tail = Running::start(tail_of_bob(&computer, &server));
+    let mut peer = server.accept_ann();
+    peer.expect_history("bob");
+    peer.page_of("bob", &[]);
+    // All before has been taken in.
+    peer.send("PING :so far");
+    peer.expect("PONG :so far");
+    peer.break_off();
+
+    let mut peer = server.accept_ann_again();
+    peer.expect_request("CHATHISTORY AFTER bob timestamp=2001-02-03T14:02:00.999Z 50");
+    let private = |text: &str| format!(":bob!bob@parlor PRIVMSG ann :{text}");
+    // Live, and later than the page.
+    peer.send(&format!("@{}", at(7, "p2", &private("two"))));
+    peer.page_of("bob", &[at(6, "p1", &private("one"))]);
+    peer.expect_request("CHATHISTORY AFTER bob msgid=p1 50");
+    peer.page_of("bob", &[]);
+    has(&tail, "p1");
+    has(&tail, "p2");
 }

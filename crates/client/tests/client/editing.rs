@@ -129,9 +129,7 @@ fn who_comes_with_a_new_name_sees_the_message_of_the_day_and_the_topic() {
     let server = Server::start();
     let mut terminal = Terminal::start(&server, &["-u", "ann"]);
     let mut peer = server.accept();
-    peer.negotiate();
-    peer.expect("LOGIN ann");
-    peer.send(":parlor NOTE LOGIN NEW_USER ann :Enter Password:");
+    peer.does_not_know("ann");
     for prompt in ["Enter Password: ", "Enter Password again: "] {
         terminal.expect(prompt);
         terminal.type_in("secret\r");

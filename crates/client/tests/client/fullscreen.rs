@@ -8,6 +8,7 @@ use rustix::process::{Signal, WaitOptions, waitpid};
 
 use crate::process::Computer;
 use crate::scripts::Place;
+use crate::server::{PASSWORD, Server};
 use crate::terminal::Terminal;
 
 /// What is on the screen once the login is done.
@@ -37,6 +38,12 @@ impl Person {
             .args(args)
             .env("PARLOR_PASSWORD_FILE", file);
         Person(Terminal::run_at(computer, command, (30, 100), change))
+    }
+
+    /// The same with this external editor.
+    fn with_editor(place: &Place, user: &str, editor: &str) -> Person {
+        let change = |command: Command| command.env("VISUAL", editor).env_remove("EDITOR");
+        Person::with(place, Computer::new(), &["-u", user], user, change)
     }
 
     pub(crate) fn types(&mut self, keys: &str) {
@@ -409,8 +416,7 @@ fn the_external_editor_has_the_terminal_and_gives_its_text() {
     let place = Place::new();
     // It shows what it has got, and appends to it.
     let editor = "sh -c 'printf \"in the editor: \"; cat \"$1\"; read answer; printf %s \"$answer\" >> \"$1\"' sh";
-    let change = |command: Command| command.env("VISUAL", editor).env_remove("EDITOR");
-    let mut ann = Person::with(&place, Computer::new(), &["-u", "ann"], "ann", change);
+    let mut ann = Person::with_editor(&place, "ann", editor);
     ann.sees(READY);
     ann.types("begun here, \x05");
     ann.sees("in the editor: begun here,");
@@ -467,8 +473,7 @@ fn what_fails_early_gives_the_terminal_back() {
 fn what_is_written_in_the_external_editor_is_kept_while_the_server_is_gone() {
     let mut place = Place::new();
     let editor = "sh -c 'printf \"in the editor: \"; read answer; printf %s \"$answer\" >> \"$1\"; exit 3' sh";
-    let change = |command: Command| command.env("VISUAL", editor).env_remove("EDITOR");
-    let mut ann = Person::with(&place, Computer::new(), &["-u", "ann"], "ann", change);
+    let mut ann = Person::with_editor(&place, "ann", editor);
     ann.sees(READY);
     ann.types("begun here, \x05");
     ann.sees("in the editor:");
@@ -497,8 +502,7 @@ fn what_is_written_in_the_external_editor_is_kept_while_the_server_is_gone() {
 fn what_is_written_in_the_external_editor_is_a_draft_if_the_client_has_to_end() {
     let place = Place::new();
     let editor = "sh -c 'printf saved >> \"$1\"; printf \"in the editor: \"; read answer' sh";
-    let change = |command: Command| command.env("VISUAL", editor).env_remove("EDITOR");
-    let mut ann = Person::with(&place, Computer::new(), &["-u", "ann"], "ann", change);
+    let mut ann = Person::with_editor(&place, "ann", editor);
     ann.sees(READY);
     ann.types("half \x05");
     ann.sees("in the editor:");
@@ -506,6 +510,49 @@ fn what_is_written_in_the_external_editor_is_a_draft_if_the_client_has_to_end() 
     ann.0.end();
     let kept = fs::read_to_string(ann.0.computer.state().join("parlor/screen.json")).unwrap();
     assert!(kept.contains("half saved"), "{kept}");
+}
+
+#[test]
+fn what_an_editor_has_left_during_the_goodbye_is_a_draft() {
+    let server = Server::start();
+    let computer = Computer::that_knows(&server);
+    let file = computer.state().join("password");
+    fs::write(&file, PASSWORD).expect("the folder takes files");
+    let editor =
+        "sh -c 'printf \"in the editor: \"; read answer; printf %s \"$answer\" >> \"$1\"' sh";
+    let port = server.port.to_string();
+    let command = Command::new(env!("CARGO_BIN_EXE_chatclient"))
+        .args(["localhost", &port, "-u", "ann"])
+        .env("PARLOR_PASSWORD_FILE", file);
+    let change = |command: Command| command.env("VISUAL", editor).env_remove("EDITOR");
+    let mut ann = Person(Terminal::run_at(computer, command, (30, 100), change));
+    let mut peer = server.accept_ann();
+    ann.sees(READY);
+    ann.types("begun \x05");
+    ann.sees("in the editor:");
+    ann.0.signal(Signal::TERM);
+    while peer.line() != "QUIT :" {}
+    ann.types("and ended\n");
+    ann.0.end();
+    let kept = fs::read_to_string(ann.0.computer.state().join("parlor/screen.json")).unwrap();
+    assert!(kept.contains("begun and ended"), "{kept}");
+}
+
+#[test]
+fn where_an_editor_that_does_not_end_has_its_text_is_told() {
+    let place = Place::new();
+    let editor = "trap '' TERM; sh -c 'printf \"in the editor: \"; read answer' sh";
+    let mut ann = Person::with_editor(&place, "ann", editor);
+    ann.sees(READY);
+    ann.types("half \x05");
+    ann.sees("in the editor:");
+    ann.0.signal(Signal::TERM);
+    let (_, output) = ann.0.end();
+    let (_, path) = output.split_once("what it saves is in ").unwrap_or_else(|| panic!("{output}"));
+    let path = path.split_once(".txt").expect("the file's name").0;
+    let path = format!("{path}.txt");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "half ");
+    fs::remove_file(path).unwrap();
 }
 
 #[test]

@@ -5,16 +5,14 @@ use std::thread;
 use std::time::Duration;
 
 use crate::process::{Client, Computer};
-use crate::server::{PASSWORD, Peer, Server, keys};
+use crate::server::{PASSWORD, Server, keys};
 
 #[test]
 fn a_new_user_registers_with_name_and_password_from_the_script() {
     let server = Server::start();
     let client = Client::at(&server, &["--register"], "zoe\nsecret\n");
     let mut peer = server.accept();
-    peer.negotiate();
-    peer.expect("LOGIN zoe");
-    peer.send(":parlor NOTE LOGIN NEW_USER zoe :Enter Password:");
+    peer.does_not_know("zoe");
     let mut peer = server.accept_registered(peer, "zoe");
     peer.welcome("zoe");
     peer.goodbye();
@@ -68,28 +66,23 @@ fn an_existing_user_comes_in_by_scram_and_the_password_never_crosses_the_wire() 
 fn who_logs_in_by_a_one_time_code_chooses_a_new_password_first() {
     let server = Server::start();
     let client = Client::ann(&server, "no\nbetter one\nbetter one\nEX\n");
-    let mut peer = server.accept();
-    peer.negotiate();
-    peer.demand_password("ann");
-    assert!(peer.scram());
-    peer.send(":parlor WARN ACCOUNT NEW_PASSWORD_REQUIRED ann * :Your password is a one-time code");
-    peer.welcome("ann");
-    let expect_the_change = |peer: &mut Peer| {
+    let comes_by_the_code = || {
+        let mut peer = server.accept();
+        peer.negotiate();
+        peer.demand_password("ann");
+        assert!(peer.scram());
+        let why = "ann * :Your password is a one-time code";
+        peer.send(&format!(":parlor WARN ACCOUNT NEW_PASSWORD_REQUIRED {why}"));
+        peer.welcome("ann");
         for line in ["ACCOUNT PASSWORD", "better one", ""] {
             peer.expect(line);
         }
         peer.send(":parlor NOTE ACCOUNT NEW_PASSWORD_REQUIRED :Enter your new password:");
+        peer
     };
-    expect_the_change(&mut peer);
     // What is not confirmed has not become the password: the next login is by the code again.
-    peer.break_off();
-    let mut peer = server.accept();
-    peer.negotiate();
-    peer.demand_password("ann");
-    assert!(peer.scram());
-    peer.send(":parlor WARN ACCOUNT NEW_PASSWORD_REQUIRED ann * :Your password is a one-time code");
-    peer.welcome("ann");
-    expect_the_change(&mut peer);
+    comes_by_the_code().break_off();
+    let mut peer = comes_by_the_code();
     peer.send(":bob!bob@parlor PRIVMSG ann :welcome back");
     peer.send(":parlor NOTE ACCOUNT PASSWORD_CHANGED ann :You have a new password");
     peer.nothing_missed();
@@ -182,9 +175,7 @@ fn a_mistyped_name_is_not_registered_by_a_script() {
     let server = Server::start();
     let client = Client::at(&server, &["-u", "robto"], "secret\nBM hello\n");
     let mut peer = server.accept();
-    peer.negotiate();
-    peer.expect("LOGIN robto");
-    peer.send(":parlor NOTE LOGIN NEW_USER robto :Enter Password:");
+    peer.does_not_know("robto");
     peer.expect_end();
     let outcome = client.finish();
     assert_eq!(outcome.code, Some(5), "{outcome:?}");

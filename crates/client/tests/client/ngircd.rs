@@ -47,6 +47,14 @@ impl Ngircd {
         }
         Some(ngircd)
     }
+
+    /// A script's call there.
+    fn command(&self, computer: &Computer, user: &str, args: &[&str]) -> Command {
+        let mut command = computer.chatclient();
+        command.args(args).args(["-hn", "127.0.0.1", "-p", &self.port.to_string()]);
+        command.args(["--plaintext", "-u", user]);
+        command
+    }
 }
 
 impl Drop for Ngircd {
@@ -98,12 +106,7 @@ fn the_full_screen_joins_talks_and_leaves() {
 fn scripts_join_what_they_write_to() {
     let Some(ngircd) = Ngircd::start() else { return };
     let computer = Computer::new();
-    let command = |user: &str, args: &[&str]| {
-        let mut command = computer.chatclient();
-        command.args(args).args(["-hn", "127.0.0.1", "-p", &ngircd.port.to_string()]);
-        command.args(["--plaintext", "-u", user]);
-        command
-    };
+    let command = |user: &str, args: &[&str]| ngircd.command(&computer, user, args);
     let port = ngircd.port.to_string();
     let watching = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_chatclient")).args([
         "127.0.0.1",
@@ -128,16 +131,13 @@ fn scripts_join_what_they_write_to() {
 fn tail_prints_what_comes_where_there_is_no_history() {
     let Some(ngircd) = Ngircd::start() else { return };
     let computer = Computer::new();
-    let command = |user: &str, args: &[&str]| {
-        let mut command = computer.chatclient();
-        command.args(args).args(["-hn", "127.0.0.1", "-p", &ngircd.port.to_string()]);
-        command.args(["--plaintext", "-u", user]);
-        command
-    };
+    let command = |user: &str, args: &[&str]| ngircd.command(&computer, user, args);
     let tail = Running::start(command("ann", &["tail", "--follow", "#tea"]));
     // Whether the tail is there yet is not known: what it hears first tells.
     let mut number = 0;
+    let deadline = Instant::now() + Duration::from_secs(30);
     let first = loop {
+        assert!(Instant::now() < deadline, "the tail prints nothing");
         number += 1;
         let text = format!("number {number}");
         let sent = Client::run(command("bob", &["send", "#tea", &text]), "").finish();

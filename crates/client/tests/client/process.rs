@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::identity::Authority;
-use crate::server::Server;
+use crate::server::{PASSWORD, Server};
 
 /// No test's client needs so long.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -75,6 +75,16 @@ impl Computer {
         command.env("XDG_DATA_HOME", self.state().join("data"));
         command.env("XDG_CONFIG_HOME", self.state().join("config"));
         command.env_remove("SSL_CERT_DIR").env("TZ", "UTC").env_remove("NO_COLOR");
+        command
+    }
+
+    /// The client, to log in at a server that it knows as ann with a password file.
+    pub(crate) fn script(&self, server: &Server) -> Command {
+        let password = self.state().join("password");
+        std::fs::write(&password, format!("{PASSWORD}\n")).expect("the folder takes files");
+        let mut command = self.chatclient();
+        command.args(["-hn", "localhost", "-p", &server.port.to_string(), "-u", "ann"]);
+        command.env("PARLOR_PASSWORD_FILE", &password);
         command
     }
 
@@ -150,9 +160,7 @@ impl Client {
     /// Sends it a signal, by its name; that of Ctrl-C is INT.
     #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {
-        let arguments = ["-s", name, &self.child.id().to_string()];
-        let sent = Command::new("kill").args(arguments).status().expect("the system has kill");
-        assert!(sent.success());
+        signal(&self.child, name);
     }
 
     /// Waits for the end.
@@ -165,6 +173,13 @@ impl Client {
         let [stdout, stderr] = outputs.map(|output| output.expect("the client ends by itself"));
         Outcome { code, stdout, stderr }
     }
+}
+
+#[cfg(unix)]
+pub(crate) fn signal(child: &Child, name: &str) {
+    let arguments = ["-s", name, &child.id().to_string()];
+    let sent = Command::new("kill").args(arguments).status().expect("the system has kill");
+    assert!(sent.success());
 }
 
 fn collect(mut pipe: impl Read + Send + 'static) -> Receiver<String> {

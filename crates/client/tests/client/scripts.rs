@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+#[cfg(unix)]
+use crate::process::signal;
 use crate::process::{Client, Computer, Outcome};
 use crate::together::Chatserver;
 
@@ -139,6 +141,29 @@ fn who_tells_of_rooms_one_is_not_in_and_of_people() {
         let refused = place.call("ann", &["who", nowhere], "");
         assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
     }
+    let refused = place.call("ann", &["--plain"], "JOIN #tea,#garden\n");
+    assert!(refused.stderr.contains("* Unknown operation JOIN #tea,#garden"), "{refused:?}");
+    let refused = place.call("ann", &["--plain"], "WHO #nowhere\n");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("* There is no room #nowhere that"), "{refused:?}");
+}
+
+#[test]
+fn what_the_server_gives_out_is_shown() {
+    let place = Place::new();
+    let asked = "/account token add phone\n/account sessions\n/room #lobby\n";
+    let told = place.call("ann", &["--plain"], asked);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    for row in ["* Session ", " from 127.0.0.1: TLS", "* Slow: off"] {
+        assert!(told.stderr.contains(row), "{row}: {told:?}");
+    }
+    let (_, token) = told.stderr.split_once("* App password phone: ").expect(&told.stderr);
+    let (token, _) = token.split_once(": Give this to one program").expect(&told.stderr);
+    let password = place.computer.state().join("token");
+    std::fs::write(&password, token).expect("the folder takes files");
+    let mut phone = place.command("ann", &["rooms"]);
+    phone.env("PARLOR_PASSWORD_FILE", password);
+    assert_eq!(Client::run(phone, "").finish().code, Some(0));
 }
 
 #[test]
@@ -183,6 +208,10 @@ fn what_is_refused_is_said_by_words_and_exit_code() {
     assert_eq!(wrong.code, Some(5), "{wrong:?}");
     let usage = place.call("ann", &["send"], "");
     assert_eq!(usage.code, Some(2), "{usage:?}");
+    for target in ["", "#a b", "#a,#b", "#a\r\nQUIT"] {
+        let usage = place.call("ann", &["send", target, "hello"], "");
+        assert_eq!(usage.code, Some(2), "{target:?}: {usage:?}");
+    }
     let mut nobody_there = place.command("ann", &["send", "#lobby", "hello"]);
     drop(place.server);
     nobody_there.args(["--timeout", "30"]);
@@ -270,6 +299,34 @@ fn tail_follows_through_a_killed_server_and_has_each_message_once() {
 }
 
 #[test]
+#[cfg(unix)]
+fn tail_has_once_what_somebody_new_has_said_during_a_break() {
+    let mut place = Place::new();
+    place.done("bob", &["send", "#lobby", "before"]);
+    let tail = Running::start(place.command("ann", &["tail", "--follow", "--json"]));
+    let next = || {
+        let line: Value = serde_json::from_str(&tail.line()).expect("a line of JSON");
+        ["from", "text"].map(|field| line[field].as_str().expect(field).to_owned())
+    };
+    assert_eq!(next(), ["bob", "before"]);
+    place.done("bob", &["send", "#lobby", "live"]);
+    assert_eq!(next(), ["bob", "live"]);
+    for user in ["eve", "kim"] {
+        // It cannot come back before they have spoken.
+        signal(&tail.child, "STOP");
+        place.kill();
+        place.restart();
+        place.done(user, &["send", "ann", "one"]);
+        place.done(user, &["send", "ann", "two"]);
+        signal(&tail.child, "CONT");
+        assert_eq!(next(), [user, "one"]);
+        assert_eq!(next(), [user, "two"]);
+    }
+    place.done("eve", &["send", "ann", "three"]);
+    assert_eq!(next(), ["eve", "three"], "and nothing twice before it");
+}
+
+#[test]
 fn tail_begins_where_it_is_told_to() {
     let place = Place::new();
     let msgids: Vec<String> = (0..12)
@@ -286,6 +343,9 @@ fn tail_begins_where_it_is_told_to() {
     assert_eq!(last_words(&["-n", "3"]), numbers(9));
     assert_eq!(last_words(&["--since", "1h"]), numbers(0));
     assert_eq!(last_words(&["--since", &msgids[4]]), numbers(5));
+    let nothing = place.call("ann", &["tail", "#lobby", "--since", "yesterday"], "");
+    assert_eq!(nothing.code, Some(1), "{nothing:?}");
+    assert!(nothing.stderr.contains("--since yesterday is no time such as 2h: "), "{nothing:?}");
 }
 
 #[test]
@@ -346,7 +406,7 @@ fn a_login_that_is_refused_leaves_the_remembered_one_and_a_new_one_replaces_it()
     assert_ne!(std::fs::read(path).expect("it is there"), before);
     // Eight others, and the new one instead of that before.
     let listed = place.call("ann", &[], "/cert list\n");
-    assert_eq!(listed.stderr.matches("* Logs in to your account").count(), 9, "{listed:?}");
+    assert_eq!(listed.stderr.matches(": Logs in to your account").count(), 9, "{listed:?}");
 }
 
 /// Changes ann's password by the plain prompts, with what is typed there.

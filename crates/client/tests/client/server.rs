@@ -345,6 +345,13 @@ impl Peer {
         self.send(":parlor NOTE LOGIN CANCELLED :Cancelled");
     }
 
+    /// Up to the question for the password that registers the name: nobody has it.
+    pub(crate) fn does_not_know(&mut self, user: &str) {
+        self.negotiate();
+        self.expect(&format!("LOGIN {user}"));
+        self.send(&format!(":parlor NOTE LOGIN NEW_USER {user} :Enter Password:"));
+    }
+
     /// The SCRAM exchange; whether the password was right.
     pub(crate) fn scram(&mut self) -> bool {
         static KEYS: OnceLock<Keys> = OnceLock::new();

@@ -326,9 +326,7 @@ fn who_leaves_at_the_question_for_a_new_password_registers_nothing() {
             let server = Server::start();
             let mut terminal = Terminal::start(&server, &["-u", "ann"]);
             let mut peer = server.accept();
-            peer.negotiate();
-            peer.expect("LOGIN ann");
-            peer.send(":parlor NOTE LOGIN NEW_USER ann :Enter Password:");
+            peer.does_not_know("ann");
             terminal.expect("Enter Password: ");
             for line in typed {
                 terminal.type_in(line);
@@ -398,4 +396,29 @@ fn a_server_that_changes_during_the_session_ends_it_and_gives_the_terminal_back(
     let (code, output) = terminal.finish();
     assert_eq!(code, Some(4), "{output}");
     assert!(output.contains("a different certificate than before"), "{output}");
+}
+
+#[test]
+fn a_password_typed_during_a_break_is_not_named_among_what_was_not_sent() {
+    let server = Server::start();
+    let mut terminal = Terminal::start(&server, &["-u", "ann"]);
+    let mut peer = terminal.log_in_ann(&server);
+    terminal.type_in("/passwd\r");
+    peer.expect("ACCOUNT PASSWORD");
+    peer.expect("");
+    peer.send(":parlor NOTE ACCOUNT NEW_PASSWORD_REQUIRED :Enter new password:");
+    peer.send(":parlor NOTE ACCOUNT CANCELLED :Cancelled");
+    terminal.expect("Enter your new password: ");
+    peer.break_off();
+    terminal.expect("The connection broke");
+    terminal.type_in("better one\r");
+    // The password is taken: something else can be typed.
+    terminal.expect(OPERATION);
+    terminal.type_in("BM hello\r");
+    terminal.expect(OPERATION);
+    let mut peer = server.accept();
+    peer.does_not_know("ann");
+    let (_, output) = terminal.finish();
+    assert!(output.contains("Not sent: BM hello"), "{output}");
+    assert!(!output.contains("better one"), "{output}");
 }

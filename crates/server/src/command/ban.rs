@@ -78,7 +78,8 @@ fn list(context: &mut Context<'_>, id: RoomId, kind: ListKind) {
         context.note(kind.verb, "ENTRY", &words, &terms.reason);
     }
     let count = entries.len().to_string();
-    context.note(kind.verb, "END", &[&name, &count], "End of list");
+    let text = if entries.is_empty() { "Nobody is on this list" } else { "End of list" };
+    context.note(kind.verb, "END", &[&name, &count], text);
 }
 
 /// An end in machine-readable form.

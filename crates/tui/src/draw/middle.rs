@@ -57,7 +57,8 @@ pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas, area: Rect) 
     }
     let end = blocks.last().map_or(0, |block| block.rows.end);
     seen.below = view.len() - end;
-    let wanted = wanted(&view, &blocks);
+    // Before the end of the welcome it is not known what is missing, nor what is there.
+    let wanted = if chat.is_ready() { wanted(&view, &blocks) } else { Vec::new() };
     let name = view.conversation.name.clone();
     let unread = view.conversation.unread;
     drop(view);

@@ -117,9 +117,10 @@ fn draw_search(tui: &Tui, chat: &Chat, canvas: &mut Canvas, list: &List) -> Vec<
     }
     let search = &chat.search;
     let words = searched(&search.words);
+    let is_asked = list.input.text().trim() == search.words.trim();
     let note = if search.loading {
         "Searching …".to_owned()
-    } else if search.words.is_empty() {
+    } else if search.words.is_empty() || !is_asked {
         "Words; from:ann in:#room before:2026-11-30 after:… \"exact words\" -not".to_owned()
     } else if search.found.is_empty() && search.note.is_empty() {
         "Nothing was found.".to_owned()
@@ -223,10 +224,7 @@ fn draw_question(tui: &Tui, canvas: &mut Canvas, question: &Question) {
         y += 1;
     }
     let row = Rect::new(area.x, y, area.width, area.bottom().saturating_sub(y));
-    let prompt = match question.answer {
-        Answer::YesNo => format!("{} (y/n) ", bare(&question.prompt)),
-        Answer::Text | Answer::Secret => format!("{} ", bare(&question.prompt)),
-    };
+    let prompt = format!("{} ", bare(&question.prompt));
     let prompt = ellipsis(&prompt, usize::from(area.width).saturating_sub(3));
     input(canvas, theme, row, &prompt, &question.input, question.answer == Answer::Secret);
 }

@@ -11,7 +11,7 @@ use chat::{Chat, Intent};
 use proto::name::same;
 
 impl Tui {
-    pub(super) fn act_in_composer(&mut self, act: Act, chat: &Chat, now_ms: i64) -> Vec<Action> {
+    pub(super) fn act_in_composer(&mut self, act: Act, chat: &Chat) -> Vec<Action> {
         match act {
             Act::Send => return self.send(chat),
             Act::Complete | Act::CompleteBack => {
@@ -44,7 +44,7 @@ impl Tui {
         match edited {
             true if self.composer().is_empty() => self.told_typing(false),
             true => Vec::new(),
-            false => self.go(act, chat, now_ms),
+            false => self.go(act, chat),
         }
     }
 

@@ -12,7 +12,7 @@ use chat::conversation::{Conversation, Notify, With};
 use proto::name::same;
 
 impl Tui {
-    pub(super) fn go(&mut self, act: Act, chat: &Chat, _now_ms: i64) -> Vec<Action> {
+    pub(super) fn go(&mut self, act: Act, chat: &Chat) -> Vec<Action> {
         match act {
             Act::Help => self.overlay = Some(Overlay::Help(0)),
             Act::Palette => self.overlay = Some(Overlay::Palette(Palette::new("", chat))),

@@ -6,17 +6,11 @@ use crate::input::OpenQuestion;
 use crate::keymap::Act;
 use crate::overlay::{Answer, Question};
 use crate::tui::{Focus, Tui};
-use chat::entry::Entry;
+use chat::entry::{Delivery, Entry};
 use chat::{Chat, Intent};
 
 impl Tui {
-    pub(super) fn act_on_message(
-        &mut self,
-        id: &RowId,
-        act: Act,
-        chat: &Chat,
-        now_ms: i64,
-    ) -> Vec<Action> {
+    pub(super) fn act_on_message(&mut self, id: &RowId, act: Act, chat: &Chat) -> Vec<Action> {
         match act {
             Act::MessageAbove => {
                 self.focus_above(chat);
@@ -33,7 +27,7 @@ impl Tui {
             _ => {}
         }
         // It may not be loaded yet, or not any more.
-        let Some(entry) = self.entry(id, chat) else { return self.go(act, chat, now_ms) };
+        let Some(entry) = self.entry(id, chat) else { return self.go(act, chat) };
         match act {
             Act::Reply => self.reply(&entry),
             Act::Copy => {
@@ -49,6 +43,9 @@ impl Tui {
                 None => self.refuse("This answers no other message."),
             },
             Act::Pin => self.pin(&entry, chat),
+            Act::Retry | Act::Edit | Act::Discard if is_under_way(&entry) => {
+                self.refuse("This is still on its way.")
+            }
             Act::Retry => match entry.outgoing {
                 Some(number) => vec![Action::Do(Intent::Retry(number))],
                 None => self.refuse("This was sent already."),
@@ -69,7 +66,7 @@ impl Tui {
                 }
                 None => self.refuse("This was sent already; it can be taken back."),
             },
-            _ => self.go(act, chat, now_ms),
+            _ => self.go(act, chat),
         }
     }
 
@@ -104,6 +101,9 @@ impl Tui {
     }
 
     fn ask_to_take_back(&mut self, entry: &Entry) -> Vec<Action> {
+        if is_under_way(entry) {
+            return self.refuse("This is still on its way.");
+        }
         if let Some(number) = entry.outgoing {
             return vec![Action::Do(Intent::Discard(number))];
         }
@@ -113,8 +113,8 @@ impl Tui {
         self.ask(Question {
             title: "Take a message back".to_owned(),
             text: entry.text.clone(),
-            prompt: "Take it back, for everybody?".to_owned(),
-            answer: Answer::YesNo,
+            prompt: "Take it back, for everybody? (y/n)".to_owned(),
+            answer: Answer::Text,
             input: Default::default(),
         });
         self.memory.asking = OpenQuestion::TakeBack { target: self.open.clone(), msgid };
@@ -130,4 +130,9 @@ impl Tui {
         let verb = if pinned { "UNPIN" } else { "PIN" };
         vec![Action::Do(Intent::Raw(format!("{verb} {room} {msgid}")))]
     }
+}
+
+/// Whether it is one's own, and the server has neither taken nor refused it.
+fn is_under_way(entry: &Entry) -> bool {
+    entry.outgoing.is_some() && entry.delivery == Some(Delivery::Pending)
 }

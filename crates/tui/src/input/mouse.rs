@@ -11,7 +11,7 @@ use termina::event::{MouseButton, MouseEvent, MouseEventKind};
 const NOTCH: isize = 3;
 
 impl Tui {
-    pub(super) fn mouse(&mut self, event: MouseEvent, chat: &Chat, _now_ms: i64) -> Vec<Action> {
+    pub(super) fn mouse(&mut self, event: MouseEvent, chat: &Chat) -> Vec<Action> {
         let at = (event.column, event.row);
         match event.kind {
             MouseEventKind::ScrollUp => self.wheel(-1, chat),

@@ -20,16 +20,15 @@ impl Tui {
         overlay: Overlay,
         act: Act,
         chat: &Chat,
-        now_ms: i64,
     ) -> Vec<Action> {
         match overlay {
-            Overlay::Help(rows) => return self.act_in_help(rows, act, chat, now_ms),
+            Overlay::Help(rows) => return self.act_in_help(rows, act, chat),
             Overlay::Question(question) => return self.act_in_question(question, act),
             _ => {}
         }
         self.overlay = Some(overlay);
         match act {
-            Act::Back => return self.close_overlay(chat),
+            Act::Back => return self.close_overlay(),
             Act::Choose => return self.choose(chat),
             Act::ItemAbove => return self.move_choice(-1, chat),
             Act::ItemBelow => return self.move_choice(1, chat),
@@ -44,17 +43,17 @@ impl Tui {
         }
         // What works everywhere works here, too, and closes the overlay.
         self.overlay = None;
-        self.go(act, chat, now_ms)
+        self.go(act, chat)
     }
 
-    fn act_in_help(&mut self, rows: usize, act: Act, chat: &Chat, now_ms: i64) -> Vec<Action> {
+    fn act_in_help(&mut self, rows: usize, act: Act, chat: &Chat) -> Vec<Action> {
         let rows = match act {
             Act::ItemAbove => rows.saturating_sub(1),
             Act::ItemBelow => rows + 1,
             Act::PageUp => rows.saturating_add_signed(-PAGE),
             Act::PageDown => rows.saturating_add_signed(PAGE),
             Act::Back | Act::Choose | Act::Help => return Vec::new(),
-            _ => return self.go(act, chat, now_ms),
+            _ => return self.go(act, chat),
         };
         self.overlay = Some(Overlay::Help(rows));
         Vec::new()
@@ -91,7 +90,7 @@ impl Tui {
     }
 
     /// Closes the overlay without choosing.
-    pub(super) fn close_overlay(&mut self, _chat: &Chat) -> Vec<Action> {
+    pub(super) fn close_overlay(&mut self) -> Vec<Action> {
         match self.overlay.take() {
             Some(Overlay::Question(_)) => self.not_answered(),
             _ => Vec::new(),

@@ -49,6 +49,18 @@ fn a_search_that_has_not_begun() {
 }
 
 #[test]
+fn only_what_was_looked_for_is_said_not_to_be_found() {
+    let mut scene = lively(80, 12);
+    scene.chat.search.words = "roses".to_owned();
+    scene.tui.overlay = Some(Overlay::Search(list("roses", 0)));
+    let picture = scene.picture();
+    assert!(picture.contains("Nothing was found."), "{picture}");
+    scene.tui.overlay = Some(Overlay::Search(list("roses and tulips", 0)));
+    let picture = scene.picture();
+    assert!(!picture.contains("Nothing was found."), "{picture}");
+}
+
+#[test]
 fn the_list_of_rooms() {
     let mut scene = lively(80, 16);
     for (name, members, topic) in
@@ -114,10 +126,10 @@ fn questions() {
     let fingerprint = "You have not been here before. The server's certificate has the fingerprint\n\
         08:8E:F1:08:8E:F1:08:8E:F1:08:8E:F1:08:8E:F1:08:8E:F1:08:8E:F1:08:8E:F1:08:8E:F1:08:8E:F1:08:8E\n\
         which the server shows when it starts.";
-    scene.tui.overlay = Some(question(Answer::YesNo, "", fingerprint, "Is it the same?"));
+    scene.tui.overlay = Some(question(Answer::Text, "", fingerprint, "Is it the same? (y/n)"));
     assert_snapshot!("a_question_about_a_fingerprint", scene.picture());
     let mut small = Scene::new(40, 6);
-    small.tui.overlay = Some(question(Answer::YesNo, "y", fingerprint, "Is it the same?"));
+    small.tui.overlay = Some(question(Answer::Text, "y", fingerprint, "Is it the same? (y/n)"));
     assert_snapshot!("a_question_on_a_small_terminal", small.picture());
 }
 

@@ -2,6 +2,8 @@
 
 use crate::pictures::{lively, say};
 use crate::scene::{START_MS, Scene};
+use chat::Intent;
+use chat::intent::NewMessage;
 use insta::assert_snapshot;
 use tui::tui::Link;
 
@@ -53,6 +55,74 @@ fn what_people_say_of_themselves_stands_beside_their_names() {
     scene.open("bob");
     let picture = scene.picture();
     assert!(picture.contains("bob  Bob the Builder · among roses"), "{picture}");
+}
+
+#[test]
+fn a_room_opened_during_a_break_is_joined_before_its_history_is_asked_for() {
+    let mut scene = Scene::new(80, 12);
+    scene.room("#dev", "", "ann bob");
+    scene.ready();
+    scene.open("#dev");
+    scene.broken();
+    scene.open("#new");
+    scene.draw();
+    let saying =
+        NewMessage { to: "#new".to_owned(), text: "hello".to_owned(), ..NewMessage::default() };
+    scene.intend(Intent::Say(saying));
+    scene.draw();
+    scene.take_sent();
+    scene.login();
+    scene.draw();
+    scene.ready();
+    scene.draw();
+    let sent = scene.take_sent();
+    let at = |request| sent.iter().position(|line| line.contains(request));
+    let (join, history) = (at("JOIN #new"), at("CHATHISTORY LATEST #new"));
+    assert!(join.is_some() && join < history, "a new room has no history before: {sent:?}");
+}
+
+#[test]
+fn rows_of_lists_have_what_they_are_about() {
+    let mut scene = Scene::new(150, 14);
+    scene.room("#dev", "", "@ann bob");
+    scene.ready();
+    scene.open("#dev");
+    scene.line(":parlor NOTE BAN ENTRY #dev $a:bob ann 2026-11-29T19:46:22.000Z :being rude");
+    scene.line(":parlor NOTE BAN ENTRY #dev eve!*@* ann * :");
+    scene.line(":parlor NOTE ROOM SETTING #dev slow-mode :0");
+    scene.line(":parlor NOTE ACCOUNTS ENTRY bob 2026-11-28T10:00:00.000Z active member 0 :");
+    scene.line(":parlor NOTE REPORTS ENTRY 7 ann bob :28 November 2026, sleeps");
+    let picture = scene.picture();
+    for row in [
+        "Banned $a:bob by ann until 2026-11-29T19:46:22.000Z: being rude",
+        "Banned eve!*@* by ann ",
+        "slow-mode: 0",
+        "Account bob, active member, connections: 0",
+        "Report 7 by ann about bob: 28 November 2026, sleeps",
+    ] {
+        assert!(picture.contains(row), "{row}: {picture}");
+    }
+}
+
+#[test]
+fn who_is_ignored_and_no_longer_is_told() {
+    let mut scene = Scene::new(100, 12);
+    scene.room("#dev", "", "ann bob");
+    scene.ready();
+    scene.open("#dev");
+    scene.line(":ann!ann@parlor SILENCE +bob");
+    scene.line(":ann!ann@parlor SILENCE -gus!*@*");
+    scene.line(":parlor 271 ann eve");
+    scene.line(":parlor 301 ann gus *");
+    let picture = scene.picture();
+    for row in [
+        "You ignore bob from now on",
+        "You no longer ignore gus!*@*",
+        "You ignore eve",
+        "gus is away ",
+    ] {
+        assert!(picture.contains(row), "{row}: {picture}");
+    }
 }
 
 #[test]
