@@ -1,6 +1,9 @@
 //! Gets everything a node publishes into the log, once and in order.
 //!
-//! A node publishes numbered batches, several at a time, without waiting for the one before.
+//! A node publishes numbered batches. While one is on its way, further entries gather for the next
+//! one, as in Nagle's algorithm: a publication costs the log far more than an entry. Only full batches
+//! do not wait, so several may be on their way.
+//!
 //! Resends of single batches would overtake each other, so it is *go-back-N*: whenever something
 //! may be lost, everything is resent from the first batch on that the log has not delivered.
 //! Batches that arrive twice or too early are ignored by everybody; see `roster`.
@@ -39,6 +42,11 @@ pub enum Outgoing {
 }
 
 impl Outgoing {
+    /// The bytes of an entry.
+    fn bytes(&self) -> usize {
+        if let Outgoing::Entry(entry) = self { entry.bytes().len() } else { 0 }
+    }
+
     fn item(&self) -> Item<'_> {
         match self {
             Outgoing::Entry(entry) => Item::Entry(entry.bytes()),
@@ -63,6 +71,8 @@ pub struct Publisher {
     sent: usize,
     /// What is not in a batch yet.
     waiting: VecDeque<Outgoing>,
+    /// The bytes of entries in it.
+    waiting_bytes: usize,
     /// When progress was last made, or everything was resent.
     progress: u64,
     /// When the log last acknowledged or delivered something that is out.
@@ -90,6 +100,7 @@ impl Publisher {
             out,
             sent: 0,
             waiting,
+            waiting_bytes: 0,
             progress: now,
             moved: now,
             not_before: 0,
@@ -98,6 +109,7 @@ impl Publisher {
 
     /// Queues something to publish.
     pub fn say(&mut self, saying: Outgoing) {
+        self.waiting_bytes += saying.bytes();
         self.waiting.push_back(saying);
     }
 
@@ -112,6 +124,7 @@ impl Publisher {
         let awaited = |saying: &Outgoing| matches!(saying, Outgoing::Entry(it) if it.is_awaited());
         let (taken, waiting) = self.waiting.drain(..).partition(awaited);
         self.waiting = waiting;
+        self.waiting_bytes = self.waiting.iter().map(Outgoing::bytes).sum();
         let entry = |saying| match saying {
             Outgoing::Entry(entry) => Some(entry),
             _ => None,
@@ -138,7 +151,7 @@ impl Publisher {
         let mut requests = Vec::new();
         let mut unknown =
             self.out.iter().take(self.sent).filter(|batch| batch.place.is_none()).count();
-        while unknown < PUBLICATION_WINDOW && self.has_next(now, seal) {
+        while unknown < PUBLICATION_WINDOW && self.has_next(unknown == 0, now, seal) {
             let batch = &mut self.out[self.sent];
             if unknown == 0 {
                 self.progress = now;
@@ -155,15 +168,18 @@ impl Publisher {
         requests
     }
 
-    /// Whether there is a batch to send; makes one of what is queued.
-    fn has_next(&mut self, now: u64, seal: &mut Seal) -> bool {
+    /// Whether there is a batch to send; makes one of what is queued, if it is full or none is on its
+    /// way.
+    fn has_next(&mut self, idle: bool, now: u64, seal: &mut Seal) -> bool {
         if self.sent < self.out.len() {
             return true;
         }
         // What is in no batch can be taken back, so nothing more is sent to a log that does not
         // move.
         let stands = !self.out.is_empty() && now >= self.moved + RESEND_PUBLICATION_MILLIS;
-        if self.waiting.is_empty() || self.out.len() == PUBLICATIONS_OUT || stands {
+        let gathers = !idle && self.waiting_bytes < PUBLICATION_BYTES;
+        let none = self.waiting.is_empty() || self.out.len() == PUBLICATIONS_OUT;
+        if none || gathers || stands {
             return false;
         }
         if self.out.is_empty() {
@@ -171,7 +187,7 @@ impl Publisher {
         }
         let (mut bytes, mut count) = (0, 0);
         for saying in &self.waiting {
-            bytes += if let Outgoing::Entry(entry) = saying { entry.bytes().len() } else { 0 };
+            bytes += saying.bytes();
             // An oversized item goes alone.
             if count > 0 && bytes > PUBLICATION_BYTES {
                 break;
@@ -179,6 +195,7 @@ impl Publisher {
             count += 1;
         }
         let said: Vec<Outgoing> = self.waiting.drain(..count).collect();
+        self.waiting_bytes -= said.iter().map(Outgoing::bytes).sum::<usize>();
         let items = said.iter().map(Outgoing::item).collect();
         let (node, incarnation) = (self.node, self.incarnation);
         let counter = self.first + self.out.len() as u64;
@@ -309,7 +326,28 @@ mod tests {
             sender.publisher.say(Outgoing::Entry(entry(bytes, false)));
             sender.publisher.say(Outgoing::Heartbeat { kept: 4 });
         }
-        assert_eq!(sender.sends(0), [(1, 0), (2, 1), (3, 2)]);
+        assert_eq!(sender.sends(0), [(1, 0), (2, 1)]);
+        sender.publisher.acknowledged(1, 11, 0);
+        sender.publisher.acknowledged(2, 12, 0);
+        assert_eq!(sender.sends(0), [(3, 2)]);
+    }
+
+    #[test]
+    fn entries_gather_while_a_batch_is_on_its_way_until_they_are_a_full_one() {
+        let mut sender = sender();
+        let half = || Outgoing::Entry(entry(PUBLICATION_BYTES / 2, false));
+        sender.publisher.say(half());
+        assert_eq!(sender.sends(0), [(1, 0)]);
+        sender.publisher.say(half());
+        assert_eq!(sender.sends(1), [], "it may be joined by others");
+        sender.publisher.say(half());
+        assert_eq!(sender.sends(2), [(2, 1)], "they need not wait for each other");
+        sender.publisher.say(half());
+        assert_eq!(sender.sends(3), []);
+        sender.publisher.acknowledged(1, 11, 4);
+        assert_eq!(sender.sends(4), []);
+        sender.publisher.acknowledged(2, 12, 5);
+        assert_eq!(sender.sends(5), [(3, 2)]);
     }
 
     #[test]
@@ -354,7 +392,7 @@ mod tests {
         let mut sender = sender();
         sender.publisher.say(Outgoing::Entry(entry(1, true)));
         assert_eq!(sender.sends(5), [(1, 0)]);
-        sender.publisher.say(Outgoing::Entry(entry(2, true)));
+        sender.publisher.say(Outgoing::Entry(entry(PUBLICATION_BYTES, true)));
         assert_eq!(sender.sends(6), [(2, 1)]);
         let late = 5 + RESEND_PUBLICATION_MILLIS;
         for (length, awaited) in [(3, true), (4, false), (5, true)] {
@@ -364,8 +402,8 @@ mod tests {
         assert_eq!(sender.sends(late), [(3, 0), (4, 1)], "only what it may have");
         assert_eq!(sender.publisher.take_awaited(), [entry(3, true), entry(5, true)]);
         assert_eq!(sender.publisher.take_awaited(), []);
-        assert!(sender.publisher.read(1, 30, late + 1));
-        assert!(!sender.publisher.read(1, 31, late + 1));
+        assert!(sender.publisher.read(2, 30, late + 1));
+        assert!(!sender.publisher.read(2, 31, late + 1));
         assert_eq!(sender.sends(late + 1), [(5, 2)], "it goes on with the rest");
     }
 
