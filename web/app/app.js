@@ -171,9 +171,10 @@ export class App {
   open(name) {
     // The "back" of a phone leads to the list.
     if (this.pane === "list" && isNarrow()) history.pushState("chat", "");
-    this.current = name;
     [this.pane, this.answered, this.dialog, this.joining] = ["chat", undefined, undefined, undefined];
     this.intend({ type: "open", target: name }, true);
+    // Only now: a conversation that is new is told of first, while the one before is shown.
+    this.current = name;
     const conversation = this.conversation;
     if (conversation?.kind === "person") this.presence.watch(name, this.sendLine);
     this.timeline.show(conversation);

@@ -271,6 +271,10 @@ export const strings = {
   ignore: "Ignore",
   unignore: "Stop ignoring",
   ignoreHint: "Their private messages and invitations do not reach you any more.",
+  /** @param {string} name */
+  ignores: (name) => `You ignore ${name}.`,
+  /** @param {string} name */
+  ignoresNot: (name) => `You no longer ignore ${name}.`,
   /** @param {string} rooms */
   roomsOf: (rooms) => `In ${rooms}`,
   /** @param {string} idle @param {string} since */
@@ -364,7 +368,7 @@ export const strings = {
   },
   commandHelp: {
     me: "say what you do", msg: "write to somebody", join: "join or create a room", part: "leave the room",
-    topic: "set the topic", invite: "invite somebody to the room", kick: "remove somebody from the room",
+    topic: "show or set the topic", invite: "invite somebody to the room", kick: "remove somebody from the room",
     ban: "ban somebody from the room", unban: "lift a ban", quiet: "keep somebody from speaking",
     unquiet: "let somebody speak again", op: "make somebody operator", deop: "take operator away",
     voice: "give a voice", devoice: "take the voice away", mode: "change modes", away: "say that you are away",
