@@ -69,6 +69,7 @@ export class App {
     this.side = this.settings.members && isWide() ? "members" : "";
     this.timeline = new TimelineView({
       load: (run) => this.intend({ type: "load", target: this.current ?? "", run }, true),
+      isSettled: () => this.chat.settled,
       reachedEnd: () => this.#reachedEnd(),
       act: (action, item, from) => this.act(action, item, from),
       waiting: () => this.#waiting(),
