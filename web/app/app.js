@@ -68,8 +68,10 @@ export class App {
     this.#render = render;
     this.side = this.settings.members && isWide() ? "members" : "";
     this.timeline = new TimelineView({
-      load: (run) => this.intend({ type: "load", target: this.current ?? "", run }, true),
-      isSettled: () => this.chat.settled,
+      load: (run) => {
+        // Before the end of the welcome it is not known what is missing, and a new room is not there.
+        if (this.chat.settled) this.intend({ type: "load", target: this.current ?? "", run }, true);
+      },
       reachedEnd: () => this.#reachedEnd(),
       act: (action, item, from) => this.act(action, item, from),
       waiting: () => this.#waiting(),

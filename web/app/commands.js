@@ -47,6 +47,17 @@ function notifies(notify) {
 }
 
 /**
+ * @param {string} sign
+ * @returns {Command}
+ */
+function silence(sign) {
+  return {
+    usage: "<name>",
+    run: (app, [nick = ""]) => void sendAndTell(app, formatLine("SILENCE", [sign + nick]), strings.saved),
+  };
+}
+
+/**
  * A command that sets something about this person.
  * @param {string} key
  * @returns {Command}
@@ -115,14 +126,8 @@ export const commandTable = {
       app.draw();
     },
   },
-  ignore: {
-    usage: "<name>",
-    run: (app, [nick = ""]) => void sendAndTell(app, formatLine("SILENCE", [`+${nick}`]), strings.ignores(nick)),
-  },
-  unignore: {
-    usage: "<name>",
-    run: (app, [nick = ""]) => void sendAndTell(app, formatLine("SILENCE", [`-${nick}`]), strings.ignoresNot(nick)),
-  },
+  ignore: silence("+"),
+  unignore: silence("-"),
   mute: notifies("none"),
   unmute: notifies("mentions"),
   follow: notifies("all"),

@@ -271,10 +271,6 @@ export const strings = {
   ignore: "Ignore",
   unignore: "Stop ignoring",
   ignoreHint: "Their private messages and invitations do not reach you any more.",
-  /** @param {string} name */
-  ignores: (name) => `You ignore ${name}.`,
-  /** @param {string} name */
-  ignoresNot: (name) => `You no longer ignore ${name}.`,
   /** @param {string} rooms */
   roomsOf: (rooms) => `In ${rooms}`,
   /** @param {string} idle @param {string} since */

@@ -15,7 +15,6 @@ import { domRows, TimelineWindow } from "./timeline-window.js";
  * What the timeline asks of the app.
  * @typedef {object} TimelineHost
  * @property {(run: Run) => void} load
- * @property {() => boolean} isSettled all that comes with the welcome is here
  * @property {() => void} reachedEnd the newest message is in sight
  * @property {(action: string, item: Item | undefined, from: HTMLElement) => void} act
  * @property {() => readonly Entry[]} waiting one's own messages on their way
@@ -411,8 +410,6 @@ export class TimelineView {
    */
   #fill(conversation, nearTop) {
     if (conversation.loading > 0 || Date.now() < this.#refusedUntil || conversation.kind === "server") return;
-    // Before the end of the welcome it is not known what is missing, and a new room is not there.
-    if (!this.#host.isSettled()) return;
     const { timeline } = conversation;
     const sight = this.scroller.getBoundingClientRect();
     for (const gap of this.list.querySelectorAll(".gap")) {

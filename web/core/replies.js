@@ -108,8 +108,6 @@ export function receiveStandard(chat, received) {
   const { verb: kind, params } = received.message;
   const [verb, code, sentence] = [received.param(0), received.param(1), standardSentence(params)];
   const failed = kind === "FAIL";
-  const refused = failed ? sentence : undefined;
-  chat.changes.push({ type: "answered", verb, code, params: params.slice(2), refused });
   if (verb === "PIN" && /^(PINNED|UNPINNED|ENTRY)$/.test(code)) {
     setPinned(chat, received.param(2), received.param(3), code !== "UNPINNED");
   }
