@@ -38,7 +38,7 @@ async function answer(person, line, pattern) {
 test("a second factor is asked for, and a token needs none", async () => {
   const server = await started("");
   const ann = await registered(server, "ann");
-  const secret = await answer(ann, "ACCOUNT 2FA ON", /^Secret (\w+)/);
+  const secret = await answer(ann, "ACCOUNT 2FA ON", /^Secret ([\w-]+)/);
   const step = Math.floor(Date.now() / 30_000);
   // Each code is good once: one for now, one for the login.
   await answer(ann, `ACCOUNT 2FA CONFIRM ${totp(secret, step)}`, /^From now on a code/);
