@@ -68,7 +68,10 @@ export class App {
     this.#render = render;
     this.side = this.settings.members && isWide() ? "members" : "";
     this.timeline = new TimelineView({
-      load: (run) => this.intend({ type: "load", target: this.current ?? "", run }, true),
+      load: (run) => {
+        // Before the end of the welcome it is not known what is missing, and a new room is not there.
+        if (this.chat.settled) this.intend({ type: "load", target: this.current ?? "", run }, true);
+      },
       reachedEnd: () => this.#reachedEnd(),
       act: (action, item, from) => this.act(action, item, from),
       waiting: () => this.#waiting(),
@@ -171,9 +174,10 @@ export class App {
   open(name) {
     // The "back" of a phone leads to the list.
     if (this.pane === "list" && isNarrow()) history.pushState("chat", "");
-    this.current = name;
     [this.pane, this.answered, this.dialog, this.joining] = ["chat", undefined, undefined, undefined];
     this.intend({ type: "open", target: name }, true);
+    // Only now: a conversation that is new is told of first, while the one before is shown.
+    this.current = name;
     const conversation = this.conversation;
     if (conversation?.kind === "person") this.presence.watch(name, this.sendLine);
     this.timeline.show(conversation);

@@ -5,6 +5,7 @@ import { formatLine } from "../core/message.js";
 import { joinRoom, leave, openPerson, say, sendAndTell, wantNotify } from "./actions.js";
 import { logOut } from "./leaving.js";
 import { strings } from "./strings.js";
+import { plain } from "./text.js";
 
 /**
  * @typedef {object} Command
@@ -46,12 +47,27 @@ function notifies(notify) {
 }
 
 /**
- * A line with the rest of the command as its text, if there is any.
- * @param {string} verb
- * @param {string} rest
+ * @param {string} sign
+ * @returns {Command}
  */
-function withText(verb, rest) {
-  return formatLine(verb, [], rest || undefined);
+function silence(sign) {
+  return {
+    usage: "<name>",
+    run: (app, [nick = ""]) => void sendAndTell(app, formatLine("SILENCE", [sign + nick]), strings.saved),
+  };
+}
+
+/**
+ * A command that sets something about this person.
+ * @param {string} key
+ * @returns {Command}
+ */
+function profile(key) {
+  return {
+    usage: "[text]",
+    run: (app, _, rest) => (
+      void sendAndTell(app, formatLine("METADATA", ["*", "SET", key], rest || undefined), strings.saved)),
+  };
 }
 
 /** @type {Record<string, Command>} */
@@ -65,11 +81,19 @@ export const commandTable = {
       if (text) say(app, text);
     },
   },
-  join: { usage: "<room>", run: (app, [room = ""]) => joinRoom(app, room) },
+  join: {
+    usage: "<room>",
+    run: (app, [rooms = ""]) => {
+      for (const room of rooms.split(",")) if (room) joinRoom(app, room);
+    },
+  },
   part: { usage: "", run: (app) => leave(app, app.current ?? "") },
   topic: {
     usage: "[text]", inRoom: true,
-    run: (app, _, rest) => void sendAndTell(app, formatLine("TOPIC", [app.current ?? ""], rest)),
+    run: (app, _, rest) => {
+      if (rest) sendAndTell(app, formatLine("TOPIC", [app.current ?? ""], rest));
+      else app.say(plain(app.conversation?.topic ?? "") || strings.topicNone);
+    },
   },
   invite: {
     usage: "<name>", inRoom: true,
@@ -89,8 +113,8 @@ export const commandTable = {
     usage: "<modes>", inRoom: true,
     run: (app, words) => void sendAndTell(app, formatLine("MODE", [app.current ?? "", ...words])),
   },
-  away: { usage: "[reason]", run: (app, _, rest) => void sendAndTell(app, withText("AWAY", rest || strings.away)) },
-  back: { usage: "", run: (app) => void sendAndTell(app, "AWAY") },
+  away: { usage: "[reason]", run: (app, _, rest) => void sendAndTell(app, formatLine("AWAY", [], rest || strings.away), strings.saved) },
+  back: { usage: "", run: (app) => void sendAndTell(app, "AWAY", strings.saved) },
   nick: { usage: "<name>", run: (app, [nick = ""]) => void sendAndTell(app, formatLine("NICK", [nick])) },
   whois: { usage: "<name>", run: (app, [nick = ""]) => openPerson(app, nick) },
   list: { usage: "", run: (app) => app.show({ type: "rooms" }) },
@@ -102,20 +126,13 @@ export const commandTable = {
       app.draw();
     },
   },
-  ignore: { usage: "<name>", run: (app, [nick = ""]) => void sendAndTell(app, formatLine("SILENCE", [`+${nick}`])) },
-  unignore: { usage: "<name>", run: (app, [nick = ""]) => void sendAndTell(app, formatLine("SILENCE", [`-${nick}`])) },
+  ignore: silence("+"),
+  unignore: silence("-"),
   mute: notifies("none"),
   unmute: notifies("mentions"),
   follow: notifies("all"),
-  status: {
-    usage: "[text]",
-    run: (app, _, rest) => void sendAndTell(app, formatLine("METADATA", ["*", "SET", "status"], rest || undefined)),
-  },
-  name: {
-    usage: "[text]",
-    run: (app, _, rest) => (
-      void sendAndTell(app, formatLine("METADATA", ["*", "SET", "display-name"], rest || undefined))),
-  },
+  status: profile("status"),
+  name: profile("display-name"),
   quote: { usage: "<line>", run: (app, _, rest) => void app.intend({ type: "raw", line: rest }) },
   help: { usage: "", run: (app) => app.show({ type: "help" }) },
   quit: { usage: "", run: (app) => void logOut(app) },

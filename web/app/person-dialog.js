@@ -101,7 +101,8 @@ function factsIn(answer) {
     switch (verb) {
       case "311": return [`${clean(first)}@${clean(second)} · ${text}`];
       case "319": return [strings.roomsOf(clean(text))];
-      case "301": return [`${strings.away}: ${text}`];
+      // A star is no reason.
+      case "301": return [strings.away + (text === "*" ? "" : `: ${text}`)];
       case "317": return [strings.idleSince(idle(Number(first)), shortTime(Number(second) * 1000))];
       case "330": return [strings.accountIs(clean(first))];
       case "313": case "335": case "671": return [text];

@@ -364,7 +364,7 @@ export const strings = {
   },
   commandHelp: {
     me: "say what you do", msg: "write to somebody", join: "join or create a room", part: "leave the room",
-    topic: "set the topic", invite: "invite somebody to the room", kick: "remove somebody from the room",
+    topic: "show or set the topic", invite: "invite somebody to the room", kick: "remove somebody from the room",
     ban: "ban somebody from the room", unban: "lift a ban", quiet: "keep somebody from speaking",
     unquiet: "let somebody speak again", op: "make somebody operator", deop: "take operator away",
     voice: "give a voice", devoice: "take the voice away", mode: "change modes", away: "say that you are away",

@@ -317,7 +317,8 @@ export class Client {
     this.chat.loggedIn(this.name, capabilities, out);
     this.chat.current ||= this.lobby;
     if (this.chat.current) this.chat.conversationOrNew(this.chat.current);
-    refreshConversation(this.chat, this.chat.current, out);
+    // A room opened during a break need not be there yet.
+    if (!this.chat.server.name) refreshConversation(this.chat, this.chat.current, out);
     this.#tellChanges();
   }
 

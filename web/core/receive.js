@@ -85,7 +85,11 @@ function receivePong(chat, received, out) {
   }
   chat.settled = true;
   chat.changes.push({ type: "ready" });
-  refreshConversation(chat, chat.current, out);
+  const current = chat.conversation(chat.current);
+  // A room that is new to this person is joined first: it may not be there yet.
+  if (current?.kind !== "room" || current.joined || current.timeline.newest()) {
+    refreshConversation(chat, chat.current, out);
+  }
 }
 
 /** The server offers, or takes back, capabilities during the session. @param {Chat} chat @param {Received} received @param {string[]} out */

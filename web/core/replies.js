@@ -8,7 +8,7 @@ import { endNames, receiveNames, setTopic } from "./membership.js";
 import { parseTime } from "./message.js";
 import { tellInPlace } from "./received.js";
 import { refuseOutgoing, setPinned } from "./said.js";
-import { sentence } from "./sentence.js";
+import { sentence, standardSentence } from "./sentence.js";
 
 /** @param {Chat} chat @param {Received} received */
 export function receiveNumeric(chat, received) {
@@ -106,10 +106,8 @@ function putOff(chat, received, seconds, sentence) {
 /** `FAIL`, `WARN` or `NOTE`. @param {Chat} chat @param {Received} received */
 export function receiveStandard(chat, received) {
   const { verb: kind, params } = received.message;
-  const [verb, code, sentence] = [received.param(0), received.param(1), received.last()];
+  const [verb, code, sentence] = [received.param(0), received.param(1), standardSentence(params)];
   const failed = kind === "FAIL";
-  const refused = failed ? sentence : undefined;
-  chat.changes.push({ type: "answered", verb, code, params: params.slice(2), refused });
   if (verb === "PIN" && /^(PINNED|UNPINNED|ENTRY)$/.test(code)) {
     setPinned(chat, received.param(2), received.param(3), code !== "UNPINNED");
   }

@@ -21,7 +21,9 @@ export function sentence(numeric, params) {
       return `${first} is logged in as ${second}`;
     case "301":
       // What a Parlor server says of somebody who is offline is no reason of theirs.
-      return second.startsWith("is offline") ? `${first} ${second}` : `${first} is away: ${second}`;
+      if (second.startsWith("is offline")) return `${first} ${second}`;
+      // With a star no person has said so.
+      return `${first} is away${second === "*" ? "" : `: ${second}`}`;
     case "314":
       return `${first} was ${second}@${third}: ${fifth}`;
     case "760":
@@ -31,6 +33,8 @@ export function sentence(numeric, params) {
       return `${first}'s ${second}: ${params[4] ?? ""}`;
     case "766":
       return `${first} has no ${second}`;
+    case "271":
+      return `You ignore ${params.at(-1)}`;
     case "341":
       return `${first} is invited to ${second}`;
     case "346":
@@ -48,6 +52,43 @@ export function sentence(numeric, params) {
     default:
       return params.slice(1).join(" ");
   }
+}
+
+/**
+ * What rows of lists, and secrets, are about, by verb and code. A digit is the parameter of that number after these; what
+ * is in braces is left out if its parameter says nothing.
+ * @type {Record<string, string>}
+ */
+const rows = {
+  "BAN ENTRY": "Banned 1{ by 2}{ until 3}",
+  "QUIET ENTRY": "Quiet 1{ by 2}{ until 3}",
+  "ROOM SETTING": "1",
+  "ACCOUNT SESSION": "Session 0{ from 3}",
+  "ACCOUNT TOKEN": "App password 0",
+  "ACCOUNT TOKEN_ADDED": "App password 0: 1",
+  "ACCOUNT 2FA_SECRET": "Secret 0",
+  "ACCOUNT 2FA_CODE": "Recovery code 0",
+  "CERT ENTRY": "Certificate 0",
+  "NOTIFY ENTRY": "Of 0",
+  "INVITATION ENTRY": "Invitation 0, uses left: 1{ until 2}{ by 3}{ to 4}",
+  "REPORTS ENTRY": "Report 0{ by 1}{ about 2}",
+  "SERVERBAN ENTRY": "Ban 0: 1{ by 4}{ until 3}",
+  "ACCOUNTS ENTRY": "Account 0, 2 3, connections: 4",
+  "AUDIT ENTRY": "Entry 0 1 2 3 4",
+};
+
+/**
+ * The sentence of a standard reply, whose last parameter says nothing of what a row is about.
+ * @param {readonly string[]} params @returns {string}
+ */
+export function standardSentence(params) {
+  const [verb, code] = params;
+  const values = params.slice(2, -1);
+  const about = rows[`${verb} ${code}`]?.replace(/\{(\D+)(\d)\}|\d/g, (digit, word = "", index = digit) => {
+    const value = values[index] ?? "";
+    return word && /^\*?$/.test(value) ? "" : word + value;
+  });
+  return [about, params.at(-1)].filter(Boolean).join(": ");
 }
 
 /** A number of seconds as people say it. @param {string} text */

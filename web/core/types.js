@@ -100,7 +100,6 @@
  *   | { type: "conversation", target: string }
  *   | { type: "page", target: string, count: number, refused?: string }
  *   | { type: "settled", number: number, msgid?: string, refused?: string }
- *   | { type: "answered", verb: string, code: string, params: string[], refused?: string }
  *   | { type: "found" }
  *   | { type: "listed" }
  *   | { type: "closing", reason: string }
@@ -109,7 +108,7 @@
  *   What has changed. `said`: a message came live. `timeline`: rows, or what is on its way there.
  *   `conversation`: which there are, and what their lists show (unread, members, topic, typing).
  *   `page`: history that was asked for is here or will not come. `settled`: one's own message is on the
- *   server's disk, or was refused. `answered`: a standard reply (`FAIL`, `NOTE`, `WARN`) to a command.
+ *   server's disk, or was refused.
  *   `killed`: an operator ended the connections; do not come back unasked. `ready`: the welcome is over.
  */
 
