@@ -276,8 +276,11 @@ const BY_CODE: &[&str] = &["CAP", "HELP", "HELPOP"];
 /// Other verbs for the admin socket.
 const AT_CONSOLE: &[&str] = &["PING", "PONG", "QUIT", "EX", "HELP", "HELPOP", "INVITATION"];
 
-/// Handles one line of a session: an answer to a question, or a command.
-pub fn line(context: &mut Context<'_>, line: &str) {
+/// Handles one line of a session: an answer to a question, or a command. An invalid one is refused.
+pub fn line(context: &mut Context<'_>, error: Option<LineError>, line: &str) {
+    if let Some(error) = error {
+        return bad_line(context, error, line);
+    }
     if let Some(prompt) = context.session_mut().prompt.take() {
         answer(context, *prompt, line);
         return;
@@ -554,7 +557,7 @@ fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
 
 /// An invalid line has arrived: says so. `head` is its readable part, up to the verb. If it was to
 /// answer a question, the question stays.
-pub fn bad_line(context: &mut Context<'_>, error: LineError, head: &str) {
+fn bad_line(context: &mut Context<'_>, error: LineError, head: &str) {
     let command = Message::parse(head).ok().filter(|_| context.session().prompt.is_none());
     let label = command.as_ref().and_then(|command| label_of(context, command));
     let verb = command.map_or("*".to_owned(), |command| command.verb.to_ascii_uppercase());

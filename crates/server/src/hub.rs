@@ -45,13 +45,14 @@ use crate::metrics::{Count, Refused};
 use crate::session::Node;
 use crate::session::budget::Payer;
 use crate::session::login::{Derived, Outcome};
-use crate::session::{Client, Session};
+use crate::session::{Client, Session, WaitingLine};
 use crate::session::{delivery, disk};
 use crate::session_id::SessionId;
 use crate::state::settings::Settings;
 use crate::state::{State, ban_terms, dormant, retention};
 pub use input::{Batch, ClientEvent, Input, SessionEvent, Stamped};
 use input::{Ordered, OrderedStep};
+use proto::line::LineError;
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
@@ -243,14 +244,9 @@ impl Hub {
                 let ended = self.node.sessions.remove(&session).expect("just looked up");
                 self.node.leave(&ended);
             }
-            ClientEvent::Line(range) => {
-                self.line(out, session, piece(text, range));
-                session_end::settle(&mut self.context(out, session));
-            }
+            ClientEvent::Line(range) => self.line(out, session, None, piece(text, range)),
             ClientEvent::BadLine(error, range) => {
-                let head = piece(text, range);
-                command::bad_line(&mut self.context(out, session), *error, head);
-                session_end::settle(&mut self.context(out, session));
+                self.line(out, session, Some(*error), piece(text, range));
             }
             ClientEvent::PasswordBusy => self.derived(out, session, Outcome::Busy),
             ClientEvent::Waited => self.derived(out, session, Outcome::Waited),
@@ -447,20 +443,27 @@ impl Hub {
 
     /// A line has arrived. It waits while a password is being checked, while an earlier line waits,
     /// and when the session has used up its turn.
-    fn line(&mut self, out: &mut Effects, session: SessionId, line: &str) {
+    fn line(
+        &mut self,
+        out: &mut Effects,
+        session: SessionId,
+        error: Option<LineError>,
+        line: &str,
+    ) {
         let over = self.turn_is_over(session);
         let known = self.node.sessions.get_mut(&session).expect("the caller has checked");
         (known.seen, known.here) = (self.state.steady, self.state.last_event());
         let (waits, first) = (known.waits(), known.lines.is_empty() && !known.queued && !over);
-        if first && (!waits || ordered::may_follow(&mut self.context(out, session), line)) {
-            command::line(&mut self.context(out, session), line);
+        let mut context = self.context(out, session);
+        if first && (!waits || ordered::may_follow(&mut context, error, line)) {
+            command::line(&mut context, error, line);
             self.queue_if_paused(out, session);
-            return;
+            return session_end::settle(&mut self.context(out, session));
         }
         let known = self.node.sessions.get_mut(&session).expect("the caller has checked");
         if known.pending_attempt.is_none() || known.held || known.lines.len() < LINES_WAITING {
             // A held session can have sent no more than its shard had gathered before it was told.
-            known.lines.push_back(line.into());
+            known.lines.push_back(WaitingLine { text: line.into(), error });
             if waits && !known.in_flight.is_empty() {
                 self.hold(out, session);
             } else if known.pending_attempt.is_none() {
@@ -472,6 +475,7 @@ impl Hub {
                 "Too many lines before login was complete",
             );
         }
+        session_end::settle(&mut self.context(out, session));
     }
 
     /// Whether the session, its user, or its address has used up its part of this turn.
@@ -519,11 +523,8 @@ impl Hub {
             if known.paused.is_none() && known.lines.is_empty() {
                 break;
             }
-            if known.waits() {
-                let next = known.lines.front().cloned().unwrap_or_default();
-                if !ordered::may_follow(&mut self.context(out, session), &next) {
-                    break;
-                }
+            if known.waits() && !ordered::next_may_follow(&mut self.context(out, session)) {
+                break;
             }
             if self.turn_is_over(session) {
                 return self.queue(out, session);
@@ -531,8 +532,8 @@ impl Hub {
             let known = self.node.sessions.get_mut(&session).expect("just looked up");
             if let Some(paused) = known.paused.take() {
                 command::go_on(&mut self.context(out, session), *paused);
-            } else if let Some(line) = known.lines.pop_front() {
-                command::line(&mut self.context(out, session), &line);
+            } else if let Some(WaitingLine { text, error }) = known.lines.pop_front() {
+                command::line(&mut self.context(out, session), error, &text);
             }
         }
         self.end_if_done(out, session);

@@ -28,6 +28,7 @@ use crate::state::second_factor::UsedCode;
 use crate::state::user::{Presence, UserId};
 use proto::Capabilities;
 use proto::Fingerprint;
+use proto::line::LineError;
 use proto::sasl::Chunks;
 use proto::scram::ScramServer;
 use std::collections::{BTreeMap, VecDeque};
@@ -87,7 +88,7 @@ pub struct Session {
     /// Its shard has stopped reading from it, because lines of it are waiting here.
     pub held: bool,
     /// Lines that arrived while it was waiting for one of these.
-    pub lines: VecDeque<Box<str>>,
+    pub lines: VecDeque<WaitingLine>,
     /// The budget of its address.
     pub address_budget: Budget,
     /// The budget of its user, once it is somebody.
@@ -196,6 +197,15 @@ pub struct TurnWork {
     pub work: u64,
 }
 
+/// A line that has arrived and is not handled yet.
+#[derive(Debug)]
+pub struct WaitingLine {
+    /// The line, or the beginning of an invalid one.
+    pub text: Box<str>,
+    /// Why it is invalid.
+    pub error: Option<LineError>,
+}
+
 /// A command that takes more than one turn.
 #[derive(Debug)]
 pub struct PausedCommand {
@@ -219,6 +229,8 @@ pub struct InFlight {
     pub bytes: usize,
     /// It has no influence on the session's next messages, which therefore do not wait for it.
     pub leads: bool,
+    /// Roughly how many deliveries it leads to.
+    pub tells: usize,
     /// For the answer: the command's label, if any, and the bytes answered so far. None while the
     /// command is being sent.
     pub answer: Option<(Option<OpenLabel>, usize)>,

@@ -11,7 +11,7 @@ use super::entry::{self, Entry, Request};
 use super::{MESSAGES, authentication, finish, follow_up, welcome};
 use crate::clock;
 use crate::effects::{Cursor, Effects, OpenLabel, SentEntry};
-use crate::limits::IN_FLIGHT_BYTES;
+use crate::limits::{IN_FLIGHT_BYTES, IN_FLIGHT_TELLS, PRIVATE_TELLS};
 use crate::session::{InFlight, Node};
 use crate::session_id::SessionId;
 use crate::state::State;
@@ -19,6 +19,7 @@ use crate::state::apply_context::Responder;
 use crate::state::refusal::Refusal;
 use crate::state::requester::Requester;
 use crate::state::user::User;
+use proto::line::LineError;
 use proto::{Capability, Message};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -59,11 +60,32 @@ pub fn submit(
     *sent += 1;
     let awaited = is_answered(&entry.request);
     let leads = leads(&entry.request);
+    let tells = tells(state, &entry.request);
     let sent = NumberedEntry { number: *sent, entry };
     let bytes = postcard::to_stdvec(&sent).expect("all lengths are known");
     let (number, length) = (sent.number, bytes.len());
     out.entries.push(SentEntry { bytes: bytes.into(), awaited });
-    Ok(Some(InFlight { number, bytes: length, leads, answer: None, uncertain: false }))
+    let uncertain = node.silent;
+    Ok(Some(InFlight { number, bytes: length, leads, tells, answer: None, uncertain }))
+}
+
+/// Roughly how many deliveries a request's message leads to.
+fn tells(state: &State, request: &Request<'_>) -> usize {
+    match request {
+        Request::Command { command, .. } if MESSAGES.contains(&command.verb.name) => {
+            command.message.param(0).map_or(0, |targets| told(state, targets))
+        }
+        _ => 0,
+    }
+}
+
+/// How many deliveries a message to these targets counts as.
+fn told(state: &State, targets: &str) -> usize {
+    let online = |target: &str| match target.find('#') {
+        Some(at) => state.room(&target[at..]).map_or(0, |room| room.online),
+        None => PRIVATE_TELLS,
+    };
+    targets.split(',').filter(|target| !target.is_empty()).map(online).sum()
 }
 
 /// Whether a request has no influence on messages that its session sends after it.
@@ -77,17 +99,33 @@ fn leads(request: &Request<'_>) -> bool {
 
 /// Whether a line may go to the log behind what its session has in flight: a message, if nothing
 /// would refuse it before it gets there.
-pub fn may_follow(context: &mut Context<'_>, line: &str) -> bool {
-    if !context.session().may_be_followed() || context.node.in_flight_bytes >= IN_FLIGHT_BYTES {
+pub fn may_follow(context: &mut Context<'_>, error: Option<LineError>, line: &str) -> bool {
+    if error.is_some()
+        || !context.session().may_be_followed()
+        || context.node.in_flight_bytes >= IN_FLIGHT_BYTES
+    {
         return false;
     }
     let Ok(message) = Message::parse(line) else { return false };
+    let in_flight: usize = context.session().in_flight.iter().map(|it| it.tells).sum();
+    let told = message.param(0).map_or(0, |targets| told(&context.state, targets));
+    if in_flight + told > IN_FLIGHT_TELLS {
+        return false;
+    }
     // A service of the server's has no ordinary name; it may answer at once.
     let to_people = |targets: &str| !targets.is_empty() && !targets.contains('*');
     MESSAGES.iter().any(|verb| message.verb.eq_ignore_ascii_case(verb))
         && message.param(0).is_some_and(to_people)
         && message.tags.get("batch").is_none()
         && context.budget_wait().is_none()
+}
+
+/// Whether the first line that waits may go to the log.
+pub fn next_may_follow(context: &mut Context<'_>) -> bool {
+    let Some(next) = context.session_mut().lines.pop_front() else { return false };
+    let may = may_follow(context, next.error, &next.text);
+    context.session_mut().lines.push_front(next);
+    may
 }
 
 /// Whether the current command is in flight: then it is over for now, and the rest of its answer,
@@ -201,7 +239,6 @@ fn apply_entry(
     }
     let Entry { now, steady, requester, request } = entry;
     let mut context = Context::of_entry(state, node, out, requester.clone());
-    let uncertain = in_flight.as_ref().is_some_and(|it| it.uncertain);
     match in_flight.and_then(|it| it.answer) {
         answer @ Some(_) => begin_again(&mut context, answer),
         None => {
@@ -215,8 +252,8 @@ fn apply_entry(
     finish(&mut context, |context| {
         let entry = Entry { now, steady, requester, request };
         let applied = context.apply_ordered(entry);
-        if (!waited || uncertain) && context.node.sessions.contains_key(&session) {
-            // It has continued meanwhile.
+        if context.node.sessions.contains_key(&session) {
+            // It may have continued meanwhile.
             context.refresh();
         }
         if let Err(refusal) = applied {

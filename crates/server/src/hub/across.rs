@@ -1,6 +1,8 @@
 //! What holds for a whole cluster, checked on two nodes with one log: names and limits, operators, bans,
 //! resends, what people are told about others elsewhere, and a log that does not answer.
 
+mod in_flight;
+
 use super::input::{Ordered, OrderedStep};
 use super::test_shards::TestShards;
 use super::{Batch, ClientEvent, Hub, Input, SessionEvent, Stamped};

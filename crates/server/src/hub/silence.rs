@@ -22,7 +22,7 @@ pub(super) fn begin(hub: &mut Hub, out: &mut Effects, taken: &[SentEntry]) {
         goes_on(hub, out, session);
     }
     // A session without a user can do nothing but log in.
-    for session in in_flight(hub, |known| known.user.is_some() && !known.is_uncertain()) {
+    for session in in_flight(hub, |known| known.user.is_some() && known.waits()) {
         let known = hub.node.sessions.get_mut(&session).expect("just listed");
         for in_flight in &mut known.in_flight {
             in_flight.uncertain = true;

@@ -17,6 +17,11 @@ pub const PUBLICATIONS_OUT: usize = 64;
 pub const SESSION_IN_FLIGHT: usize = 64;
 /// Bytes of all sessions' commands in flight, beyond which no session has more than one.
 pub const IN_FLIGHT_BYTES: usize = 1024 * 1024;
+/// Deliveries of a session's messages in flight, beyond which the next one waits: what they cost is
+/// charged when they come back.
+pub const IN_FLIGHT_TELLS: usize = 25_000;
+/// A private message counts as so many: the receiver's outbox is shared, and that is charged as late.
+pub const PRIVATE_TELLS: usize = 3_000;
 /// Milliseconds without progress after which a node resends what is not acknowledged.
 pub const RESEND_PUBLICATION_MILLIS: u64 = 400;
 /// Milliseconds to wait after the log has rejected a publication.

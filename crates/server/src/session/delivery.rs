@@ -59,8 +59,9 @@ pub fn answered(node: &mut Node, session: SessionId, told: Watermarks) {
 pub fn take(state: &State, node: &mut Node, session: SessionId) -> Option<[(EventId, EventId); 2]> {
     let known = node.sessions.get_mut(&session)?;
     let user = known.user?;
-    if known.delivery.answered == Watermarks::default() || state.users[&user].is_unattended(session)
-    {
+    // The user has gone before the session if its node is declared gone.
+    let attended = state.users.get(&user).is_some_and(|user| !user.is_unattended(session));
+    if known.delivery.answered == Watermarks::default() || !attended {
         return None;
     }
     let delivery = &mut known.delivery;

@@ -11,7 +11,7 @@ use super::watch::Watchers;
 use super::{InFlight, Session};
 use crate::config::Config;
 use crate::session_id::SessionId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// What a node knows about its own connections. No other node ever learns it.
@@ -129,6 +129,9 @@ impl Node {
         let in_flight = &mut self.sessions.get_mut(&session)?.in_flight;
         let at = in_flight.iter().position(|it| it.number == number)?;
         let taken = in_flight.remove(at)?;
+        if in_flight.is_empty() {
+            *in_flight = VecDeque::new(); // Idle connections own no memory for it.
+        }
         self.in_flight_bytes -= taken.bytes;
         Some(taken)
     }
