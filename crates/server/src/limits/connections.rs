@@ -23,7 +23,7 @@ pub const SEND_BUFFER_BYTES: usize = 128 * 1024;
 pub const BANNED_CONNECTIONS: usize = 64;
 /// Connections waiting in the kernel for `accept`.
 pub const ACCEPT_BACKLOG: i32 = 4096;
-/// Bytes read from a socket at once; each shard owns one such buffer.
+/// Bytes read from a socket at once, at most; each shard owns one such buffer.
 pub const READ_BYTES: usize = 64 * 1024;
 /// Bytes of incomplete input per connection: at most one TLS record.
 pub const UNREAD_BYTES: usize = 18 * 1024;

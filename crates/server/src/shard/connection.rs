@@ -71,7 +71,7 @@ pub struct Connection {
     /// There are complete lines among the unread bytes, because there were too many at once.
     pub lines_wait: bool,
     /// Bytes read that are not lines yet.
-    unread: Vec<u8>,
+    pub(super) unread: Vec<u8>,
     /// The send queue; `push` enforces its limit.
     pub outbox: Outbox,
     /// Its outbox exceeded the limit.

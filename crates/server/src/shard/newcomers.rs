@@ -2,7 +2,7 @@
 
 use crate::hub::{ClientEvent, Input, SessionEvent};
 use crate::inbox;
-use crate::limits::{EVENTS, NEWCOMER_EVENTS, NEWCOMER_MICROS, NEWCOMER_WAIT_MILLIS};
+use crate::limits::{EVENTS, NEWCOMER_EVENTS, NEWCOMER_MICROS, NEWCOMER_WAIT_MILLIS, UNREAD_BYTES};
 use crate::listen;
 use crate::shard::Shard;
 use crate::shard::connection::{Connection, Stage};
@@ -76,6 +76,9 @@ fn many_who_send_much_leave_room_in_the_batch_for_one_who_sends_little() {
     let slots = || shard.batch.events.iter().map(|event| event.session.slot);
     assert!(slots().any(|slot| slot == 60), "there are two megabytes of lines before hers");
     assert!((0..60).all(|one| slots().any(|slot| slot == one)), "each has its share");
+    // What is left over is copied in each round, so little more than the share is read.
+    let most = shard.connections.iter().map(|(_, connection)| connection.unread.len()).max();
+    assert!(most.is_some_and(|most| (1..=UNREAD_BYTES).contains(&most)), "{most:?} are left over");
 }
 
 #[test]

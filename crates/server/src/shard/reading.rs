@@ -66,6 +66,7 @@ impl Shard {
 
     /// Reads from a socket once, and gathers the lines.
     fn read(&mut self, slot: usize) -> ReadOutcome {
+        let most = self.read_most();
         let connection = &mut self.connections[slot];
         if connection.stage == Stage::Closing {
             return match connection.is_unheard() {
@@ -92,7 +93,7 @@ impl Shard {
         if connection.lines_wait {
             return self.gather_lines(slot, 0, false);
         }
-        match connection.stream.read(&mut self.buffer[UNREAD_BYTES..]) {
+        match connection.stream.read(&mut self.buffer[UNREAD_BYTES..UNREAD_BYTES + most]) {
             Ok(0) => {
                 // What it sent before is dealt with and answered first.
                 self.no_more(slot);
@@ -114,6 +115,12 @@ impl Shard {
                 ReadOutcome::Waits
             }
         }
+    }
+
+    /// Bytes to read from a socket at once. Much more than a connection's share would be copied again
+    /// and again.
+    fn read_most(&self) -> usize {
+        self.line_share.clamp(UNREAD_BYTES, READ_BYTES)
     }
 
     /// Nothing more comes of a connection; who has asked for something is answered first.
@@ -205,7 +212,7 @@ impl Shard {
 
     /// Gathers lines: of the bytes just read, or of those that they were found to hold.
     fn gather_lines(&mut self, slot: usize, bytes: usize, wrapped: bool) -> ReadOutcome {
-        let session = self.session(slot);
+        let (session, asked) = (self.session(slot), self.read_most());
         let limits = &self.parts.config.limits;
         let connection = &mut self.connections[slot];
         let now = Instant::now();
@@ -248,7 +255,7 @@ impl Shard {
         match stopped {
             // Less than was asked for: the socket is empty, and an event will tell of more. An end
             // has been told of already.
-            StopReason::NoLine if (1..READ_BYTES).contains(&bytes) && !connection.read_closed => {
+            StopReason::NoLine if (1..asked).contains(&bytes) && !connection.read_closed => {
                 ReadOutcome::Empty
             }
             StopReason::NoLine | StopReason::Full => ReadOutcome::More,
