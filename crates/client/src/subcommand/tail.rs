@@ -1,6 +1,6 @@
 //! `chatclient tail`: the newest messages, and those that come: each once, in the server's order, whatever breaks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::time::{Duration, Instant};
 
 use chat::conversation::With;
@@ -221,8 +221,8 @@ impl Tail<'_> {
     fn fetch_missed(&mut self, names: &[String]) -> Result<(), Failure> {
         let Some(broke_ms) = self.broke_ms.take() else { return Ok(()) };
         for name in names {
-            if !self.printed.contains_key(&fold(name)) {
-                self.printed.insert(fold(name), Printed::Awaited(broke_ms));
+            if let btree_map::Entry::Vacant(new) = self.printed.entry(fold(name)) {
+                new.insert(Printed::Awaited(broke_ms));
                 self.load(name, Run::Since(broke_ms))?;
             }
         }
