@@ -149,7 +149,7 @@ impl Person {
     fn line(&mut self, line: &str) {
         self.chat.receive(line, START_MS, &mut self.sent);
         let changes = self.chat.take_changes();
-        let actions = self.tui.changed(&changes, &self.chat, START_MS);
+        let actions = self.tui.changed(&changes, &self.chat);
         self.act(actions);
     }
 

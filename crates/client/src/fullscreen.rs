@@ -288,7 +288,7 @@ impl FullScreen {
         // What is done about a change may change something again, but never without end.
         for _ in 0..8 {
             self.watch(&changes);
-            let actions = self.tui.changed(&changes, &self.wire.chat, now_ms());
+            let actions = self.tui.changed(&changes, &self.wire.chat);
             for action in actions {
                 self.do_action(action);
             }

@@ -14,7 +14,7 @@ const NOTIFIED: usize = 3;
 
 impl Tui {
     /// Something has changed in what the client knows.
-    pub fn changed(&mut self, changes: &[Change], chat: &Chat, _now_ms: i64) -> Vec<Action> {
+    pub fn changed(&mut self, changes: &[Change], chat: &Chat) -> Vec<Action> {
         let mut actions = Vec::new();
         for change in changes {
             match change {

@@ -59,7 +59,7 @@ impl Desk {
 
     fn settle(&mut self) -> Vec<Action> {
         let changes = self.chat.take_changes();
-        let actions = self.tui.changed(&changes, &self.chat, 0);
+        let actions = self.tui.changed(&changes, &self.chat);
         self.obey(&actions);
         actions
     }

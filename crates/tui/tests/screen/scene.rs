@@ -81,7 +81,7 @@ impl Scene {
 
     fn changed(&mut self) {
         let changes = self.chat.take_changes();
-        let actions = self.tui.changed(&changes, &self.chat, self.now_ms);
+        let actions = self.tui.changed(&changes, &self.chat);
         self.act(actions);
     }
 
