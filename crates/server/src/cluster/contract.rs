@@ -274,6 +274,28 @@ fn gaps_are_noticed(world: &mut dyn World) {
     assert!(b.fetches > 0 && b.told > 10, "{} fetches, {} told", b.fetches, b.told);
 }
 
+/// The leader returns what it has, and does not what it has not.
+fn the_leader_answers(world: &mut dyn World) {
+    let begin = world.begin();
+    let mut a = Node::new(world, "a", begin);
+    a.say(0..10);
+    until(world, &mut [&mut a], |nodes| nodes[0].heard.len() >= 10);
+    let last = a.participant.applied();
+    let mut fetch = |from| {
+        a.log.request(Request::Fetch { from, leader: true });
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            assert!(Instant::now() < deadline, "in vain");
+            if let Some(Event::Fetched { messages, .. }) = a.log.next(Duration::from_millis(5)) {
+                return messages.iter().map(|message| message.sequence).collect::<Vec<_>>();
+            }
+        }
+    };
+    assert_eq!(fetch(last), [last]);
+    assert_eq!(fetch(begin + 1), [begin + 1]);
+    assert!(fetch(last + 1).is_empty());
+}
+
 /// What is sent and not acknowledged is bounded, however much there is to say.
 fn a_node_that_says_much_waits_for_the_log(world: &mut dyn World) {
     let begin = world.begin();
@@ -334,7 +356,8 @@ contract!(
     all_hear_the_same_in_order_and_once,
     gaps_are_noticed,
     a_node_that_says_much_waits_for_the_log,
-    a_node_goes_on_from_where_it_stopped
+    a_node_goes_on_from_where_it_stopped,
+    the_leader_answers
 );
 
 /// A server that is killed and comes back: what was under way is said again, and heard once.

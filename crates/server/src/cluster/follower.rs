@@ -7,7 +7,8 @@
 
 use super::log::{Extent, Message, Request};
 use crate::limits::{
-    AHEAD, AHEAD_BYTES, FETCH_MILLIS, GAP_MILLIS, LONG_SILENCE_MILLIS, SILENCE_MILLIS, TOLD_AHEAD,
+    AHEAD, AHEAD_BYTES, FETCH_MILLIS, GAP_MILLIS, LEADER_FETCHES, LONG_SILENCE_MILLIS,
+    SILENCE_MILLIS, TOLD_AHEAD,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -47,6 +48,8 @@ pub struct Follower {
     missing: (u64, u64),
     /// When it last asked without getting an answer yet.
     asked: Option<u64>,
+    /// How many requests still go to the leader, because a replica lacked what the log has.
+    leader: u32,
     /// When it last heard anything.
     heard: u64,
     /// How often something was missing after everything had been read.
@@ -66,6 +69,7 @@ impl Follower {
             last: applied,
             missing: (0, 0),
             asked: None,
+            leader: 0,
             heard: now,
             gaps: 0,
             connected: false,
@@ -145,7 +149,13 @@ impl Follower {
         // Delivered messages may be newer than the answer, which may thus end earlier.
         self.check_first(extent.first)?;
         self.last = self.last.max(extent.last);
+        let empty = messages.is_empty();
         messages.into_iter().for_each(|message| self.keep(message));
+        if empty && self.lag() > 0 && !self.ahead.contains_key(&self.next) {
+            // The leader, too, may lack it while JetStream recovers: it is not asked at once again.
+            self.asked = (self.leader > 0).then_some(now);
+            self.leader = LEADER_FETCHES;
+        }
         Ok(())
     }
 
@@ -197,7 +207,9 @@ impl Follower {
         ask.then(|| {
             self.gaps += u64::from(gap && self.up_to_date && self.asked.is_none());
             (self.asked, self.heard) = (Some(now), now);
-            Request::Fetch { from: self.next }
+            let leader = self.leader > 0;
+            self.leader = self.leader.saturating_sub(1);
+            Request::Fetch { from: self.next, leader }
         })
     }
 }
@@ -216,6 +228,10 @@ mod tests {
         follower
     }
 
+    fn fetch(from: u64) -> Option<Request> {
+        Some(Request::Fetch { from, leader: false })
+    }
+
     fn taken(follower: &mut Follower) -> Vec<u64> {
         std::iter::from_fn(|| follower.take()).map(|message| message.sequence).collect()
     }
@@ -232,9 +248,9 @@ mod tests {
         assert_eq!(follower.look(false, 3), None, "it may be on its way");
         assert_eq!(follower.look(false, 2 + GAP_MILLIS), None);
         let late = 3 + GAP_MILLIS;
-        assert_eq!(follower.look(false, late), Some(Request::Fetch { from: 7 }));
+        assert_eq!(follower.look(false, late), fetch(7));
         assert_eq!(follower.look(false, late), None, "it has asked");
-        assert_eq!(follower.look(false, late + FETCH_MILLIS), Some(Request::Fetch { from: 7 }));
+        assert_eq!(follower.look(false, late + FETCH_MILLIS), fetch(7));
         let extent = Extent { first: 2, last: 9 };
         follower.fetched(vec![message(7), message(8)], extent, 9).expect("it fits");
         assert_eq!(taken(&mut follower), [7, 8, 9]);
@@ -249,13 +265,44 @@ mod tests {
         follower.told(message(1), 100);
         assert_eq!(taken(&mut follower), [1]);
         assert_eq!(follower.look(true, 100 + SILENCE_MILLIS - 1), None);
-        let ask = Some(Request::Fetch { from: 2 });
+        let ask = fetch(2);
         assert_eq!(follower.look(true, 100 + SILENCE_MILLIS), ask);
         follower.fetched(Vec::new(), Extent { first: 1, last: 1 }, 400).expect("it fits");
         assert_eq!(follower.look(false, 400 + LONG_SILENCE_MILLIS - 1), None);
         assert_eq!(follower.look(false, 400 + LONG_SILENCE_MILLIS), ask);
         follower.disconnected();
         assert_eq!(follower.look(true, 1_000_000), None, "there is nobody to ask");
+    }
+
+    #[test]
+    fn the_leader_is_asked_for_what_a_replica_lacks() {
+        let mut follower = follower(0, 900);
+        let extent = Extent { first: 1, last: 900 };
+        assert_eq!(follower.look(false, 0), fetch(1));
+        follower.fetched(Vec::new(), extent, 1).expect("it fits");
+        for next in 1..=u64::from(LEADER_FETCHES) {
+            let ask = Some(Request::Fetch { from: next, leader: true });
+            assert_eq!(follower.look(false, 1), ask, "at once");
+            follower.fetched(vec![message(next)], extent, 1).expect("it fits");
+            assert_eq!(taken(&mut follower), [next]);
+        }
+        let next = u64::from(LEADER_FETCHES) + 1;
+        assert_eq!(follower.look(false, 1), fetch(next), "the replica may have caught up");
+    }
+
+    #[test]
+    fn a_leader_that_lacks_something_is_asked_again_after_a_pause() {
+        let mut follower = follower(0, 9);
+        let extent = Extent { first: 1, last: 9 };
+        assert_eq!(follower.look(false, 0), fetch(1));
+        follower.fetched(Vec::new(), extent, 0).expect("it fits");
+        let ask = Some(Request::Fetch { from: 1, leader: true });
+        for round in 0..3 {
+            let now = round * FETCH_MILLIS;
+            assert_eq!(follower.look(false, now), ask);
+            follower.fetched(Vec::new(), extent, now).expect("it fits");
+            assert_eq!(follower.look(false, now + FETCH_MILLIS - 1), None);
+        }
     }
 
     #[test]
@@ -329,6 +376,6 @@ mod tests {
         }
         follower.told(message(1), 0);
         assert_eq!(taken(&mut follower).len(), AHEAD + 1);
-        assert_eq!(follower.look(false, 0), Some(Request::Fetch { from: AHEAD as u64 + 2 }));
+        assert_eq!(follower.look(false, 0), fetch(AHEAD as u64 + 2));
     }
 }

@@ -327,15 +327,13 @@ impl JetStream {
             Request::Tell(told) => {
                 client.publish(stream::told_subject(cluster), told.to_vec().into()).await
             }
-            Request::Fetch { from } => {
+            Request::Fetch { from, leader } => {
                 self.fetches += 1;
-                let fetch = Fetch::new(self.fetches, from);
-                let (question, answer) =
-                    (fetch.question(), format!("{}.f.{}", self.inbox, fetch.number));
+                let fetch = Fetch::new(self.fetches, from, leader);
+                let (subject, question) = (fetch.subject(cluster), fetch.question());
+                let answer = format!("{}.f.{}", self.inbox, fetch.number);
                 self.fetch = Some(fetch);
-                client
-                    .publish_with_reply(stream::get_subject(cluster), answer, question.into())
-                    .await
+                client.publish_with_reply(subject, answer, question.into()).await
             }
             Request::Purge { before } => {
                 let (subject, answer) =
@@ -451,17 +449,24 @@ impl JetStream {
             return;
         };
         match message.status {
-            None => fetch.add(message),
-            Some(StatusCode::NO_RESPONDERS) => self.fetch = None, // It is asked again later.
-            Some(_) if fetch.is_whole() => {
-                let fetch = self.fetch.take().expect("just looked up");
-                self.ready.push_back(fetch.answer(None));
+            Some(StatusCode::NO_RESPONDERS) => {
+                self.fetch = None; // It is asked again later.
+                return;
             }
-            Some(_) => {
-                // It has less than requested: its state will show how much.
-                fetch.ended = true;
-                self.ask_how_it_is().await;
+            None if fetch.leader => fetch.take(message),
+            None => {
+                fetch.add(message);
+                return;
             }
+            Some(_) => {} // The end of the answer.
+        }
+        if fetch.is_whole() {
+            let fetch = self.fetch.take().expect("just looked up");
+            self.ready.push_back(fetch.answer(None));
+        } else {
+            // It has less than requested: its state will show how much.
+            fetch.ended = true;
+            self.ask_how_it_is().await;
         }
     }
 

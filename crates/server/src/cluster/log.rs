@@ -27,6 +27,9 @@ pub enum Request {
     Fetch {
         /// The sequence.
         from: u64,
+        /// Whether the leader itself must answer, which may return them one by one. Otherwise any
+        /// replica does, and it may lag behind.
+        leader: bool,
     },
     /// Remove what is before this sequence.
     Purge {
@@ -59,7 +62,7 @@ pub enum Event {
     /// [`Seal::proven`]: super::seal::Seal::proven
     Told(Arc<[u8]>),
     /// The answer to [`Request::Fetch`]: in order, and without gaps if the log has all of it. Empty
-    /// if there is nothing yet.
+    /// if there is nothing yet, or if the replica that answers does not have it yet.
     Fetched {
         /// The messages.
         messages: Vec<Message>,

@@ -32,6 +32,8 @@ pub(crate) struct SimulatedLog {
     pub(crate) frozen: u64,
     /// The number of each node's connection, while it has one.
     links: Vec<Option<u64>>,
+    /// What the replica that answers each node has; everything if it does not lag behind.
+    replicas: Vec<Option<usize>>,
     connections: u64,
     /// What is on its way, by when it arrives.
     in_flight: BTreeMap<(u64, u64), Packet>,
@@ -65,6 +67,7 @@ impl SimulatedLog {
             first: 1,
             frozen: 0,
             links: vec![None; nodes],
+            replicas: vec![None; nodes],
             connections: 0,
             in_flight: BTreeMap::new(),
             packets: 0,
@@ -95,6 +98,11 @@ impl SimulatedLog {
 
     pub(crate) fn is_connected(&self, node: usize) -> bool {
         self.links[node].is_some()
+    }
+
+    /// From now on, the replica that answers a node gets nothing new.
+    pub(crate) fn stop_replica(&mut self, node: usize) {
+        self.replicas[node] = Some(self.kept.len());
     }
 
     /// It does nothing for so long; what arrives meanwhile is answered afterwards, if at all.
@@ -146,10 +154,14 @@ impl SimulatedLog {
                     self.send(other, &Content::ToNode(Event::Told(bytes.clone())));
                 }
             }
-            Request::Fetch { from } => {
+            Request::Fetch { from, leader } => {
                 let extent = self.extent();
-                let begin = from.max(extent.first);
-                let known = self.kept.iter().zip(1u64..).skip(begin as usize - 1).take(ANSWER);
+                let begin = from.max(extent.first) as usize - 1;
+                let (has, most) = match self.replicas[node] {
+                    _ if leader => (self.kept.len(), 1),
+                    has => (has.unwrap_or(self.kept.len()), ANSWER),
+                };
+                let known = self.kept.iter().zip(1u64..).take(has).skip(begin).take(most);
                 let messages = known
                     .map(|(bytes, sequence)| Message { sequence, bytes: bytes.clone() })
                     .collect();

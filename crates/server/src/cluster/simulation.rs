@@ -243,6 +243,7 @@ impl World {
                 self.cut[at] = now + long + 20_000;
                 self.log.disconnect(at);
             }
+            26 if self.random.below(10) == 0 => self.log.stop_replica(at),
             22 => self.nodes[at].wall += self.random.below(6000) as i64 - 3000,
             _ => {}
         }

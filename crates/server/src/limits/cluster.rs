@@ -42,6 +42,8 @@ pub const TOLD_AHEAD: u64 = 1_000_000;
 pub const LONG_SILENCE_MILLIS: u64 = 1000;
 /// Milliseconds after which a request to the log is repeated.
 pub const FETCH_MILLIS: u64 = 2000;
+/// Requests to the leader after a replica lacked what the log has. Then replicas are asked again.
+pub const LEADER_FETCHES: u32 = 64;
 /// Publications that a node buffers because an earlier one is missing.
 pub const AHEAD: usize = 1024;
 /// Bytes of them.

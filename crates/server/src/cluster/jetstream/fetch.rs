@@ -10,6 +10,8 @@ pub(super) struct Fetch {
     /// The request's number.
     pub(super) number: u64,
     from: u64,
+    /// Whether the leader was asked, for one message.
+    pub(super) leader: bool,
     messages: Vec<Message>,
     /// The last known sequence of the stream.
     last: u64,
@@ -18,15 +20,29 @@ pub(super) struct Fetch {
 }
 
 impl Fetch {
-    pub(super) fn new(number: u64, from: u64) -> Fetch {
-        Fetch { number, from, messages: Vec::new(), last: 0, ended: false }
+    pub(super) fn new(number: u64, from: u64, leader: bool) -> Fetch {
+        Fetch { number, from, leader, messages: Vec::new(), last: 0, ended: false }
+    }
+
+    /// Where the request goes.
+    pub(super) fn subject(&self, cluster: &str) -> String {
+        if self.leader { stream::leader_get_subject(cluster) } else { stream::get_subject(cluster) }
     }
 
     /// The request as JSON.
     pub(super) fn question(&self) -> String {
+        if self.leader {
+            return json!({ "seq": self.from }).to_string();
+        }
         let question =
             json!({ "seq": self.from, "batch": FETCH_MESSAGES, "max_bytes": FETCH_BYTES });
         question.to_string()
+    }
+
+    /// Takes the leader's answer, which is only one.
+    pub(super) fn take(&mut self, message: &async_nats::Message) {
+        let from = self.from;
+        self.messages.extend(stream::of_leader(message).filter(|kept| kept.sequence == from));
     }
 
     /// Adds a message of the answer. A message that does not follow the previous one is dropped,

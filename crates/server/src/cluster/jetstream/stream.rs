@@ -5,6 +5,7 @@ use crate::cluster::identity::Identity;
 use crate::cluster::log::{Extent, Message};
 use crate::cluster::publication::VERSION;
 use crate::limits::{CLOCKS_APART_MILLIS, LOG_BYTES, PUBLICATION_BYTES_MOST};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use proto::time::parse_server_time;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,9 +34,14 @@ pub(super) fn info_subject(cluster: &str) -> String {
     format!("$JS.API.STREAM.INFO.{}", name(cluster))
 }
 
-/// Where to request messages.
+/// Where to request messages from any server that stores the stream.
 pub(super) fn get_subject(cluster: &str) -> String {
     format!("$JS.API.DIRECT.GET.{}", name(cluster))
+}
+
+/// Where to request one message from the leader.
+pub(super) fn leader_get_subject(cluster: &str) -> String {
+    format!("$JS.API.STREAM.MSG.GET.{}", name(cluster))
 }
 
 /// Where to request a purge.
@@ -246,6 +252,26 @@ fn millis(time: &str) -> Option<i64> {
 pub(super) fn kept(message: &async_nats::Message) -> Option<Message> {
     let sequence = number(message, "Nats-Sequence")?;
     Some(Message { sequence, bytes: message.payload[..].into() })
+}
+
+/// The leader's answer to a request for a message: none if it does not have it.
+#[derive(Deserialize)]
+struct LeaderAnswer {
+    message: Option<StoredMessage>,
+}
+
+#[derive(Deserialize)]
+struct StoredMessage {
+    seq: u64,
+    /// In Base64.
+    data: String,
+}
+
+/// The message that the leader has returned.
+pub(super) fn of_leader(message: &async_nats::Message) -> Option<Message> {
+    let answer: LeaderAnswer = serde_json::from_slice(&message.payload).ok()?;
+    let StoredMessage { seq: sequence, data } = answer.message?;
+    Some(Message { sequence, bytes: BASE64_STANDARD.decode(data).ok()?.into() })
 }
 
 /// A numeric header.

@@ -132,6 +132,8 @@ impl Node {
         let mut loaded = self.store().load().expect("it can be read");
         // How many events there are is only known roughly after a crash.
         (loaded.live, loaded.applied, loaded.events) = (None, 0, 0);
+        // Each node removes expired resend ids at a time of its own.
+        loaded.last_resend = 0;
         let lobby = self.running.as_ref().and_then(|it| it.hub.state.lobby);
         let of = Scope::One(Conversation::room(lobby.expect("there is one")));
         let (select, limit, up_to, kinds) = (Select::Latest, 100_000, u64::MAX, Kinds::ALL);
