@@ -80,6 +80,8 @@ pub struct JetStream {
     fetch: Option<Fetch>,
     /// Numbers the requests for messages, to recognize late answers.
     fetches: u64,
+    /// Whether it was logged that the NATS server in use lags behind.
+    lag_logged: bool,
     wake: Arc<Notify>,
 }
 
@@ -220,6 +222,7 @@ impl Nats {
             stage: Stage::Asking(Instant::now()),
             fetch: None,
             fetches: 0,
+            lag_logged: false,
             wake: Arc::default(),
             nats: self,
         })
@@ -329,11 +332,19 @@ impl JetStream {
             }
             Request::Fetch { from, leader } => {
                 self.fetches += 1;
+                if leader && !std::mem::replace(&mut self.lag_logged, true) {
+                    tracing::info!("The NATS server in use lags behind: asking the log's leader");
+                }
                 let fetch = Fetch::new(self.fetches, from, leader);
-                let (subject, question) = (fetch.subject(cluster), fetch.question());
+                let (subject, questions) = (fetch.subject(cluster), fetch.questions());
                 let answer = format!("{}.f.{}", self.inbox, fetch.number);
                 self.fetch = Some(fetch);
-                client.publish_with_reply(subject, answer, question.into()).await
+                let mut sent = Ok(());
+                for question in questions {
+                    let (subject, answer) = (subject.clone(), answer.clone());
+                    sent = client.publish_with_reply(subject, answer, question.into()).await;
+                }
+                sent
             }
             Request::Purge { before } => {
                 let (subject, answer) =
@@ -402,7 +413,7 @@ impl JetStream {
         match came {
             Arrival::Change(Change::Connected) => {
                 tracing::info!("Connected to NATS");
-                self.stage = Stage::Asking(Instant::now());
+                (self.stage, self.lag_logged) = (Stage::Asking(Instant::now()), false);
                 self.ask_how_it_is().await;
             }
             Arrival::Change(Change::Disconnected) => {
@@ -448,25 +459,17 @@ impl JetStream {
         let Some(fetch) = self.fetch.as_mut().filter(|it| number.parse() == Ok(it.number)) else {
             return;
         };
-        match message.status {
-            Some(StatusCode::NO_RESPONDERS) => {
-                self.fetch = None; // It is asked again later.
-                return;
+        if message.status == Some(StatusCode::NO_RESPONDERS) {
+            self.fetch = None; // It is asked again later.
+        } else if fetch.add(message) {
+            if fetch.is_useful() {
+                let fetch = self.fetch.take().expect("just looked up");
+                self.ready.push_back(fetch.answer(None));
+            } else {
+                // It has less than requested: its state will show how much.
+                fetch.ended = true;
+                self.ask_how_it_is().await;
             }
-            None if fetch.leader => fetch.take(message),
-            None => {
-                fetch.add(message);
-                return;
-            }
-            Some(_) => {} // The end of the answer.
-        }
-        if fetch.is_whole() {
-            let fetch = self.fetch.take().expect("just looked up");
-            self.ready.push_back(fetch.answer(None));
-        } else {
-            // It has less than requested: its state will show how much.
-            fetch.ended = true;
-            self.ask_how_it_is().await;
         }
     }
 

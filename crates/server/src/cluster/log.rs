@@ -27,8 +27,8 @@ pub enum Request {
     Fetch {
         /// The sequence.
         from: u64,
-        /// Whether the leader itself must answer, which may return them one by one. Otherwise any
-        /// replica does, and it may lag behind.
+        /// Whether the leader itself must answer, which takes longer. Otherwise any replica does, and
+        /// it may lag behind.
         leader: bool,
     },
     /// Remove what is before this sequence.

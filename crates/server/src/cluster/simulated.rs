@@ -157,11 +157,8 @@ impl SimulatedLog {
             Request::Fetch { from, leader } => {
                 let extent = self.extent();
                 let begin = from.max(extent.first) as usize - 1;
-                let (has, most) = match self.replicas[node] {
-                    _ if leader => (self.kept.len(), 1),
-                    has => (has.unwrap_or(self.kept.len()), ANSWER),
-                };
-                let known = self.kept.iter().zip(1u64..).take(has).skip(begin).take(most);
+                let has = self.replicas[node].filter(|_| !leader).unwrap_or(self.kept.len());
+                let known = self.kept.iter().zip(1u64..).take(has).skip(begin).take(ANSWER);
                 let messages = known
                     .map(|(bytes, sequence)| Message { sequence, bytes: bytes.clone() })
                     .collect();

@@ -44,6 +44,8 @@ pub const LONG_SILENCE_MILLIS: u64 = 1000;
 pub const FETCH_MILLIS: u64 = 2000;
 /// Requests to the leader after a replica lacked what the log has. Then replicas are asked again.
 pub const LEADER_FETCHES: u32 = 64;
+/// Messages per request to the leader, which returns each of them by itself and whatever its size.
+pub const LEADER_MESSAGES: usize = 32;
 /// Publications that a node buffers because an earlier one is missing.
 pub const AHEAD: usize = 1024;
 /// Bytes of them.

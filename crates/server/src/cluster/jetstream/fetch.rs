@@ -2,17 +2,20 @@
 
 use super::stream;
 use crate::cluster::log::{Event, Extent, Message};
-use crate::limits::{FETCH_BYTES, FETCH_MESSAGES};
+use crate::limits::{FETCH_BYTES, FETCH_MESSAGES, LEADER_MESSAGES};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// An unanswered request.
 pub(super) struct Fetch {
     /// The request's number.
     pub(super) number: u64,
     from: u64,
-    /// Whether the leader was asked, for one message.
-    pub(super) leader: bool,
-    messages: Vec<Message>,
+    /// Whether the leader was asked, for each message by itself.
+    leader: bool,
+    messages: BTreeMap<u64, Message>,
+    /// The number of answers.
+    answers: usize,
     /// The last known sequence of the stream.
     last: u64,
     /// No more messages follow.
@@ -21,7 +24,8 @@ pub(super) struct Fetch {
 
 impl Fetch {
     pub(super) fn new(number: u64, from: u64, leader: bool) -> Fetch {
-        Fetch { number, from, leader, messages: Vec::new(), last: 0, ended: false }
+        let (messages, answers, last) = (BTreeMap::new(), 0, 0);
+        Fetch { number, from, leader, messages, answers, last, ended: false }
     }
 
     /// Where the request goes.
@@ -29,42 +33,47 @@ impl Fetch {
         if self.leader { stream::leader_get_subject(cluster) } else { stream::get_subject(cluster) }
     }
 
-    /// The request as JSON.
-    pub(super) fn question(&self) -> String {
+    /// The request as JSON, in as many pieces as it takes.
+    pub(super) fn questions(&self) -> Vec<String> {
         if self.leader {
-            return json!({ "seq": self.from }).to_string();
+            let wanted = self.from..self.from.saturating_add(LEADER_MESSAGES as u64);
+            return wanted.map(|sequence| json!({ "seq": sequence }).to_string()).collect();
         }
         let question =
             json!({ "seq": self.from, "batch": FETCH_MESSAGES, "max_bytes": FETCH_BYTES });
-        question.to_string()
+        vec![question.to_string()]
     }
 
-    /// Takes the leader's answer, which is only one.
-    pub(super) fn take(&mut self, message: &async_nats::Message) {
-        let from = self.from;
-        self.messages.extend(stream::of_leader(message).filter(|kept| kept.sequence == from));
-    }
-
-    /// Adds a message of the answer. A message that does not follow the previous one is dropped,
-    /// with all after it.
-    pub(super) fn add(&mut self, message: &async_nats::Message) {
-        let Some(kept) = stream::kept(message) else { return };
-        let pending = stream::number(message, "Nats-Num-Pending").unwrap_or(0);
-        self.last = self.last.max(kept.sequence.saturating_add(pending));
-        if kept.sequence == self.from + self.messages.len() as u64 {
-            self.messages.push(kept);
+    /// Adds a piece of the answer. Returns whether it was the last.
+    pub(super) fn add(&mut self, message: &async_nats::Message) -> bool {
+        self.answers += 1;
+        if self.leader {
+            let kept = stream::of_leader(message);
+            self.messages.extend(kept.map(|kept| (kept.sequence, kept)));
+            return self.answers == LEADER_MESSAGES;
         }
+        if message.status.is_some() {
+            return true;
+        }
+        if let Some(kept) = stream::kept(message) {
+            let pending = stream::number(message, "Nats-Num-Pending").unwrap_or(0);
+            self.last = self.last.max(kept.sequence.saturating_add(pending));
+            self.messages.insert(kept.sequence, kept);
+        }
+        false
     }
 
-    /// Whether the answer is complete by itself.
-    pub(super) fn is_whole(&self) -> bool {
-        !self.messages.is_empty()
+    /// Whether it has brought anything.
+    pub(super) fn is_useful(&self) -> bool {
+        self.messages.contains_key(&self.from)
     }
 
-    /// The answer; with the stream's state, if it was asked for.
-    pub(super) fn answer(self, extent: Option<Extent>) -> Event {
-        let given = self.from + self.messages.len() as u64 - 1;
+    /// The answer, up to the first gap; with the stream's state, if it was asked for.
+    pub(super) fn answer(mut self, extent: Option<Extent>) -> Event {
+        let messages: Vec<Message> =
+            (self.from..).map_while(|sequence| self.messages.remove(&sequence)).collect();
+        let given = self.from + messages.len() as u64 - 1;
         let known = Extent { first: self.from, last: self.last.max(given) };
-        Event::Fetched { messages: self.messages, extent: extent.unwrap_or(known) }
+        Event::Fetched { messages, extent: extent.unwrap_or(known) }
     }
 }
