@@ -2,7 +2,7 @@
 //! one, and JetStream where there is a NATS server.
 
 use super::identity::Membership;
-use super::jetstream::Nats;
+use super::jetstream::{Nats, Refusal};
 use super::log::{Event, Log, Request};
 use super::nats_server::NatsServer;
 use super::participant::Participant;
@@ -12,10 +12,13 @@ use crate::command::entry::{Entry, Request as Asked};
 use crate::config::Cluster;
 use crate::effects::SentEntry;
 use crate::hub::input::OrderedStep;
-use crate::limits::PUBLICATION_WINDOW;
+use crate::limits::{NATS_ASK_AGAIN_MILLIS, PUBLICATION_WINDOW};
 use crate::state::requester::Requester;
+use futures_util::Stream as _;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -375,4 +378,33 @@ fn a_restarted_nats_server_is_followed_again() {
     world.server.restart();
     until(&world, &mut [&mut a], |nodes| nodes[0].heard.len() >= 3000);
     assert!(a.numbers().into_iter().eq(0..3000), "{:?}", a.numbers());
+}
+
+/// A server that has just started does not know its JetStream yet; one without JetStream is named as such.
+#[test]
+fn jetstream_may_come_a_moment_after_its_server() {
+    let Some(server) = NatsServer::start_without_jetstream() else { return };
+    let nats = Nats::connect(&config(&server)).expect("it is there");
+    let refusal = nats.info().expect_err("there is no JetStream");
+    assert!(matches!(refusal, Refusal::NoJetStream), "{refusal}");
+    let url = server.url();
+    let begun = Instant::now();
+    let comes = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            tokio::time::sleep(Duration::from_millis(NATS_ASK_AGAIN_MILLIS / 2)).await;
+            let client = async_nats::connect(url).await.expect("it is there");
+            let asked = client.subscribe("$JS.API.STREAM.INFO.parlor_test").await;
+            let mut asked = asked.expect("it may");
+            let question = poll_fn(|context| Pin::new(&mut asked).poll_next(context)).await;
+            let whom = question.expect("it is asked").reply.expect("with a place for the answer");
+            let answer = r#"{"error": {"err_code": 10059}}"#;
+            client.publish(whom, answer.into()).await.expect("it is there");
+            client.flush().await.expect("it is there");
+        });
+    });
+    let refusal = nats.info().expect_err("that is the answer");
+    assert!(matches!(refusal, Refusal::NoStream(_)), "{refusal}");
+    assert!(begun.elapsed() >= Duration::from_millis(NATS_ASK_AGAIN_MILLIS / 2));
+    comes.join().expect("it has answered");
 }

@@ -20,12 +20,21 @@ pub(crate) struct NatsServer {
 impl NatsServer {
     /// Starts one, if there is a program.
     pub(crate) fn start() -> Option<NatsServer> {
+        NatsServer::start_with(true)
+    }
+
+    /// Starts one whose JetStream is not switched on, if there is a program.
+    pub(crate) fn start_without_jetstream() -> Option<NatsServer> {
+        NatsServer::start_with(false)
+    }
+
+    fn start_with(jetstream: bool) -> Option<NatsServer> {
         let Ok(program) = std::env::var("PARLOR_NATS_SERVER") else {
             println!("PARLOR_NATS_SERVER names no nats-server: this test has done nothing");
             return None;
         };
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (child, port) = spawn(&program, folder.path(), None);
+        let (child, port) = spawn(&program, folder.path(), None, jetstream);
         Some(NatsServer { folder, program, child, port })
     }
 
@@ -43,7 +52,7 @@ impl NatsServer {
     /// Starts it again with what it has stored, at the same port.
     pub(crate) fn restart(&mut self) {
         self.kill();
-        self.child = spawn(&self.program, self.folder.path(), Some(self.port)).0;
+        self.child = spawn(&self.program, self.folder.path(), Some(self.port), true).0;
     }
 }
 
@@ -56,14 +65,15 @@ impl Drop for NatsServer {
 }
 
 /// Starts a server at a port, or at any, and returns where it is once it takes connections.
-fn spawn(program: &str, folder: &Path, port: Option<u16>) -> (Child, u16) {
+fn spawn(program: &str, folder: &Path, port: Option<u16>, jetstream: bool) -> (Child, u16) {
     let config = folder.join("nats.conf");
     let port = port.map_or(-1, i32::from);
     let told = folder.join("ports");
-    let text = format!(
-        "host: 127.0.0.1\nport: {port}\nports_file_dir: {told:?}\njetstream {{ store_dir: {:?}, sync_interval: always }}\n",
-        folder.join("jetstream")
-    );
+    let mut text = format!("host: 127.0.0.1\nport: {port}\nports_file_dir: {told:?}\n");
+    if jetstream {
+        let store = folder.join("jetstream");
+        text += &format!("jetstream {{ store_dir: {store:?}, sync_interval: always }}\n");
+    }
     fs::create_dir_all(&told).expect("a folder");
     fs::write(&config, text).expect("the config is written");
     let mut command = Command::new(program);

@@ -84,7 +84,7 @@ pub const NATS_ANSWER_MILLIS: u64 = 3000;
 pub const NATS_ATTEMPTS: usize = 5;
 /// Milliseconds between attempts to reach NATS when a node starts.
 pub const NATS_WAIT_MILLIS: u64 = 500;
-/// Milliseconds after which a stream is asked for its state again.
+/// Milliseconds after which a stream is asked for its state again, and JetStream anything else.
 pub const NATS_ASK_AGAIN_MILLIS: u64 = 500;
 /// Messages from NATS that wait for the log thread, of each kind; further ones are dropped and
 /// fetched later. Also the most that waits to be sent.

@@ -359,6 +359,9 @@ fn a_node_that_does_not_fit_refuses_to_start_in_one_sentence() {
     let config = cluster.config("b");
     let none = cluster.refused(&config, None);
     assert!(none.starts_with("NATS has no stream \"parlor_test\""), "{none}");
+    let plain = NatsServer::start_without_jetstream().expect("there is a program");
+    let none = cluster.refused(&config.replace(&cluster.nats.url(), &plain.url()), None);
+    assert!(none.starts_with("NATS has no JetStream"), "{none}");
     let mut first = cluster.create("a");
 
     let folder = tempfile::tempdir().expect("a folder");

@@ -4,7 +4,7 @@
 use super::refusal::Refusal;
 use super::stream::{self, StreamInfo};
 use crate::cluster::log::Message;
-use crate::limits::{NATS_ANSWER_MILLIS, NATS_ATTEMPTS};
+use crate::limits::{NATS_ANSWER_MILLIS, NATS_ASK_AGAIN_MILLIS, NATS_ATTEMPTS};
 use async_nats::{Client, HeaderMap, RequestErrorKind};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -21,6 +21,8 @@ pub(super) struct Api<'a> {
 const NO_STREAM: u64 = 10059;
 const STREAM_EXISTS: u64 = 10058;
 const NO_JETSTREAM: [u64; 2] = [10039, 10076];
+/// A server is starting, or there is no leader.
+const UNAVAILABLE: u64 = 10008;
 
 impl Api<'_> {
     /// The current state of the stream.
@@ -83,7 +85,7 @@ impl Api<'_> {
         Ok(stream::kept(&answer).filter(|message| message.sequence == sequence))
     }
 
-    /// Sends a request, repeatedly for a while, since JetStream may be electing a leader.
+    /// Sends a request, repeatedly for a while, since JetStream may be starting, or electing a leader.
     async fn ask<T: DeserializeOwned>(&self, subject: &str, body: String) -> Result<T, Refusal> {
         let mut attempts = 1;
         loop {
@@ -94,7 +96,10 @@ impl Api<'_> {
                 Err(_) => Err(Refusal::Silent),
             };
             match answered {
-                Err(Refusal::Silent) if attempts < NATS_ATTEMPTS => attempts += 1,
+                Err(Refusal::Silent | Refusal::NoJetStream) if attempts < NATS_ATTEMPTS => {
+                    attempts += 1;
+                    tokio::time::sleep(Duration::from_millis(NATS_ASK_AGAIN_MILLIS)).await;
+                }
                 other => return parse(&other?),
             }
         }
@@ -110,6 +115,7 @@ impl Api<'_> {
         let code = error["err_code"].as_u64().unwrap_or_default();
         Err(match code {
             NO_STREAM => Refusal::NoStream(stream::name(self.name)),
+            UNAVAILABLE => Refusal::Silent,
             STREAM_EXISTS => Refusal::StreamExists(stream::name(self.name)),
             _ if NO_JETSTREAM.contains(&code) => Refusal::NoJetStream,
             _ => Refusal::Refused(error["description"].as_str().unwrap_or("no reason").to_owned()),
