@@ -131,13 +131,15 @@ impl SqliteStore {
         let forgetting = Forgetting::read(&connection).map_err(told)?;
         let mark = before.begin(&connection).map_err(told)?;
         let mark_file = MarkFile::create(folder, &mark)?;
+        let log = Log::new();
+        log.preallocate(&connection, &path);
         Ok(Self {
             connection,
             marks,
             indexer,
             pairs: HashSet::new(),
             resends: 0,
-            log: Log::new(),
+            log,
             taken_back: true, // before the end of another server
             forgotten: None,
             keeps: (0, 0),
@@ -501,6 +503,7 @@ impl Store for SqliteStore {
             // do.
             self.connection.busy_timeout(Duration::ZERO)?;
             self.taken_back = !self.checkpoint(CheckpointMode::Truncate);
+            self.log.preallocate(&self.connection, &self.path);
             self.connection.busy_timeout(open::BUSY_TIMEOUT)?;
         } else if self.log.waits().is_some() {
             self.checkpoint(CheckpointMode::Passive);
@@ -613,6 +616,25 @@ mod tests {
         assert_eq!(pragma("journal_mode"), "wal");
         assert_eq!(pragma("synchronous"), "2");
         assert_eq!(pragma("page_size"), "8192");
+    }
+
+    #[test]
+    fn the_log_has_its_full_size_from_the_start_and_keeps_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = SqliteStore::open(folder.path(), "k3f9").unwrap();
+        let size = store.files.log_bytes();
+        assert!(size > 4 << 20, "{size}");
+        for _ in 0..2000 {
+            store.commit(&mut [Write::Probe].iter()).unwrap();
+        }
+        assert_eq!(store.files.log_bytes(), size);
+        store.taken_back = true;
+        store.maintain(0).unwrap();
+        assert_eq!(store.files.log_bytes(), size);
+        let log = std::fs::read(open::beside(&store.path, "-wal")).unwrap();
+        assert!(log.iter().all(|byte| *byte == 0), "nothing is left of what was taken back");
+        Box::new(store).close().unwrap();
+        assert_eq!(open::log_bytes(&folder.path().join(open::DATABASE)), None);
     }
 
     #[test]

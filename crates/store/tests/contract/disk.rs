@@ -311,12 +311,15 @@ fn maintenance_catches_up_with_any_backlog() {
     assert_eq!(left(), 0);
 }
 
-/// Each probe is a transaction that reaches the disk: the log grows by it.
+/// Each probe is a transaction that reaches the disk: the used part of the log grows by it.
 #[test]
 fn each_probe_is_written_to_the_disk() {
     let folder = tempdir().unwrap();
     let mut store = open(folder.path());
-    let written = || fs::metadata(folder.path().join("parlor.db-wal")).unwrap().len();
+    let written = || {
+        let log = fs::read(folder.path().join("parlor.db-wal")).unwrap();
+        log.iter().rposition(|byte| *byte != 0).unwrap()
+    };
     let mut before = 0;
     for _ in 0..3 {
         assert_eq!(commit(&mut store, &[Write::Probe]), [Outcome::Stored]);

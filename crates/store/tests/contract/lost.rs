@@ -102,7 +102,9 @@ fn a_log_with_one_wrong_bit_is_noticed_and_kept() {
     let folder = killed(20);
     let log = path(&folder, "parlor.db-wal");
     let mut bytes = fs::read(&log).unwrap();
-    let middle = bytes.len() / 3;
+    // The rest of the file is preallocated.
+    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    let middle = used / 3;
     bytes[middle] ^= 4;
     fs::write(&log, &bytes).unwrap();
     let loaded = refused_until_accepted(&folder, " to 20 are missing");
