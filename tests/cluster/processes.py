@@ -1,6 +1,7 @@
 """The processes of a cluster on loopback: NATS servers, nodes, and the wires between them."""
 
 import asyncio
+import contextlib
 import json
 import os
 import resource
@@ -14,6 +15,8 @@ import urllib.request
 
 # How long a process may take to start, or a cluster to agree, before that is a failure.
 START_SECONDS = 60
+# How long a node may take to read a log that it has nothing of.
+CATCH_UP_SECONDS = 600
 
 
 class Failure(Exception):
@@ -187,18 +190,38 @@ history_page = 1000
             raise Failure(f"{' '.join(command)}: {done.stdout}{done.stderr}")
         return done.stdout
 
-    def wait_until_serving(self, seconds=START_SECONDS):
-        def answers():
-            if not self.is_running():
-                raise Failure(f"{self.name} has ended with {self.child.returncode}")
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), 1) as one:
-                    one.sendall(b"PING x\r\n")
-                    return one.recv(100)
-            except OSError:
-                return None
+    def wait_until_serving(self):
+        """A node that was emptied reads the whole log first, which takes as long as it takes: its store must grow."""
+        begin = time.time()
 
-        eventually(f"{self.name} serves", answers, seconds)
+        def serves():
+            if self.answers():
+                return True
+            if time.time() - max(begin, self.stored_at()) > START_SECONDS:
+                raise Failure(f"{self.name} does not serve, and has stored nothing for {START_SECONDS} s")
+            return False
+
+        eventually(f"{self.name} serves", serves, CATCH_UP_SECONDS)
+
+    def stored_at(self):
+        """When something in its folder was last written."""
+        latest = 0
+        for folder, _, files in os.walk(self.folder):
+            for file in files:
+                with contextlib.suppress(FileNotFoundError):
+                    latest = max(latest, os.stat(os.path.join(folder, file)).st_mtime)
+        return latest
+
+    def answers(self):
+        """What it says to a client, if it listens."""
+        if not self.is_running():
+            raise Failure(f"{self.name} has ended with {self.child.returncode}")
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as one:
+                one.sendall(b"PING x\r\n")
+                return one.recv(100)
+        except OSError:
+            return None
 
     def fill_disk(self, limit):
         """From now on no file can be written beyond so many bytes: a write there fails, as on a full disk."""
