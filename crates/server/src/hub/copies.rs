@@ -46,7 +46,7 @@ impl Node {
         let mut store = MemoryStore::new("test");
         let (mut hub, writes) = Hub::new(config.clone(), store.load().unwrap(), 0);
         store.commit(&mut writes.iter()).unwrap();
-        hub.node.sent = Some(0);
+        hub.node.entries_sent = Some(0);
         let (sessions, derivations) = (Vec::new(), VecDeque::new());
         Node { hub, shards: TestShards::new(Box::new(store)), sessions, derivations, opened: 0 }
     }
@@ -92,7 +92,7 @@ impl Cluster {
     }
 
     /// The log delivers an entry to all nodes.
-    fn brings(&mut self) {
+    fn deliver_next(&mut self) {
         let Some(sent) = self.log.pop_front() else { return };
         self.applied += 1;
         let mut written = Vec::new();
@@ -150,7 +150,7 @@ impl Cluster {
                     self.apply(at, Input::Derived(Derived { session, outcome }));
                 }
             }
-            6..=12 => self.brings(),
+            6..=12 => self.deliver_next(),
             _ => {
                 if let Some(session) = some(self, random) {
                     self.says(session, &line(random));
@@ -187,7 +187,7 @@ fn two_nodes_and_one_without_sessions_have_the_same_state_after_each_entry() {
                 cluster.step(&mut random);
             }
             while !cluster.log.is_empty() {
-                cluster.brings();
+                cluster.deliver_next();
             }
             let heard = cluster.nodes.iter().flat_map(|node| node.shards.lines.values());
             (cluster.applied, heard.map(Vec::len).sum::<usize>())

@@ -1,5 +1,5 @@
-//! What holds for a whole cluster, checked on two nodes with one log: names and limits, operators, bans,
-//! resends, what people are told about others elsewhere, and a log that does not answer.
+//! Tests of two nodes with one log: names and limits, operators, bans, resends, what people are told
+//! about others elsewhere, and outages of the log.
 
 mod in_flight;
 
@@ -46,7 +46,7 @@ impl World {
             let mut store = MemoryStore::new("test");
             let (mut hub, writes) = Hub::new(config.clone(), store.load().unwrap(), 0);
             store.commit(&mut writes.iter()).unwrap();
-            hub.node.sent = Some(0);
+            hub.node.entries_sent = Some(0);
             world.hubs.push(hub);
             world.shards.push(TestShards::new(Box::new(store)));
             let names = ["left", "right"].map(Box::from).into();
@@ -299,7 +299,7 @@ fn a_room_renamed_at_one_node_has_its_name_at_all() {
 
 /// Messages need not wait for messages; everything else waits for all before it.
 #[test]
-fn messages_follow_each_other_into_the_log_and_nothing_else_does() {
+fn only_messages_are_pipelined() {
     let mut world = World::new();
     let ann = world.account(1, "ann", "labeled-response echo-message");
     let bob = world.account(2, "bob", "");
@@ -340,16 +340,16 @@ fn messages_follow_each_other_into_the_log_and_nothing_else_does() {
     assert_eq!(world.hubs[0].node.in_flight_bytes, 0);
 }
 
-/// What may be in the log stays without an answer until that is known. Nothing else waits for it.
+/// A command that may be in the log is answered once that is known. Nothing else waits for it.
 #[test]
-fn while_the_log_is_silent_sessions_go_on_without_it() {
+fn during_an_outage_sessions_continue_without_the_log() {
     let mut world = World::new();
     let ann = world.account(1, "ann", "echo-message labeled-response");
     world.told(ann);
     world.sends(ann, "@label=first PRIVMSG #lobby :first");
     world.sends(ann, "PING waits");
     assert_eq!(world.told(ann), "", "it waits for its answer");
-    world.apply(0, Input::LogSilent(Vec::new()));
+    world.apply(0, Input::LogUnavailable(Vec::new()));
     let told = world.told(ann);
     assert!(told.contains(" PONG ") && told.contains("waits"), "{told}");
     world.sends(ann, "@label=ping PING there");
@@ -366,7 +366,7 @@ fn while_the_log_is_silent_sessions_go_on_without_it() {
     assert!(world.told(ann).contains(" 323 "));
     // It was in the log.
     world.settle();
-    world.apply(0, Input::LogAnswers);
+    world.apply(0, Input::LogAvailable);
     let told = world.told(ann);
     assert_eq!(told.lines().count(), 1, "{told}");
     assert!(told.contains("label=first") && told.contains("PRIVMSG #lobby :first"), "{told}");
@@ -376,26 +376,26 @@ fn while_the_log_is_silent_sessions_go_on_without_it() {
     assert_eq!(texts, ["first", "third"]);
 }
 
-/// A secret is shown only once it is made. One that is refused takes no other's place.
+/// A secret is shown only once it is stored. A refused one does not replace it.
 #[test]
-fn a_secret_under_way_is_shown_although_another_was_refused() {
+fn a_secret_in_flight_is_shown_although_another_was_refused() {
     let mut world = World::new();
     let ann = world.account(1, "ann", "");
     world.told(ann);
     world.sends(ann, "ACCOUNT TOKEN ADD first");
-    world.apply(0, Input::LogSilent(Vec::new()));
+    world.apply(0, Input::LogUnavailable(Vec::new()));
     world.sends(ann, "ACCOUNT TOKEN ADD second");
     let told = world.told(ann);
     assert!(told.contains("FAIL ACCOUNT LOG_UNAVAILABLE"), "{told}");
     world.settle();
-    world.apply(0, Input::LogAnswers);
+    world.apply(0, Input::LogAvailable);
     let told = world.told(ann);
     assert!(told.contains("NOTE ACCOUNT TOKEN_ADDED first drawn "), "{told}");
 }
 
-/// Every verb that can change something, where it only asks.
+/// Every verb that can change something, in the form that only queries.
 #[test]
-fn questions_are_answered_while_the_log_is_silent() {
+fn queries_are_answered_during_an_outage() {
     let mut world = World::new();
     let [ann, bob] = ["ann", "bob"].map(|name| world.account(1, name, ""));
     world.says(ann, "JOIN #a");
@@ -403,7 +403,7 @@ fn questions_are_answered_while_the_log_is_silent() {
     world.told(ann);
     // Bob waits for an answer, Ann does not.
     world.sends(bob, "PRIVMSG #lobby :first");
-    world.apply(0, Input::LogSilent(Vec::new()));
+    world.apply(0, Input::LogUnavailable(Vec::new()));
     let under_way = world.log.len();
     world.told(bob);
     for (line, answer) in [
@@ -445,9 +445,9 @@ fn questions_are_answered_while_the_log_is_silent() {
     assert_eq!(world.log.len(), under_way);
 }
 
-/// What never left for the log is refused, with its label, and what waited behind it goes on.
+/// A command that was never sent to the log is refused, with its label, and lines behind it continue.
 #[test]
-fn what_had_not_left_for_a_silent_log_is_refused() {
+fn unsent_entries_are_refused_when_an_outage_begins() {
     let mut world = World::new();
     let ann = world.account(1, "ann", "echo-message labeled-response");
     let guest = world.opens(1, "192.0.2.7");
@@ -459,9 +459,9 @@ fn what_had_not_left_for_a_silent_log_is_refused() {
     world.sends(phone, "CAP REQ :sasl standard-replies");
     world.sends(phone, "AUTHENTICATE PLAIN");
     world.sends(phone, "AUTHENTICATE AGFubgBzZWNyZXQ=");
-    let taken: Vec<_> = world.log.drain(..).collect();
-    assert!(taken.len() == 3 && taken.iter().all(SentEntry::is_awaited));
-    world.apply(0, Input::LogSilent(taken));
+    let unsent: Vec<_> = world.log.drain(..).collect();
+    assert!(unsent.len() == 3 && unsent.iter().all(SentEntry::is_awaited));
+    world.apply(0, Input::LogUnavailable(unsent));
     let told = world.told(ann);
     let lines: Vec<_> = told.lines().collect();
     assert!(
@@ -475,10 +475,10 @@ fn what_had_not_left_for_a_silent_log_is_refused() {
     let told = world.told(phone);
     let fail = told.find("FAIL AUTHENTICATE LOG_UNAVAILABLE").expect("it says why");
     assert!(fail < told.find(" 904 ").expect("the exchange is over"), "{told}");
-    // Who leaves meanwhile has left when the log answers.
+    // A session that quits meanwhile has ended once the log is available.
     world.sends(ann, "QUIT");
     assert!(world.is_gone(ann));
-    world.apply(0, Input::LogAnswers);
+    world.apply(0, Input::LogAvailable);
     world.settle();
     assert!(world.hubs.iter().all(|hub| hub.state.users.is_empty()));
     assert_eq!(world.lobby(0), []);

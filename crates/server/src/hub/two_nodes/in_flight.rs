@@ -23,16 +23,16 @@ fn a_node_declared_gone_ends_sessions_that_have_acknowledged_messages() {
     assert_eq!(world.hubs[0].node.in_flight_bytes, 0);
 }
 
-/// The log answers as soon as it has taken one thing; the rest follows.
+/// The outage ends with the first entry delivered; the rest follows.
 #[test]
-fn what_a_session_changed_during_a_silence_holds_for_what_comes_back_later() {
+fn what_a_session_changed_during_an_outage_applies_to_entries_delivered_later() {
     let mut world = World::new();
     let ann = world.account(1, "ann", "");
     world.sends(ann, "PRIVMSG #lobby :one");
     world.sends(ann, "PRIVMSG #lobby :two");
-    world.apply(0, Input::LogSilent(Vec::new()));
+    world.apply(0, Input::LogUnavailable(Vec::new()));
     world.sends(ann, "CAP REQ :echo-message");
-    world.apply(0, Input::LogAnswers);
+    world.apply(0, Input::LogAvailable);
     world.told(ann);
     world.settle();
     assert_eq!((world.told(ann).as_str(), world.lobby(0).len()), ("", 2));
@@ -40,13 +40,13 @@ fn what_a_session_changed_during_a_silence_holds_for_what_comes_back_later() {
 }
 
 #[test]
-fn who_acknowledges_messages_during_a_silence_does_not_wait_for_the_log() {
+fn a_session_that_acknowledges_messages_during_an_outage_does_not_wait_for_the_log() {
     let mut world = World::new();
     let [bob, eve] = ["bob", "eve"].map(|name| world.account(1, name, ""));
     let ann = world.account(2, "ann", "");
     world.sends(bob, "PRIVMSG #lobby :one");
     let one = world.log.pop_front().expect("it was sent");
-    world.apply(0, Input::LogSilent(Vec::new()));
+    world.apply(0, Input::LogUnavailable(Vec::new()));
     for number in 1..=3 {
         world.says(ann, "PM bob :hi");
         world.says(ann, "PM eve :hi");
@@ -62,7 +62,7 @@ fn who_acknowledges_messages_during_a_silence_does_not_wait_for_the_log() {
         }
     }
     world.log.push_front(one);
-    world.apply(0, Input::LogAnswers);
+    world.apply(0, Input::LogAvailable);
     world.settle();
     for session in [bob, eve] {
         world.told(session);
@@ -71,9 +71,9 @@ fn who_acknowledges_messages_during_a_silence_does_not_wait_for_the_log() {
     assert_eq!(world.hubs[0].node.in_flight_bytes, 0);
 }
 
-/// What a message costs is known only when it comes back: until then others must not add up.
+/// A message is charged when it is delivered: until then others must not add up.
 #[test]
-fn few_expensive_messages_of_a_session_follow_each_other() {
+fn few_expensive_messages_of_a_session_are_pipelined() {
     let mut world = World::new();
     let ann = world.account(1, "ann", "");
     let lobby = world.hubs[0].state.lobby.expect("there is one");
