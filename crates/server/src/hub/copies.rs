@@ -81,14 +81,14 @@ impl Cluster {
         }
     }
 
-    fn does(&mut self, session: SessionId, text: &str, event: ClientEvent) {
+    fn client_event(&mut self, session: SessionId, text: &str, event: ClientEvent) {
         let events = vec![SessionEvent { session, event }];
         let input = Input::Batch(Batch { shard: session.shard, text: text.into(), events });
         self.apply(usize::from(session.shard), input);
     }
 
-    fn says(&mut self, session: SessionId, line: &str) {
-        self.does(session, line, ClientEvent::Line(0..line.len() as u32));
+    fn send(&mut self, session: SessionId, line: &str) {
+        self.client_event(session, line, ClientEvent::Line(0..line.len() as u32));
     }
 
     /// The log delivers an entry to all nodes.
@@ -137,11 +137,11 @@ impl Cluster {
             (!sessions.is_empty()).then(|| sessions[random.below(sessions.len())])
         };
         match random.below(22) {
-            0 | 1 => self.opens(at, random),
+            0 | 1 => self.open(at, random),
             2 => {
                 if let Some(session) = some(self, random).filter(|_| random.below(3) == 0) {
                     self.nodes[at].sessions.retain(|open| *open != session);
-                    self.does(session, "", ClientEvent::Closed { reason: "gone".into() });
+                    self.client_event(session, "", ClientEvent::Closed { reason: "gone".into() });
                 }
             }
             3..=5 => {
@@ -153,24 +153,24 @@ impl Cluster {
             6..=12 => self.deliver_next(),
             _ => {
                 if let Some(session) = some(self, random) {
-                    self.says(session, &line(random));
+                    self.send(session, &line(random));
                 }
             }
         }
     }
 
-    fn opens(&mut self, at: usize, random: &mut Random) {
+    fn open(&mut self, at: usize, random: &mut Random) {
         let node = &mut self.nodes[at];
         node.opened += 1;
         let (shard, slot) = (at as u8, node.opened);
         let session = SessionId { node: 0, shard, slot, generation: slot };
         node.sessions.push(session);
-        node.shards.opens(session);
+        node.shards.open(session);
         let entropy = u128::from(slot).to_le_bytes();
         let address = random.pick(&["127.0.0.1", "192.0.2.7"]).parse().unwrap();
-        self.does(session, "", ClientEvent::Opened { address, entropy });
+        self.client_event(session, "", ClientEvent::Opened { address, entropy });
         let certificate = steps::certificate(random);
-        self.does(session, "", ClientEvent::Encrypted { certificate });
+        self.client_event(session, "", ClientEvent::Encrypted { certificate });
     }
 }
 

@@ -59,9 +59,9 @@ impl World {
         let mut world =
             World { hub, shards: TestShards::new(Box::new(store)), log: VecDeque::new() };
         for (slot, name) in (0..SESSIONS).zip(NAMES) {
-            world.shards.opens(session(slot));
+            world.shards.open(session(slot));
             let address = "127.0.0.1".parse().unwrap();
-            world.does(slot, "", ClientEvent::Opened { address, entropy: [0; 16] });
+            world.client_event(slot, "", ClientEvent::Opened { address, entropy: [0; 16] });
             let capabilities = [
                 "",
                 "labeled-response",
@@ -76,7 +76,7 @@ impl World {
             };
             let wants = format!("CAP REQ :{}", capabilities[slot as usize]);
             for line in [wants, "CAP END".to_owned()].iter().chain(&login) {
-                world.says(slot, line);
+                world.send(slot, line);
                 world.deliver_all();
             }
         }
@@ -102,21 +102,21 @@ impl World {
         }
     }
 
-    fn does(&mut self, slot: u32, text: &str, event: ClientEvent) {
+    fn client_event(&mut self, slot: u32, text: &str, event: ClientEvent) {
         let events = vec![SessionEvent { session: session(slot), event }];
         self.apply(Input::Batch(Batch { shard: 0, text: text.into(), events }));
     }
 
-    fn says(&mut self, slot: u32, line: &str) {
-        self.does(slot, line, ClientEvent::Line(0..line.len() as u32));
+    fn send(&mut self, slot: u32, line: &str) {
+        self.client_event(slot, line, ClientEvent::Line(0..line.len() as u32));
     }
 
-    fn sends(&mut self, slot: u32, sent: &Sent) {
+    fn perform(&mut self, slot: u32, sent: &Sent) {
         match sent {
-            Sent::Line(line) => self.says(slot, line),
+            Sent::Line(line) => self.send(slot, line),
             Sent::Gone => {
-                self.shards.goes(session(slot));
-                self.does(slot, "", ClientEvent::Closed { reason: "gone".into() });
+                self.shards.close(session(slot));
+                self.client_event(slot, "", ClientEvent::Closed { reason: "gone".into() });
             }
         }
     }
@@ -252,7 +252,7 @@ fn delayed(seed: u64) -> (World, Vec<(u32, Sent)>, Seen) {
                         sent.truncate(sent.len() - known.lines.len());
                     }
                     sent.push(what.clone());
-                    world.sends(slot, &what);
+                    world.perform(slot, &what);
                     let known = world.hub.node.sessions.get(&session(slot));
                     seen.pipelined += usize::from(known.is_some_and(|s| s.in_flight.len() > 1));
                 }
@@ -320,7 +320,7 @@ fn delayed_commands_keep_their_order_and_nobody_sees_a_difference() {
         all.pipelined += seen.pipelined;
         let mut soon = World::new(false);
         for (slot, sent) in &order {
-            soon.sends(*slot, sent);
+            soon.perform(*slot, sent);
         }
         for (id, lines) in &late.shards.lines {
             let (late_lines, soon_lines) = (normal(lines), normal(&soon.shards.lines[id]));
@@ -354,7 +354,7 @@ fn with_the_capability_a_client_gets_the_nodes_after_the_welcome_and_on_change()
         let steps = vec![OrderedStep::Nodes(nodes.iter().map(|&node| node.into()).collect())];
         world.apply(Input::Ordered(Ordered { sequence: 1, steps, roster: None }));
     };
-    world.says(0, "CAP REQ :parlor/nodes");
+    world.send(0, "CAP REQ :parlor/nodes");
     set(&mut world, &["a:1", "b:2"]);
     set(&mut world, &["a:1", "b:2"]);
     assert_eq!(told(&world, 0), [":parlor NODES a:1 b:2"], "once");
@@ -367,10 +367,10 @@ fn with_the_capability_a_client_gets_the_nodes_after_the_welcome_and_on_change()
     let long: Vec<String> = (0..5).map(long).collect();
     set(&mut world, &long.iter().map(String::as_str).collect::<Vec<_>>());
     let (at, address) = (SESSIONS, "127.0.0.1".parse().unwrap());
-    world.shards.opens(session(at));
-    world.does(at, "", ClientEvent::Opened { address, entropy: [0; 16] });
+    world.shards.open(session(at));
+    world.client_event(at, "", ClientEvent::Opened { address, entropy: [0; 16] });
     for line in ["CAP REQ :parlor/nodes", "CAP END", "NICK zoe", "USER u 0 * :Zoe"] {
-        world.says(at, line);
+        world.send(at, line);
         world.deliver_all();
     }
     let lines = told(&world, at).into_iter().filter(|line| line.contains(" NODES "));

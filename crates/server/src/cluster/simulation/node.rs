@@ -197,7 +197,7 @@ impl Running {
         self.opened += 1;
         let (node, slot) = (self.hub.node.sessions.node, self.opened);
         let session = SessionId { node, shard: 0, slot, generation: slot };
-        self.shards.opens(session);
+        self.shards.open(session);
         let address = "192.0.2.7".parse().unwrap();
         self.client_event(session, "", ClientEvent::Opened { address, entropy: [0; 16] });
         session
@@ -209,7 +209,7 @@ impl Running {
 
     /// Somebody's connection breaks.
     pub(super) fn close(&mut self, session: SessionId) {
-        self.shards.goes(session);
+        self.shards.close(session);
         self.client_event(session, "", ClientEvent::Closed { reason: "gone".into() });
     }
 
