@@ -1,10 +1,10 @@
 //! Several nodes as one server: a log orders what they publish, and every node applies all of it.
 //!
 //! [`log`] is the interface to the log. What a node publishes is a [`publication`], sealed under
-//! the cluster's key ([`seal`]). [`roster`] decides which publications count, the same on every
-//! node. [`publisher`] and [`follower`] ensure that a node's publications arrive in order and once,
-//! and that none of anybody's is lost; [`participant`] combines these parts into a node. None of
-//! them does I/O; `jetstream` does, the log on NATS, which is there only with the feature `cluster`.
+//! the cluster's key ([`seal`]). [`roster`] decides which publications are valid, the same on every
+//! node. [`publisher`] and [`follower`] ensure that a node's publications arrive once and in order,
+//! and that it misses none of the others'; [`participant`] combines these parts into a node. None of
+//! them does I/O. `jetstream` is the log on NATS, with the feature `cluster` only.
 
 pub mod log;
 pub mod key;

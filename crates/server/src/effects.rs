@@ -60,7 +60,7 @@ pub struct Effects {
     pub entries: Vec<SentEntry>,
     /// All sessions here have ended, because the node takes part in its cluster no longer: the
     /// entries that come after these effects are those of others.
-    pub all_ended: bool,
+    pub all_sessions_ended: bool,
     /// The node takes part in its cluster from here on, and has this number: connections may come.
     pub joined: Option<u16>,
     /// The node cannot take part in its cluster, because this key of its config file has another value
@@ -123,7 +123,7 @@ impl Effects {
     /// Whether nothing is requested.
     pub fn is_empty(&self) -> bool {
         let nothing = self.list.is_empty() && self.writes.is_empty() && self.history.is_none();
-        let entries = !self.entries.is_empty() || self.all_ended || self.joined.is_some();
+        let entries = !self.entries.is_empty() || self.all_sessions_ended || self.joined.is_some();
         let entries = entries || self.differs.is_some();
         nothing && !entries && self.answers.is_none() && !self.last
     }

@@ -9,11 +9,11 @@ pub mod turn_gate;
 pub mod probe;
 pub mod reload;
 pub mod live;
-mod silence;
+mod outage;
 mod undo;
 
 #[cfg(test)]
-mod across;
+mod two_nodes;
 #[cfg(test)]
 mod clocks;
 #[cfg(test)]
@@ -99,7 +99,7 @@ impl Hub {
     /// again up to the sequence `stored` is already stored.
     pub fn resume(config: Arc<Config>, state: State, stored: u64, now: i64) -> Hub {
         let mut node = Node::new(config, now, state.ordered.1, command::VERBS.len());
-        (node.sent, node.stored) = (Some(0), stored);
+        (node.entries_sent, node.stored) = (Some(0), stored);
         let (turns, rest) = (VecDeque::new(), None);
         Hub { state, node, ahead: None, turns, rest, epoch: 0, stopping: false }
     }
@@ -108,18 +108,18 @@ impl Hub {
     pub fn apply(&mut self, stamped: Stamped) -> Effects {
         self.state.undo.committed(stamped.committed);
         let mut effects = self.effects();
-        self.look_at_clocks(&mut effects, &stamped);
+        self.check_clocks(&mut effects, &stamped);
         self.log_refusals(&mut effects);
         if self.state.server_bans.is_over(self.state.now) {
             self.apply_for_nobody(&mut effects, Request::EndServerBans);
         }
         command::batch::end_overdue(&mut self.state, &mut self.node, &mut effects);
-        let may_end = matches!(stamped.input, Input::Batch(_) | Input::Continue | Input::Look);
+        let may_end = matches!(stamped.input, Input::Batch(_) | Input::Continue | Input::Tick);
         if may_end && ban_terms::is_over(&self.state) {
             self.apply_for_nobody(&mut effects, Request::EndRoomBans);
         }
         let forgets = self.node.forgets || retention::is_due(&self.state);
-        if self.node.sent.is_some() && forgets && !self.node.housekeeping {
+        if self.node.entries_sent.is_some() && forgets && !self.node.housekeeping {
             self.node.forgets = false;
             self.apply_for_nobody(&mut effects, Request::Forget);
         }
@@ -138,7 +138,7 @@ impl Hub {
                     self.take_turn(&mut effects, session);
                 }
             }
-            Input::Look => {}
+            Input::Tick => {}
             Input::ForgetMore => self.node.forgets = true,
             Input::Derived(Derived { session, outcome }) => {
                 if self.node.sessions.contains_key(&session) {
@@ -146,11 +146,11 @@ impl Hub {
                 }
             }
             Input::Ordered(ordered) => self.ordered(&mut effects, ordered),
-            Input::LogSilent(taken) => silence::begin(self, &mut effects, &taken),
-            Input::LogAnswers => silence::end(self),
+            Input::LogUnavailable(unsent) => outage::begin(self, &mut effects, &unsent),
+            Input::LogAvailable => outage::end(self),
             Input::Failed { from } => self.undo(&mut effects, from),
             Input::Disk(space) => {
-                disk::look(&mut self.node, &mut effects, Some(space));
+                disk::check(&mut self.node, &mut effects, Some(space));
             }
             Input::Reload(reload) => {
                 reload::apply(&mut self.state, &mut self.node, &mut effects, &reload);
@@ -162,7 +162,7 @@ impl Hub {
     }
 
     /// Adopts the times of the input, and warns the operator if a clock was set.
-    fn look_at_clocks(&mut self, out: &mut Effects, stamped: &Stamped) {
+    fn check_clocks(&mut self, out: &mut Effects, stamped: &Stamped) {
         self.state.now = clock::follow(self.state.now, stamped.now);
         self.state.steady = stamped.steady + self.node.steady_ahead;
         let ahead = stamped.now.saturating_sub(stamped.steady);
@@ -341,7 +341,7 @@ impl Hub {
             self.node.in_flight_bytes -= lost.iter().map(|it| it.bytes).sum::<usize>();
             session_end::end_session(&mut self.context(out, session), NODE_ENDED);
         }
-        (self.node.housekeeping, out.all_ended) = (false, true);
+        (self.node.housekeeping, out.all_sessions_ended) = (false, true);
         out.entries.clear();
     }
 
@@ -455,7 +455,7 @@ impl Hub {
         (known.seen, known.here) = (self.state.steady, self.state.last_event());
         let (waits, first) = (known.waits(), known.lines.is_empty() && !known.queued && !over);
         let mut context = self.context(out, session);
-        if first && (!waits || ordered::may_follow(&mut context, error, line)) {
+        if first && (!waits || ordered::may_pipeline(&mut context, error, line)) {
             command::line(&mut context, error, line);
             self.queue_if_paused(out, session);
             return session_end::settle(&mut self.context(out, session));
@@ -523,7 +523,7 @@ impl Hub {
             if known.paused.is_none() && known.lines.is_empty() {
                 break;
             }
-            if known.waits() && !ordered::next_may_follow(&mut self.context(out, session)) {
+            if known.waits() && !ordered::next_may_pipeline(&mut self.context(out, session)) {
                 break;
             }
             if self.turn_is_over(session) {

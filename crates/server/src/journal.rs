@@ -291,7 +291,7 @@ impl Journal {
         if let Some(log) = &self.log {
             for write in group.iter().flat_map(|effects| &effects.writes) {
                 if let Write::Live { sequence, .. } = write {
-                    log.say(LogCommand::Kept(*sequence));
+                    log.send(LogCommand::LiveStored(*sequence));
                 }
             }
         }

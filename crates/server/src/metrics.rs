@@ -518,8 +518,8 @@ mod tests {
         let mut tally = ClusterCounts { entries: 5, read_bytes: 700, ..ClusterCounts::default() };
         cluster.add(&mut tally);
         cluster.add(&mut tally);
-        cluster.shows(ClusterGauges { lag: 3, window: 4, nodes: 2, available: true });
-        cluster.came_back(Duration::from_micros(1200));
+        cluster.set(ClusterGauges { lag: 3, window: 4, nodes: 2, available: true });
+        cluster.entry_delivered(Duration::from_micros(1200));
         cluster.snapshot(SnapshotOutcome::Fetched);
         let numbers = metrics.numbers();
         for (name, expected) in [

@@ -227,15 +227,15 @@ pub struct InFlight {
     pub number: u64,
     /// The bytes of the entry.
     pub bytes: usize,
-    /// It has no influence on the session's next messages, which therefore do not wait for it.
-    pub leads: bool,
+    /// It has no influence on the session's next messages, which may be sent while it is in flight.
+    pub pipelinable: bool,
     /// Roughly how many deliveries it leads to.
-    pub tells: usize,
+    pub deliveries: usize,
     /// For the answer: the command's label, if any, and the bytes answered so far. None while the
     /// command is being sent.
     pub answer: Option<(Option<OpenLabel>, usize)>,
-    /// The log does not answer, and may have it or not: meanwhile the session goes on with what it can
-    /// do without the log.
+    /// The log is unavailable, and may have it or not: meanwhile the session continues with what needs
+    /// no log.
     pub uncertain: bool,
 }
 
@@ -386,19 +386,19 @@ impl Session {
         self.pending_attempt.is_some() || self.in_flight.iter().any(|it| !it.uncertain)
     }
 
-    /// Whether a command of it may be in the log or not, which does not answer.
+    /// Whether the log is unavailable and may have a command of it or not.
     pub fn is_uncertain(&self) -> bool {
         self.in_flight.iter().any(|it| it.uncertain)
     }
 
-    /// Whether its next line may go to the log behind what is in flight, if that line is a message.
-    pub fn may_be_followed(&self) -> bool {
+    /// Whether its next line, if it is a message, may be sent to the log while others are in flight.
+    pub fn may_pipeline(&self) -> bool {
         let asks = self.pending_attempt.is_some() || self.prompt.is_some() || self.paused.is_some();
-        let leads = |it: &InFlight| it.leads && !it.uncertain;
+        let pipelinable = |it: &InFlight| it.pipelinable && !it.uncertain;
         self.user.is_some()
             && !asks
             && self.in_flight.len() < SESSION_IN_FLIGHT
-            && self.in_flight.iter().all(leads)
+            && self.in_flight.iter().all(pipelinable)
     }
 
     /// Whether nobody can read along: it is encrypted, or does not leave this machine. A proxy does

@@ -196,7 +196,7 @@ fn expectations() -> String {
         all.push_str(&fs::read_to_string(&path).expect("a test"));
     }
     // A transcript has only one node.
-    let nodes = fs::read_to_string(server().join("src/hub/across.rs"));
+    let nodes = fs::read_to_string(server().join("src/hub/two_nodes.rs"));
     all.push_str(&nodes.expect("the tests of two nodes"));
     all
 }

@@ -1,5 +1,5 @@
-//! What holds of a log and of the two sides that a node has of it, whichever log it is: the simulated
-//! one, and JetStream where there is a NATS server.
+//! The contract of a log, with a node's publisher and follower: tested on the simulated log, and on
+//! JetStream where there is a NATS server.
 
 use super::identity::Membership;
 use super::jetstream::{Nats, Refusal};
@@ -29,7 +29,7 @@ trait World {
     /// Milliseconds.
     fn now(&self) -> u64;
     fn membership(&self) -> Membership;
-    /// Up to where a node that has just been made has read.
+    /// The sequence that a new node has read.
     fn begin(&self) -> u64;
 }
 
@@ -74,10 +74,10 @@ impl Log for SimulatedLink {
         self.0.borrow_mut().0.request(self.1, request);
     }
 
-    fn next(&mut self, patience: Duration) -> Option<Event> {
+    fn next(&mut self, timeout: Duration) -> Option<Event> {
         let (log, arrived) = &mut *self.0.borrow_mut();
         if arrived[self.1].is_empty() {
-            log.now += patience.as_millis() as u64;
+            log.now += timeout.as_millis() as u64;
             for (node, event) in log.arrivals() {
                 arrived[node].push_back(event);
             }
@@ -137,21 +137,21 @@ impl World for OnNats {
     }
 }
 
-/// A node that says numbers, and writes down all that it hears.
+/// A node that publishes numbers, and records all that are delivered to it.
 struct Node {
     log: Box<dyn Log>,
     participant: Participant,
-    /// The number of each entry, and where the log has it.
-    heard: Vec<(u64, u64)>,
-    /// Publications that are sent and not acknowledged, since it last went back.
-    out: BTreeSet<u64>,
-    /// All that it has published: who sends one of them again goes back.
+    /// The number and the sequence of each delivered entry.
+    delivered: Vec<(u64, u64)>,
+    /// Attempts that are not acknowledged, since it last went back.
+    unacknowledged: BTreeSet<u64>,
+    /// Everything that it has published: when it sends one of these again, it has gone back.
     published: BTreeMap<*const u8, Arc<[u8]>>,
-    out_most: usize,
-    goes_back: bool,
-    /// Of what it is told every so-many-th is lost on the way; 0 for none.
-    deaf: u64,
-    told: u64,
+    most_unacknowledged: usize,
+    resending: bool,
+    /// Every so-many-th announcement is lost; 0 for none.
+    drop_every: u64,
+    announcements: u64,
     fetches: usize,
 }
 
@@ -163,96 +163,98 @@ impl Node {
         Node {
             log: world.connect(),
             participant: Participant::new(name, seal, world.membership(), applied, nonce),
-            heard: Vec::new(),
-            out: BTreeSet::new(),
+            delivered: Vec::new(),
+            unacknowledged: BTreeSet::new(),
             published: BTreeMap::new(),
-            out_most: 0,
-            goes_back: false,
-            deaf: 0,
-            told: 0,
+            most_unacknowledged: 0,
+            resending: false,
+            drop_every: 0,
+            announcements: 0,
             fetches: 0,
         }
     }
 
-    fn say(&mut self, numbers: std::ops::Range<u64>) {
+    fn publish(&mut self, numbers: std::ops::Range<u64>) {
         for number in numbers {
             let (requester, request) = (Requester::of(None), Asked::ClockSet);
             let entry = Entry { now: 0, steady: 0, requester, request };
             let bytes = postcard::to_stdvec(&(number, entry)).expect("all lengths are known");
-            self.participant.say(SentEntry::new(bytes.into()).expect("it can be read"));
+            self.participant.publish(SentEntry::new(bytes.into()).expect("it can be read"));
         }
     }
 
-    /// Does what is due, and hears one thing at most.
-    fn turn(&mut self, world: &dyn World) {
+    /// Handles one event at most, and does what is due.
+    fn step(&mut self, world: &dyn World) {
         let event = self.log.next(Duration::from_millis(1));
-        self.told += u64::from(matches!(event, Some(Event::Told(_))));
-        let lost = self.deaf > 0 && self.told.is_multiple_of(self.deaf);
+        self.announcements += u64::from(matches!(event, Some(Event::Announced(_))));
+        let lost = self.drop_every > 0 && self.announcements.is_multiple_of(self.drop_every);
         match event {
-            Some(Event::Told(_)) if lost => {}
+            Some(Event::Announced(_)) if lost => {}
             Some(event) => {
-                if let Event::Acknowledged { ticket, .. } | Event::Refused { ticket } = event {
-                    self.out.remove(&ticket);
+                if let Event::Acknowledged { attempt, .. } | Event::Refused { attempt } = event {
+                    self.unacknowledged.remove(&attempt);
                 }
-                let ordered = self.participant.heed(event, world.now()).expect("it goes on");
+                let ordered = self.participant.handle(event, world.now()).expect("it goes on");
                 for ordered in ordered {
                     for step in ordered.steps {
                         if let OrderedStep::Entry(entry) = step {
                             let (number, _) =
                                 postcard::take_from_bytes(entry.bytes()).expect("read");
-                            self.heard.push((number, ordered.sequence));
+                            self.delivered.push((number, ordered.sequence));
                         }
                     }
                 }
             }
             None => {}
         }
-        for request in self.participant.look(world.now()).0 {
+        for request in self.participant.poll(world.now()).0 {
             match &request {
-                Request::Publish { ticket, bytes } => {
+                Request::Publish { attempt, bytes } => {
                     let before = self.published.insert(bytes.as_ptr(), bytes.clone());
-                    if before.is_some() && !self.goes_back {
-                        self.out.clear();
+                    if before.is_some() && !self.resending {
+                        self.unacknowledged.clear();
                     }
-                    self.goes_back = before.is_some();
-                    self.out.insert(*ticket);
+                    self.resending = before.is_some();
+                    self.unacknowledged.insert(*attempt);
                 }
                 Request::Fetch { .. } => self.fetches += 1,
-                Request::Purge { .. } | Request::Tell(_) => {}
+                Request::Purge { .. } | Request::Announce(_) => {}
             }
             self.log.request(request);
         }
-        self.out_most = self.out_most.max(self.out.len());
+        self.most_unacknowledged = self.most_unacknowledged.max(self.unacknowledged.len());
     }
 
     fn numbers(&self) -> Vec<u64> {
-        self.heard.iter().map(|(number, _)| *number).collect()
+        self.delivered.iter().map(|(number, _)| *number).collect()
     }
 }
 
-/// Lets nodes act until something is so.
-fn until(world: &dyn World, nodes: &mut [&mut Node], wanted: impl Fn(&[&mut Node]) -> bool) {
+/// Steps the nodes until a condition holds.
+fn run_until(world: &dyn World, nodes: &mut [&mut Node], wanted: impl Fn(&[&mut Node]) -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !wanted(nodes) {
         assert!(Instant::now() < deadline, "in vain");
-        nodes.iter_mut().for_each(|node| node.turn(world));
+        nodes.iter_mut().for_each(|node| node.step(world));
     }
 }
 
-/// All nodes hear the same, each entry once, and what one has said in its order.
-fn all_hear_the_same_in_order_and_once(world: &mut dyn World) {
+/// All nodes get the same entries, each once, and those of one node in its order.
+fn all_get_the_same_in_order_and_once(world: &mut dyn World) {
     let begin = world.begin();
     let (mut a, mut b) = (Node::new(world, "a", begin), Node::new(world, "b", begin));
     for part in 0..10 {
-        a.say(part * 50..part * 50 + 50);
-        b.say(1000 + part * 50..1050 + part * 50);
+        a.publish(part * 50..part * 50 + 50);
+        b.publish(1000 + part * 50..1050 + part * 50);
         for _ in 0..10 {
-            a.turn(world);
-            b.turn(world);
+            a.step(world);
+            b.step(world);
         }
     }
-    until(world, &mut [&mut a, &mut b], |nodes| nodes.iter().all(|it| it.heard.len() >= 1000));
-    assert_eq!(a.heard, b.heard);
+    run_until(world, &mut [&mut a, &mut b], |nodes| {
+        nodes.iter().all(|it| it.delivered.len() >= 1000)
+    });
+    assert_eq!(a.delivered, b.delivered);
     let of = |range: std::ops::Range<u64>| -> Vec<u64> {
         a.numbers().into_iter().filter(|number| range.contains(number)).collect()
     };
@@ -260,29 +262,36 @@ fn all_hear_the_same_in_order_and_once(world: &mut dyn World) {
     assert!(of(1000..2000).into_iter().eq(1000..1500), "{:?}", of(1000..2000));
 }
 
-/// A node that is not told everything asks for it.
-fn gaps_are_noticed(world: &mut dyn World) {
+/// A node that misses announcements fetches the messages.
+fn gaps_are_fetched(world: &mut dyn World) {
     let begin = world.begin();
     let (mut a, mut b) = (Node::new(world, "a", begin), Node::new(world, "b", begin));
-    b.deaf = 3;
+    b.drop_every = 3;
     for part in 0..20 {
-        a.say(part * 5..part * 5 + 5);
+        a.publish(part * 5..part * 5 + 5);
         for _ in 0..20 {
-            a.turn(world);
-            b.turn(world);
+            a.step(world);
+            b.step(world);
         }
     }
-    until(world, &mut [&mut a, &mut b], |nodes| nodes.iter().all(|it| it.heard.len() >= 100));
+    run_until(world, &mut [&mut a, &mut b], |nodes| {
+        nodes.iter().all(|it| it.delivered.len() >= 100)
+    });
     assert!(b.numbers().into_iter().eq(0..100), "{:?}", b.numbers());
-    assert!(b.fetches > 0 && b.told > 10, "{} fetches, {} told", b.fetches, b.told);
+    assert!(
+        b.fetches > 0 && b.announcements > 10,
+        "{} fetches, {} announcements",
+        b.fetches,
+        b.announcements
+    );
 }
 
-/// The leader returns what it has, and does not what it has not.
+/// The leader returns the messages that it has.
 fn the_leader_answers(world: &mut dyn World) {
     let begin = world.begin();
     let mut a = Node::new(world, "a", begin);
-    a.say(0..10);
-    until(world, &mut [&mut a], |nodes| nodes[0].heard.len() >= 10);
+    a.publish(0..10);
+    run_until(world, &mut [&mut a], |nodes| nodes[0].delivered.len() >= 10);
     let last = a.participant.applied();
     let mut fetch = |from| {
         a.log.request(Request::Fetch { from, leader: true });
@@ -299,37 +308,43 @@ fn the_leader_answers(world: &mut dyn World) {
     assert!(fetch(last + 1).is_empty());
 }
 
-/// What is sent and not acknowledged is bounded, however much there is to say.
-fn a_node_that_says_much_waits_for_the_log(world: &mut dyn World) {
+/// Unacknowledged publications are bounded, however many entries there are.
+fn unacknowledged_publications_are_bounded(world: &mut dyn World) {
     let begin = world.begin();
     let mut a = Node::new(world, "a", begin);
-    a.say(0..20_000);
-    until(world, &mut [&mut a], |nodes| nodes[0].heard.len() >= 20_000);
+    a.publish(0..20_000);
+    run_until(world, &mut [&mut a], |nodes| nodes[0].delivered.len() >= 20_000);
     assert!(a.numbers().into_iter().eq(0..20_000));
-    assert!((2..=PUBLICATION_WINDOW).contains(&a.out_most), "{} at once", a.out_most);
+    assert!(
+        (2..=PUBLICATION_WINDOW).contains(&a.most_unacknowledged),
+        "{} at once",
+        a.most_unacknowledged
+    );
 }
 
-/// A node that starts again at some sequence hears all that came after it, and nothing else.
-fn a_node_goes_on_from_where_it_stopped(world: &mut dyn World) {
+/// A node that restarts at some sequence gets everything after it, and nothing else.
+fn a_node_continues_from_where_it_stopped(world: &mut dyn World) {
     let begin = world.begin();
     let (mut a, mut b) = (Node::new(world, "a", begin), Node::new(world, "b", begin));
-    a.say(0..100);
-    until(world, &mut [&mut a, &mut b], |nodes| nodes.iter().all(|it| it.heard.len() >= 100));
+    a.publish(0..100);
+    run_until(world, &mut [&mut a, &mut b], |nodes| {
+        nodes.iter().all(|it| it.delivered.len() >= 100)
+    });
     let stopped = b.participant.applied();
     let membership = Membership { roster: b.participant.roster().clone(), ..world.membership() };
     drop(b);
-    a.say(100..300);
-    until(world, &mut [&mut a], |nodes| nodes[0].heard.len() >= 300);
+    a.publish(100..300);
+    run_until(world, &mut [&mut a], |nodes| nodes[0].delivered.len() >= 300);
     let seal = Seal::new(&[1; 32], b"entries", [9; 16]);
     let mut again = Node::new(world, "b", stopped);
     again.participant = Participant::new("b", seal, membership, stopped, 99);
     let wanted = |nodes: &[&mut Node]| {
         let node = &nodes[1];
-        node.heard.len() >= 200 && node.participant.node().is_some()
+        node.delivered.len() >= 200 && node.participant.node().is_some()
     };
-    until(world, &mut [&mut a, &mut again], wanted);
+    run_until(world, &mut [&mut a, &mut again], wanted);
     assert!(again.numbers().into_iter().eq(100..300), "{:?}", again.numbers());
-    assert!(again.heard.iter().all(|(_, sequence)| *sequence > stopped));
+    assert!(again.delivered.iter().all(|(_, sequence)| *sequence > stopped));
 }
 
 macro_rules! contract {
@@ -356,27 +371,27 @@ macro_rules! contract {
 }
 
 contract!(
-    all_hear_the_same_in_order_and_once,
-    gaps_are_noticed,
-    a_node_that_says_much_waits_for_the_log,
-    a_node_goes_on_from_where_it_stopped,
+    all_get_the_same_in_order_and_once,
+    gaps_are_fetched,
+    unacknowledged_publications_are_bounded,
+    a_node_continues_from_where_it_stopped,
     the_leader_answers
 );
 
-/// A server that is killed and comes back: what was under way is said again, and heard once.
+/// Publications in flight when the server is killed are resent, and delivered once.
 #[test]
 fn a_restarted_nats_server_is_followed_again() {
     let Some(mut world) = OnNats::new() else { return };
     let mut a = Node::new(&mut world, "a", 1);
-    a.say(0..2000);
-    until(&world, &mut [&mut a], |nodes| nodes[0].heard.len() >= 1000);
+    a.publish(0..2000);
+    run_until(&world, &mut [&mut a], |nodes| nodes[0].delivered.len() >= 1000);
     world.server.kill();
-    a.say(2000..3000);
+    a.publish(2000..3000);
     for _ in 0..200 {
-        a.turn(&world);
+        a.step(&world);
     }
     world.server.restart();
-    until(&world, &mut [&mut a], |nodes| nodes[0].heard.len() >= 3000);
+    run_until(&world, &mut [&mut a], |nodes| nodes[0].delivered.len() >= 3000);
     assert!(a.numbers().into_iter().eq(0..3000), "{:?}", a.numbers());
 }
 

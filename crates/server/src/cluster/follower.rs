@@ -1,14 +1,14 @@
 //! Reads the log completely, once and in order, although it may deliver messages late, twice or
 //! never.
 //!
-//! A message beyond the next sequence is buffered until the missing ones have arrived. Nodes tell of
-//! their own messages, so these overtake each other; what stays missing is fetched. After a silence
-//! the node asks, since something may have been missed.
+//! A message beyond the next sequence is buffered until the missing ones have arrived. Each node
+//! announces its own messages, so they may arrive out of order; what stays missing is fetched. When
+//! nothing has arrived for a while, the node fetches, too: an announcement may have been lost.
 
 use super::log::{Extent, Message, Request};
 use crate::limits::{
-    AHEAD, AHEAD_BYTES, FETCH_MILLIS, GAP_MILLIS, LEADER_FETCHES, LONG_SILENCE_MILLIS,
-    SILENCE_MILLIS, TOLD_AHEAD,
+    AHEAD_BYTES, AHEAD_MESSAGES, ANNOUNCED_AHEAD, FETCH_RETRY_MILLIS, GAP_MILLIS,
+    IDLE_FETCH_MILLIS, LEADER_FETCHES, WAITING_FETCH_MILLIS,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -39,19 +39,19 @@ pub enum FollowError {
 pub struct Follower {
     /// The next sequence.
     next: u64,
-    /// Messages from there on.
+    /// Buffered messages from there on.
     ahead: BTreeMap<u64, Message>,
     ahead_bytes: usize,
     /// The last sequence that the log is known to have.
     last: u64,
     /// A sequence that is missing although later messages have arrived, and since when.
     missing: (u64, u64),
-    /// When it last asked without getting an answer yet.
-    asked: Option<u64>,
-    /// How many requests still go to the leader, because a replica lacked what the log has.
-    leader: u32,
-    /// When it last heard anything.
-    heard: u64,
+    /// When the unanswered fetch was sent.
+    fetching: Option<u64>,
+    /// How many fetches still go to the leader, because a replica lagged behind.
+    leader_fetches: u32,
+    /// When anything last arrived.
+    last_arrival: u64,
     /// How often something was missing after everything had been read.
     gaps: u64,
     connected: bool,
@@ -68,9 +68,9 @@ impl Follower {
             ahead_bytes: 0,
             last: applied,
             missing: (0, 0),
-            asked: None,
-            leader: 0,
-            heard: now,
+            fetching: None,
+            leader_fetches: 0,
+            last_arrival: now,
             gaps: 0,
             connected: false,
             up_to_date: false,
@@ -112,24 +112,24 @@ impl Follower {
             return Err(FollowError::Behind { last, applied });
         }
         self.check_first(extent.first)?;
-        (self.connected, self.up_to_date, self.asked) = (true, false, None);
-        (self.last, self.heard) = (self.last.max(extent.last), now);
+        (self.connected, self.up_to_date, self.fetching) = (true, false, None);
+        (self.last, self.last_arrival) = (self.last.max(extent.last), now);
         Ok(())
     }
 
     /// The log is disconnected.
     pub fn disconnected(&mut self) {
-        (self.connected, self.asked) = (false, None);
+        (self.connected, self.fetching) = (false, None);
     }
 
-    /// A node has told what the log has.
-    pub fn told(&mut self, message: Message, now: u64) {
-        if message.sequence > self.last.saturating_add(TOLD_AHEAD) {
-            return; // It is of another log: this one's end is asked for again and again.
+    /// A node has announced a message of the log.
+    pub fn announced(&mut self, message: Message, now: u64) {
+        if message.sequence > self.last.saturating_add(ANNOUNCED_AHEAD) {
+            return; // It is of another log; fetches show where this one ends.
         }
-        self.heard = now;
+        self.last_arrival = now;
         self.last = self.last.max(message.sequence);
-        self.keep(message);
+        self.buffer(message);
     }
 
     /// The log has answered a request.
@@ -142,19 +142,19 @@ impl Follower {
         extent: Extent,
         now: u64,
     ) -> Result<(), FollowError> {
-        if self.asked.take().is_none() {
+        if self.fetching.take().is_none() {
             return Ok(()); // An answer from before the connection broke.
         }
-        self.heard = now;
-        // Delivered messages may be newer than the answer, which may thus end earlier.
+        self.last_arrival = now;
+        // Announced messages may be newer than the answer.
         self.check_first(extent.first)?;
         self.last = self.last.max(extent.last);
         let empty = messages.is_empty();
-        messages.into_iter().for_each(|message| self.keep(message));
+        messages.into_iter().for_each(|message| self.buffer(message));
         if empty && self.lag() > 0 && !self.ahead.contains_key(&self.next) {
-            // The leader, too, may lack it while JetStream recovers: it is not asked at once again.
-            self.asked = (self.leader > 0).then_some(now);
-            self.leader = LEADER_FETCHES;
+            // While JetStream recovers, the leader may lack it, too: then the next fetch waits.
+            self.fetching = (self.leader_fetches > 0).then_some(now);
+            self.leader_fetches = LEADER_FETCHES;
         }
         Ok(())
     }
@@ -164,15 +164,15 @@ impl Follower {
         if first > self.next { Err(FollowError::TooLate { first, applied }) } else { Ok(()) }
     }
 
-    fn keep(&mut self, message: Message) {
+    fn buffer(&mut self, message: Message) {
         let bytes = message.bytes.len();
         let is_next = message.sequence == self.next;
-        let room = self.ahead.len() < AHEAD && self.ahead_bytes + bytes <= AHEAD_BYTES;
+        let room = self.ahead.len() < AHEAD_MESSAGES && self.ahead_bytes + bytes <= AHEAD_BYTES;
         if message.sequence < self.next || !(is_next || room) {
             return; // What there is no room for is fetched later.
         }
-        if let Entry::Vacant(place) = self.ahead.entry(message.sequence) {
-            place.insert(message);
+        if let Entry::Vacant(entry) = self.ahead.entry(message.sequence) {
+            entry.insert(message);
             self.ahead_bytes += bytes;
         }
     }
@@ -188,27 +188,27 @@ impl Follower {
         message
     }
 
-    /// What to request from the log. `waits`: the node has published something that was not
+    /// The fetch that is due, if any. `waiting`: the node has published something that was not
     /// delivered yet.
-    pub fn look(&mut self, waits: bool, now: u64) -> Option<Request> {
-        let silence = if waits { SILENCE_MILLIS } else { LONG_SILENCE_MILLIS };
+    pub fn poll(&mut self, waiting: bool, now: u64) -> Option<Request> {
+        let idle = if waiting { WAITING_FETCH_MILLIS } else { IDLE_FETCH_MILLIS };
         let gap = self.next <= self.last;
         if gap && self.missing.0 != self.next {
             self.missing = (self.next, now);
         }
-        // Only what others have overtaken may still come by itself.
+        // A message that others have overtaken may still arrive by itself.
         let overtaken = self.up_to_date && !self.ahead.is_empty();
-        let patience = if overtaken { GAP_MILLIS } else { 0 };
-        let due = match self.asked {
-            Some(asked) => now >= asked + FETCH_MILLIS,
-            None => (gap && now >= self.missing.1 + patience) || now >= self.heard + silence,
+        let wait = if overtaken { GAP_MILLIS } else { 0 };
+        let due = match self.fetching {
+            Some(sent) => now >= sent + FETCH_RETRY_MILLIS,
+            None => (gap && now >= self.missing.1 + wait) || now >= self.last_arrival + idle,
         };
-        let ask = self.connected && due && !self.ahead.contains_key(&self.next);
-        ask.then(|| {
-            self.gaps += u64::from(gap && self.up_to_date && self.asked.is_none());
-            (self.asked, self.heard) = (Some(now), now);
-            let leader = self.leader > 0;
-            self.leader = self.leader.saturating_sub(1);
+        let fetch = self.connected && due && !self.ahead.contains_key(&self.next);
+        fetch.then(|| {
+            self.gaps += u64::from(gap && self.up_to_date && self.fetching.is_none());
+            (self.fetching, self.last_arrival) = (Some(now), now);
+            let leader = self.leader_fetches > 0;
+            self.leader_fetches = self.leader_fetches.saturating_sub(1);
             Request::Fetch { from: self.next, leader }
         })
     }
@@ -239,80 +239,80 @@ mod tests {
     #[test]
     fn missing_messages_are_fetched_and_all_are_read_once_in_order() {
         let mut follower = follower(4, 4);
-        assert_eq!((taken(&mut follower), follower.look(false, 1)), (vec![], None));
+        assert_eq!((taken(&mut follower), follower.poll(false, 1)), (vec![], None));
         for sequence in [6, 5, 5, 4, 9, 8] {
-            follower.told(message(sequence), 2);
+            follower.announced(message(sequence), 2);
         }
         assert_eq!(taken(&mut follower), [5, 6]);
         assert_eq!((follower.applied(), follower.lag()), (6, 3));
-        assert_eq!(follower.look(false, 3), None, "it may be on its way");
-        assert_eq!(follower.look(false, 2 + GAP_MILLIS), None);
+        assert_eq!(follower.poll(false, 3), None, "it may be on its way");
+        assert_eq!(follower.poll(false, 2 + GAP_MILLIS), None);
         let late = 3 + GAP_MILLIS;
-        assert_eq!(follower.look(false, late), fetch(7));
-        assert_eq!(follower.look(false, late), None, "it has asked");
-        assert_eq!(follower.look(false, late + FETCH_MILLIS), fetch(7));
+        assert_eq!(follower.poll(false, late), fetch(7));
+        assert_eq!(follower.poll(false, late), None, "it has fetched it already");
+        assert_eq!(follower.poll(false, late + FETCH_RETRY_MILLIS), fetch(7));
         let extent = Extent { first: 2, last: 9 };
         follower.fetched(vec![message(7), message(8)], extent, 9).expect("it fits");
         assert_eq!(taken(&mut follower), [7, 8, 9]);
-        follower.fetched(vec![message(10)], extent, 9).expect("nobody has asked");
+        follower.fetched(vec![message(10)], extent, 9).expect("nothing was fetched");
         assert_eq!((taken(&mut follower), follower.lag()), (vec![], 0));
         assert_eq!((follower.take_gaps(), follower.take_gaps()), (1, 0));
     }
 
     #[test]
-    fn after_a_silence_the_log_is_asked_and_sooner_if_something_is_expected() {
+    fn without_arrivals_the_follower_fetches_and_sooner_if_something_is_expected() {
         let mut follower = follower(0, 0);
-        follower.told(message(1), 100);
+        follower.announced(message(1), 100);
         assert_eq!(taken(&mut follower), [1]);
-        assert_eq!(follower.look(true, 100 + SILENCE_MILLIS - 1), None);
-        let ask = fetch(2);
-        assert_eq!(follower.look(true, 100 + SILENCE_MILLIS), ask);
+        assert_eq!(follower.poll(true, 100 + WAITING_FETCH_MILLIS - 1), None);
+        let expected = fetch(2);
+        assert_eq!(follower.poll(true, 100 + WAITING_FETCH_MILLIS), expected);
         follower.fetched(Vec::new(), Extent { first: 1, last: 1 }, 400).expect("it fits");
-        assert_eq!(follower.look(false, 400 + LONG_SILENCE_MILLIS - 1), None);
-        assert_eq!(follower.look(false, 400 + LONG_SILENCE_MILLIS), ask);
+        assert_eq!(follower.poll(false, 400 + IDLE_FETCH_MILLIS - 1), None);
+        assert_eq!(follower.poll(false, 400 + IDLE_FETCH_MILLIS), expected);
         follower.disconnected();
-        assert_eq!(follower.look(true, 1_000_000), None, "there is nobody to ask");
+        assert_eq!(follower.poll(true, 1_000_000), None, "it is not connected");
     }
 
     #[test]
-    fn the_leader_is_asked_for_what_a_replica_lacks() {
+    fn what_a_replica_lacks_is_fetched_from_the_leader() {
         let mut follower = follower(0, 900);
         let extent = Extent { first: 1, last: 900 };
-        assert_eq!(follower.look(false, 0), fetch(1));
+        assert_eq!(follower.poll(false, 0), fetch(1));
         follower.fetched(Vec::new(), extent, 1).expect("it fits");
         for next in 1..=u64::from(LEADER_FETCHES) {
             let ask = Some(Request::Fetch { from: next, leader: true });
-            assert_eq!(follower.look(false, 1), ask, "at once");
+            assert_eq!(follower.poll(false, 1), ask, "at once");
             follower.fetched(vec![message(next)], extent, 1).expect("it fits");
             assert_eq!(taken(&mut follower), [next]);
         }
         let next = u64::from(LEADER_FETCHES) + 1;
-        assert_eq!(follower.look(false, 1), fetch(next), "the replica may have caught up");
+        assert_eq!(follower.poll(false, 1), fetch(next), "the replica may have caught up");
     }
 
     #[test]
-    fn a_leader_that_lacks_something_is_asked_again_after_a_pause() {
+    fn what_the_leader_lacks_is_fetched_again_after_a_pause() {
         let mut follower = follower(0, 9);
         let extent = Extent { first: 1, last: 9 };
-        assert_eq!(follower.look(false, 0), fetch(1));
+        assert_eq!(follower.poll(false, 0), fetch(1));
         follower.fetched(Vec::new(), extent, 0).expect("it fits");
         let ask = Some(Request::Fetch { from: 1, leader: true });
         for round in 0..3 {
-            let now = round * FETCH_MILLIS;
-            assert_eq!(follower.look(false, now), ask);
+            let now = round * FETCH_RETRY_MILLIS;
+            assert_eq!(follower.poll(false, now), ask);
             follower.fetched(Vec::new(), extent, now).expect("it fits");
-            assert_eq!(follower.look(false, now + FETCH_MILLIS - 1), None);
+            assert_eq!(follower.poll(false, now + FETCH_RETRY_MILLIS - 1), None);
         }
     }
 
     #[test]
-    fn it_is_up_to_date_after_reading_what_was_there_at_connecting() {
+    fn it_is_up_to_date_after_reading_what_the_log_had_when_connecting() {
         let mut follower = follower(0, 2);
         assert!(!follower.is_up_to_date());
-        assert!(follower.look(false, 0).is_some());
+        assert!(follower.poll(false, 0).is_some());
         follower.fetched(vec![message(1)], Extent { first: 1, last: 3 }, 0).expect("it fits");
         assert_eq!(taken(&mut follower), [1]);
-        assert!(!follower.is_up_to_date() && follower.look(false, 0).is_some());
+        assert!(!follower.is_up_to_date() && follower.poll(false, 0).is_some());
         follower
             .fetched(vec![message(2), message(3)], Extent { first: 1, last: 3 }, 0)
             .expect("it fits");
@@ -328,7 +328,7 @@ mod tests {
         let late = FollowError::TooLate { first: 12, applied: 10 };
         assert_eq!(follower.connected(Extent { first: 12, last: 20 }, 0), Err(late));
         follower.connected(Extent { first: 11, last: 20 }, 0).expect("it has the next one");
-        assert!(follower.look(false, 0).is_some());
+        assert!(follower.poll(false, 0).is_some());
         assert_eq!(follower.fetched(Vec::new(), Extent { first: 12, last: 20 }, 0), Err(late));
     }
 
@@ -337,21 +337,21 @@ mod tests {
         let mut follower = follower(0, 0);
         assert!(taken(&mut follower).is_empty());
         for now in 0..10 * GAP_MILLIS {
-            follower.told(message(2 * now + 2), now);
-            assert_eq!((taken(&mut follower).len(), follower.look(true, now)), (0, None));
-            follower.told(message(2 * now + 1), now);
-            assert_eq!((taken(&mut follower).len(), follower.look(true, now)), (2, None));
+            follower.announced(message(2 * now + 2), now);
+            assert_eq!((taken(&mut follower).len(), follower.poll(true, now)), (0, None));
+            follower.announced(message(2 * now + 1), now);
+            assert_eq!((taken(&mut follower).len(), follower.poll(true, now)), (2, None));
         }
         assert_eq!(follower.take_gaps(), 0);
     }
 
     #[test]
-    fn a_message_that_comes_again_in_another_size_is_counted_once() {
+    fn a_duplicate_of_another_size_is_counted_once() {
         let mut follower = follower(0, 0);
         for size in [1, 100] {
-            follower.told(Message { sequence: 2, bytes: vec![7; size].into() }, 0);
+            follower.announced(Message { sequence: 2, bytes: vec![7; size].into() }, 0);
         }
-        follower.told(message(1), 0);
+        follower.announced(message(1), 0);
         assert_eq!(taken(&mut follower), [1, 2]);
         assert_eq!(follower.ahead_bytes, 0);
     }
@@ -359,11 +359,11 @@ mod tests {
     #[test]
     fn a_sequence_far_beyond_the_logs_end_is_ignored() {
         let mut follower = follower(4, 4);
-        for sequence in [u64::MAX, 4 + TOLD_AHEAD + 1] {
-            follower.told(message(sequence), 0);
+        for sequence in [u64::MAX, 4 + ANNOUNCED_AHEAD + 1] {
+            follower.announced(message(sequence), 0);
         }
         assert_eq!((follower.lag(), follower.ahead.len()), (0, 0));
-        follower.told(message(5), 0);
+        follower.announced(message(5), 0);
         assert_eq!(taken(&mut follower), [5]);
         assert!(follower.is_up_to_date() && follower.lag() == 0);
     }
@@ -371,11 +371,11 @@ mod tests {
     #[test]
     fn buffered_messages_are_bounded_and_the_next_one_always_fits() {
         let mut follower = follower(0, 0);
-        for sequence in 2..AHEAD as u64 + 100 {
-            follower.told(message(sequence), 0);
+        for sequence in 2..AHEAD_MESSAGES as u64 + 100 {
+            follower.announced(message(sequence), 0);
         }
-        follower.told(message(1), 0);
-        assert_eq!(taken(&mut follower).len(), AHEAD + 1);
-        assert_eq!(follower.look(false, 0), fetch(AHEAD as u64 + 2));
+        follower.announced(message(1), 0);
+        assert_eq!(taken(&mut follower).len(), AHEAD_MESSAGES + 1);
+        assert_eq!(follower.poll(false, 0), fetch(AHEAD_MESSAGES as u64 + 2));
     }
 }

@@ -1,8 +1,8 @@
 //! The log on NATS JetStream: one stream per cluster.
 //!
 //! Of the NATS client library only the connection is used: addresses, TLS, accounts, reconnecting.
-//! A publication has a reply subject with the attempt's number. Once it is stored, its node tells
-//! the others over a subject of their own; what they miss they fetch, many at once.
+//! A publication has a reply subject with the attempt's number. Once it is stored, its node announces
+//! it to the others on another subject; what they miss they fetch, many at once.
 //!
 //! Everything runs on the thread that calls [`Log::next`], and only during that call. If it is not
 //! called, nothing is received, and the NATS server waits.
@@ -16,7 +16,7 @@ mod status;
 mod stream;
 mod synced;
 
-pub use copies::{Asker, COPIES, Copy, CopyNews, CopyRequest, unwritable};
+pub use copies::{COPIES, Copy, CopyDestination, CopyReply, CopyRequest, unwritable};
 pub use refusal::Refusal;
 pub use status::NodeStatus;
 pub use stream::{StreamInfo, name as stream_name};
@@ -57,19 +57,19 @@ pub struct Nats {
 pub struct JetStream {
     nats: Nats,
     identity: Identity,
-    /// What the other nodes tell.
-    told: Subscriber,
+    /// Announcements of the other nodes.
+    announcements: Subscriber,
     /// Answers, to subjects that begin with `inbox`.
     answers: Subscriber,
     inbox: String,
-    /// What it is asked; none if it does not answer.
-    questions: Option<Questions>,
-    /// Where the answers to the first go.
-    status_for: Vec<String>,
-    /// Answers, and where they go.
-    answered: Vec<(String, Vec<u8>)>,
-    /// Sealed requests for copies.
-    copy_for: Vec<Vec<u8>>,
+    /// Requests of other nodes and operators; none if it accepts none.
+    peers: Option<PeerRequests>,
+    /// The reply subjects of unanswered status requests.
+    status_requests: Vec<String>,
+    /// Unanswered requests for copies, sealed.
+    copy_requests: Vec<Vec<u8>>,
+    /// Replies to send, with their subjects.
+    replies: Vec<(String, Vec<u8>)>,
     /// Requests to send once connected.
     requests: VecDeque<Request>,
     /// Events not passed on yet.
@@ -85,9 +85,9 @@ pub struct JetStream {
     wake: Arc<Notify>,
 }
 
-/// What others ask a node.
-struct Questions {
-    /// How it is.
+/// Requests of other nodes and operators.
+struct PeerRequests {
+    /// For its status.
     status: Subscriber,
     /// For a copy of its store.
     copy: Subscriber,
@@ -97,8 +97,8 @@ struct Questions {
 enum Stage {
     /// Disconnected.
     Broken,
-    /// Connected, and the stream was asked for its state; it is asked again at this time.
-    Asking(Instant),
+    /// Connected, and the stream's state was requested; it is requested again at this time.
+    AwaitingInfo(Instant),
     /// Reported as connected.
     Connected,
 }
@@ -202,24 +202,25 @@ impl Nats {
     pub fn follow(self, identity: Identity) -> Result<JetStream, Refusal> {
         let inbox = self.client.new_inbox();
         let subscribed = self.runtime.block_on(async {
-            let told = self.client.subscribe(stream::told_subject(&self.cluster)).await.ok()?;
+            let announcements =
+                self.client.subscribe(stream::announcement_subject(&self.cluster)).await.ok()?;
             let answers = self.client.subscribe(format!("{inbox}.>")).await.ok()?;
             self.client.flush().await.ok()?;
-            Some((told, answers))
+            Some((announcements, answers))
         });
-        let (told, answers) = subscribed.ok_or(Refusal::Silent)?;
+        let (announcements, answers) = subscribed.ok_or(Refusal::Silent)?;
         Ok(JetStream {
             identity,
-            told,
+            announcements,
             answers,
             inbox,
-            questions: None,
-            status_for: Vec::new(),
-            answered: Vec::new(),
-            copy_for: Vec::new(),
+            peers: None,
+            status_requests: Vec::new(),
+            copy_requests: Vec::new(),
+            replies: Vec::new(),
             requests: VecDeque::new(),
             ready: VecDeque::new(),
-            stage: Stage::Asking(Instant::now()),
+            stage: Stage::AwaitingInfo(Instant::now()),
             fetch: None,
             fetches: 0,
             lag_logged: false,
@@ -242,9 +243,9 @@ fn without_passwords(servers: &[String]) -> String {
 enum Arrival {
     Change(Change),
     Answer(async_nats::Message),
-    StatusAsked(async_nats::Message),
-    CopyAsked(async_nats::Message),
-    Told(async_nats::Message),
+    StatusRequest(async_nats::Message),
+    CopyRequest(async_nats::Message),
+    Announcement(async_nats::Message),
 }
 
 /// The stream's answer to a publication.
@@ -261,74 +262,76 @@ impl JetStream {
         Arc::new(move || wake.notify_one())
     }
 
-    /// From now on it hears who asks how this node is, and who asks for a copy of its store: whoever
-    /// calls this must answer.
+    /// From now on it accepts requests for the status of this node and for copies of its store: whoever
+    /// calls this must answer them.
     ///
     /// # Errors
     /// When there is no connection.
-    pub fn hear_questions(&mut self) -> Result<(), Refusal> {
+    pub fn accept_requests(&mut self) -> Result<(), Refusal> {
         let Nats { runtime, client, cluster, config, .. } = &self.nats;
         let subscribed = runtime.block_on(async {
             let status = client.subscribe(status::subject(cluster)).await.ok()?;
-            let copy = client.subscribe(copies::ask_subject(cluster, &config.node)).await.ok()?;
-            Some(Questions { status, copy })
+            let copy =
+                client.subscribe(copies::request_subject(cluster, &config.node)).await.ok()?;
+            Some(PeerRequests { status, copy })
         });
-        self.questions = Some(subscribed.ok_or(Refusal::Silent)?);
+        self.peers = Some(subscribed.ok_or(Refusal::Silent)?);
         Ok(())
     }
 
-    /// Whether anybody has asked how this node is.
-    pub fn is_asked(&self) -> bool {
-        !self.status_for.is_empty()
+    /// Whether there are unanswered requests for the status.
+    pub fn has_status_requests(&self) -> bool {
+        !self.status_requests.is_empty()
     }
 
-    /// Answers all who have asked how this node is.
-    pub fn answer(&mut self, status: &NodeStatus) {
+    /// Answers all requests for the status.
+    pub fn reply_status(&mut self, status: &NodeStatus) {
         let status = serde_json::to_vec(status).expect("it has no maps");
-        let whom = self.status_for.drain(..);
-        self.answered.extend(whom.map(|who| (who, status.clone())));
+        let subjects = self.status_requests.drain(..);
+        self.replies.extend(subjects.map(|subject| (subject, status.clone())));
     }
 
-    /// The requests for a copy of this node's store that have come, sealed.
+    /// The unanswered requests for a copy of this node's store, sealed.
     pub fn take_copy_requests(&mut self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.copy_for)
+        std::mem::take(&mut self.copy_requests)
     }
 
-    /// Answers a request for a copy.
-    pub fn tell(&mut self, answer: (String, Vec<u8>)) {
-        self.answered.push(answer);
+    /// Sends what [`CopyRequest::reply`] returns.
+    pub fn reply(&mut self, reply: (String, Vec<u8>)) {
+        self.replies.push(reply);
     }
 
-    /// Sends the waiting requests if connected. Otherwise they are lost, as they may be.
+    /// Sends the waiting requests and replies. Without a connection requests are lost, as they may be.
     async fn send_all(&mut self) {
-        let there = self.nats.client.connection_state() == State::Connected;
+        let connected = self.nats.client.connection_state() == State::Connected;
         for request in std::mem::take(&mut self.requests) {
-            if there {
+            if connected {
                 self.send(request).await;
             }
         }
-        for (who, answer) in self.answered.drain(..) {
-            if let Err(error) = self.nats.client.publish(who, answer.into()).await {
+        for (subject, reply) in self.replies.drain(..) {
+            if let Err(error) = self.nats.client.publish(subject, reply.into()).await {
                 tracing::warn!(%error, "Cannot send to NATS");
             }
         }
-        if let Stage::Asking(due) = self.stage
+        if let Stage::AwaitingInfo(due) = self.stage
             && Instant::now() >= due
         {
-            self.ask_how_it_is().await;
+            self.request_info().await;
         }
     }
 
     async fn send(&mut self, request: Request) {
         let (client, cluster) = (&self.nats.client, &*self.nats.cluster);
         let sent = match request {
-            Request::Publish { ticket, bytes } => {
-                let answer = format!("{}.p.{ticket}", self.inbox);
+            Request::Publish { attempt, bytes } => {
+                let answer = format!("{}.p.{attempt}", self.inbox);
                 let bytes = bytes.to_vec().into();
                 client.publish_with_reply(stream::log_subject(cluster), answer, bytes).await
             }
-            Request::Tell(told) => {
-                client.publish(stream::told_subject(cluster), told.to_vec().into()).await
+            Request::Announce(bytes) => {
+                let subject = stream::announcement_subject(cluster);
+                client.publish(subject, bytes.to_vec().into()).await
             }
             Request::Fetch { from, leader } => {
                 self.fetches += 1;
@@ -336,21 +339,21 @@ impl JetStream {
                     tracing::info!("The NATS server in use lags behind: asking the log's leader");
                 }
                 let fetch = Fetch::new(self.fetches, from, leader);
-                let (subject, questions) = (fetch.subject(cluster), fetch.questions());
+                let (subject, bodies) = (fetch.subject(cluster), fetch.bodies());
                 let answer = format!("{}.f.{}", self.inbox, fetch.number);
                 self.fetch = Some(fetch);
                 let mut sent = Ok(());
-                for question in questions {
+                for body in bodies {
                     let (subject, answer) = (subject.clone(), answer.clone());
-                    sent = client.publish_with_reply(subject, answer, question.into()).await;
+                    sent = client.publish_with_reply(subject, answer, body.into()).await;
                 }
                 sent
             }
             Request::Purge { before } => {
                 let (subject, answer) =
                     (stream::purge_subject(cluster), format!("{}.x", self.inbox));
-                let question = json!({ "seq": before }).to_string();
-                client.publish_with_reply(subject, answer, question.into()).await
+                let body = json!({ "seq": before }).to_string();
+                client.publish_with_reply(subject, answer, body.into()).await
             }
         };
         if let Err(error) = sent {
@@ -359,9 +362,9 @@ impl JetStream {
         }
     }
 
-    /// Asks the stream for its state: for a new connection, and after an incomplete answer.
-    async fn ask_how_it_is(&mut self) {
-        if let Stage::Asking(due) = &mut self.stage {
+    /// Requests the stream's state: for a new connection, and after an incomplete answer.
+    async fn request_info(&mut self) {
+        if let Stage::AwaitingInfo(due) = &mut self.stage {
             *due = Instant::now() + Duration::from_millis(NATS_ASK_AGAIN_MILLIS);
         }
         let subject = stream::info_subject(&self.nats.cluster);
@@ -372,29 +375,29 @@ impl JetStream {
         }
     }
 
-    /// Waits for something to arrive, and takes what else is there. What others tell waits until the
+    /// Waits for something to arrive, and takes whatever else has arrived. Announcements wait until the
     /// connection has been reported.
-    async fn come(&mut self, patience: Duration) -> Vec<Arrival> {
+    async fn receive(&mut self, timeout: Duration) -> Vec<Arrival> {
         let connected = matches!(self.stage, Stage::Connected);
         let mut all = Vec::new();
-        let come = poll_fn(|context| {
+        let arrival = poll_fn(|context| {
             while all.len() + self.ready.len() < NATS_READY {
                 if let Poll::Ready(Some(change)) = self.nats.changes.poll_recv(context) {
                     all.push(Arrival::Change(change));
                 } else if let Poll::Ready(Some(answer)) = poll_next(&mut self.answers, context) {
                     all.push(Arrival::Answer(answer));
-                } else if let Some(questions) = &mut self.questions
-                    && let Poll::Ready(Some(asked)) = poll_next(&mut questions.status, context)
+                } else if let Some(peers) = &mut self.peers
+                    && let Poll::Ready(Some(request)) = poll_next(&mut peers.status, context)
                 {
-                    all.push(Arrival::StatusAsked(asked));
-                } else if let Some(questions) = &mut self.questions
-                    && let Poll::Ready(Some(asked)) = poll_next(&mut questions.copy, context)
+                    all.push(Arrival::StatusRequest(request));
+                } else if let Some(peers) = &mut self.peers
+                    && let Poll::Ready(Some(request)) = poll_next(&mut peers.copy, context)
                 {
-                    all.push(Arrival::CopyAsked(asked));
+                    all.push(Arrival::CopyRequest(request));
                 } else if connected
-                    && let Poll::Ready(Some(told)) = poll_next(&mut self.told, context)
+                    && let Poll::Ready(Some(message)) = poll_next(&mut self.announcements, context)
                 {
-                    all.push(Arrival::Told(told));
+                    all.push(Arrival::Announcement(message));
                 } else {
                     break;
                 }
@@ -402,41 +405,41 @@ impl JetStream {
             if all.is_empty() { Poll::Pending } else { Poll::Ready(()) }
         });
         tokio::select! {
-            () = come => {}
+            () = arrival => {}
             () = self.wake.notified() => {}
-            () = tokio::time::sleep(patience) => {}
+            () = tokio::time::sleep(timeout) => {}
         }
         all
     }
 
-    async fn take(&mut self, came: Arrival) {
-        match came {
+    async fn handle(&mut self, arrival: Arrival) {
+        match arrival {
             Arrival::Change(Change::Connected) => {
                 tracing::info!("Connected to NATS");
-                (self.stage, self.lag_logged) = (Stage::Asking(Instant::now()), false);
-                self.ask_how_it_is().await;
+                (self.stage, self.lag_logged) = (Stage::AwaitingInfo(Instant::now()), false);
+                self.request_info().await;
             }
             Arrival::Change(Change::Disconnected) => {
                 tracing::warn!("The connection to NATS is gone; connecting again");
                 (self.stage, self.fetch) = (Stage::Broken, None);
                 self.ready.push_back(Event::Disconnected);
             }
-            Arrival::StatusAsked(message) => {
-                self.status_for.extend(message.reply.map(|reply| reply.to_string()));
+            Arrival::StatusRequest(message) => {
+                self.status_requests.extend(message.reply.map(|reply| reply.to_string()));
             }
-            Arrival::CopyAsked(message) => {
-                self.copy_for.push(message.payload.to_vec());
+            Arrival::CopyRequest(message) => {
+                self.copy_requests.push(message.payload.to_vec());
             }
-            Arrival::Told(message) => {
-                self.ready.push_back(Event::Told(message.payload[..].into()));
+            Arrival::Announcement(message) => {
+                self.ready.push_back(Event::Announced(message.payload[..].into()));
             }
             Arrival::Answer(message) => {
                 let subject = message.subject.to_string();
                 let rest = subject[self.inbox.len()..].trim_start_matches('.');
                 match rest.split_once('.') {
-                    Some(("p", ticket)) => self.acknowledged(ticket, &message),
+                    Some(("p", attempt)) => self.acknowledged(attempt, &message),
                     Some(("f", number)) => self.fetched(number, &message).await,
-                    _ if rest == "i" => self.is(&message),
+                    _ if rest == "i" => self.info_received(&message),
                     _ => {}
                 }
             }
@@ -444,13 +447,13 @@ impl JetStream {
     }
 
     /// The stream has answered a publication.
-    fn acknowledged(&mut self, ticket: &str, message: &async_nats::Message) {
-        let Ok(ticket) = ticket.parse() else { return };
+    fn acknowledged(&mut self, attempt: &str, message: &async_nats::Message) {
+        let Ok(attempt) = attempt.parse() else { return };
         let answer: Option<Acknowledgement> = serde_json::from_slice(&message.payload).ok();
         let sequence = answer.filter(|it| it.error.is_none()).and_then(|it| it.seq);
         self.ready.push_back(match sequence {
-            Some(sequence) => Event::Acknowledged { ticket, sequence },
-            None => Event::Refused { ticket },
+            Some(sequence) => Event::Acknowledged { attempt, sequence },
+            None => Event::Refused { attempt },
         });
     }
 
@@ -460,7 +463,7 @@ impl JetStream {
             return;
         };
         if message.status == Some(StatusCode::NO_RESPONDERS) {
-            self.fetch = None; // It is asked again later.
+            self.fetch = None; // The follower repeats it.
         } else if fetch.add(message) {
             if fetch.is_useful() {
                 let fetch = self.fetch.take().expect("just looked up");
@@ -468,20 +471,20 @@ impl JetStream {
             } else {
                 // It has less than requested: its state will show how much.
                 fetch.ended = true;
-                self.ask_how_it_is().await;
+                self.request_info().await;
             }
         }
     }
 
     /// The stream has reported its state.
-    fn is(&mut self, message: &async_nats::Message) {
+    fn info_received(&mut self, message: &async_nats::Message) {
         let Ok(info) = serde_json::from_slice::<StreamInfo>(&message.payload) else { return };
         if info.identity().ok().as_ref() != Some(&self.identity) {
-            self.ready.push_back(Event::Other);
+            self.ready.push_back(Event::OtherLog);
             return;
         }
         let extent = info.extent();
-        if matches!(self.stage, Stage::Asking(_)) {
+        if matches!(self.stage, Stage::AwaitingInfo(_)) {
             self.stage = Stage::Connected;
             self.ready.push_back(Event::Connected(extent));
         }
@@ -503,15 +506,15 @@ impl Log for JetStream {
         self.requests.push_back(request);
     }
 
-    fn next(&mut self, patience: Duration) -> Option<Event> {
+    fn next(&mut self, timeout: Duration) -> Option<Event> {
         // Only this drives the runtime, so it must wait at least once.
         if self.ready.is_empty() || !self.requests.is_empty() {
-            let patience = if self.ready.is_empty() { patience } else { Duration::ZERO };
+            let timeout = if self.ready.is_empty() { timeout } else { Duration::ZERO };
             let runtime = self.nats.runtime.clone();
             runtime.block_on(async {
                 self.send_all().await;
-                for came in self.come(patience).await {
-                    self.take(came).await;
+                for arrival in self.receive(timeout).await {
+                    self.handle(arrival).await;
                 }
             });
         }

@@ -16,13 +16,15 @@ use std::time::Duration;
 pub enum Request {
     /// Store this at the end.
     Publish {
-        /// Names the attempt in the answer; rises with each attempt.
-        ticket: u64,
+        /// The number of this attempt, which the answer repeats; higher with each attempt.
+        attempt: u64,
         /// What to store.
         bytes: Arc<[u8]>,
     },
-    /// Tell the other nodes.
-    Tell(Arc<[u8]>),
+    /// Announce a stored message to the other nodes, as [`Seal::prove`] returns it.
+    ///
+    /// [`Seal::prove`]: super::seal::Seal::prove
+    Announce(Arc<[u8]>),
     /// Return the messages from this sequence on, as many as fit into one answer.
     Fetch {
         /// The sequence.
@@ -55,12 +57,12 @@ pub enum Event {
     /// Disconnected. Open requests may have been carried out, and are not answered.
     Disconnected,
     /// Connected, but to another log than the one the node has followed.
-    Other,
-    /// What some node tells, or anybody else who can reach the log: [`Seal::proven`] shows which
-    /// message the log has. Not all arrive, nor in order.
+    OtherLog,
+    /// An announcement, from a node or from anybody else who can reach the log: [`Seal::verify`]
+    /// checks it. Announcements may be lost or arrive out of order.
     ///
-    /// [`Seal::proven`]: super::seal::Seal::proven
-    Told(Arc<[u8]>),
+    /// [`Seal::verify`]: super::seal::Seal::verify
+    Announced(Arc<[u8]>),
     /// The answer to [`Request::Fetch`]: in order, and without gaps if the log has all of it. Empty
     /// if there is nothing yet, or if the replica that answers does not have it yet.
     Fetched {
@@ -72,14 +74,14 @@ pub enum Event {
     /// A publication was stored.
     Acknowledged {
         /// The attempt.
-        ticket: u64,
+        attempt: u64,
         /// Its sequence.
         sequence: u64,
     },
     /// The log could not store it, or the outcome is unknown.
     Refused {
         /// The attempt.
-        ticket: u64,
+        attempt: u64,
     },
 }
 
@@ -98,5 +100,5 @@ pub trait Log {
     fn request(&mut self, request: Request);
 
     /// Waits for the next event, at most this long; also returns if something else wakes it.
-    fn next(&mut self, patience: Duration) -> Option<Event>;
+    fn next(&mut self, timeout: Duration) -> Option<Event>;
 }

@@ -38,7 +38,7 @@ impl NatsServer {
         Some(NatsServer { folder, program, child, port })
     }
 
-    /// Where it is.
+    /// Its URL.
     pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
@@ -64,23 +64,23 @@ impl Drop for NatsServer {
     }
 }
 
-/// Starts a server at a port, or at any, and returns where it is once it takes connections.
+/// Starts a server on a port, or on any free one. Returns the port once it accepts connections.
 fn spawn(program: &str, folder: &Path, port: Option<u16>, jetstream: bool) -> (Child, u16) {
     let config = folder.join("nats.conf");
     let port = port.map_or(-1, i32::from);
-    let told = folder.join("ports");
-    let mut text = format!("host: 127.0.0.1\nport: {port}\nports_file_dir: {told:?}\n");
+    let ports = folder.join("ports");
+    let mut text = format!("host: 127.0.0.1\nport: {port}\nports_file_dir: {ports:?}\n");
     if jetstream {
         let store = folder.join("jetstream");
         text += &format!("jetstream {{ store_dir: {store:?}, sync_interval: always }}\n");
     }
-    fs::create_dir_all(&told).expect("a folder");
+    fs::create_dir_all(&ports).expect("a folder");
     fs::write(&config, text).expect("the config is written");
     let mut command = Command::new(program);
     command.arg("-c").arg(&config).stdin(Stdio::null());
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let mut child = child.unwrap_or_else(|error| panic!("{program} does not start: {error}"));
-    let file = told.join(format!("nats-server_{}.ports", child.id()));
+    let file = ports.join(format!("nats-server_{}.ports", child.id()));
     let Some(port) = port_in(&file) else {
         child.kill().expect("it is our own child");
         child.wait().expect("it ends");
@@ -89,7 +89,7 @@ fn spawn(program: &str, folder: &Path, port: Option<u16>, jetstream: bool) -> (C
     (child, port)
 }
 
-/// Waits until a server has written where it is.
+/// Waits until a server has written its port.
 fn port_in(file: &Path) -> Option<u16> {
     let deadline = Instant::now() + Duration::from_secs(20);
     while Instant::now() < deadline {

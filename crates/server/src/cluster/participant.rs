@@ -1,32 +1,33 @@
-//! A node's part in a cluster: it reads the log, joins when it has read all of it, says what its hub
-//! gives it to say, and keeps its lease.
+//! A node's part in a cluster: it reads the log, joins when it has read all of it, publishes its
+//! hub's entries, and renews its lease.
 //!
 //! It does no I/O and has no clock: events of the log and the time come in, requests to the log and
-//! what the hub is to apply go out. So the same code runs under a simulated log and a real one.
+//! what the hub is to apply go out. So the same code runs on a simulated log and a real one.
 
 use super::follower::{FollowError, Follower};
 use super::holds::Holds;
 use super::identity::Membership;
 use super::log::{Event, Message, Request};
 use super::publication::{Publication, VERSION};
-use super::publisher::{Outgoing, Publisher};
+use super::publisher::{Publisher, QueuedItem};
 use super::roster::{Roster, RosterEvent};
 use super::seal::Seal;
 use crate::effects::SentEntry;
 use crate::hub::Input;
 use crate::hub::input::{Ordered, OrderedStep};
 use crate::limits::{
-    HEARTBEAT_MILLIS, JOIN_MILLIS, LIVE_EVERY, LOG_KEPT, LOG_UNAVAILABLE_MILLIS, LOOK_MILLIS,
+    HEARTBEAT_MILLIS, JOIN_MILLIS, LIVE_EVERY, LOG_RETAINED, LOG_UNAVAILABLE_MILLIS,
+    STALL_STEP_MILLIS,
 };
 use crate::metrics::{ClusterCounts, ClusterGauges};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use thiserror::Error;
 
-/// Why a node can take part no longer.
+/// Why a node can no longer be a member.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Exclusion {
-    /// The log does not fit to what the node has.
+    /// The log does not match what the node has.
     #[error("{0}; start this node again, and it fetches a copy of another one's data")]
     Log(#[from] FollowError),
     /// The log is another one.
@@ -40,59 +41,60 @@ pub enum Exclusion {
     Replaced(Box<str>),
 }
 
-/// A node of a cluster. Times are in milliseconds by any steady clock.
+/// A node's part in a cluster. Times are in milliseconds by any steady clock.
 pub struct Participant {
     name: Box<str>,
     /// Where clients may go, as [`proto::node::Node`] writes it; empty: nowhere else.
     advertise: Box<str>,
     seal: Seal,
     membership: Membership,
-    only_reads: bool,
+    /// It never joins.
+    read_only: bool,
     follower: Follower,
     phase: Phase,
     /// Counts attempts to publish.
-    tickets: u64,
-    /// Counts attempts to join, from a random number on.
+    attempts: u64,
+    /// A random number, by which it recognizes its own request to join.
     nonce: u64,
-    /// The live state is on disk as it was after this sequence.
-    kept: u64,
-    /// What was last handed out to be written there.
-    written: u64,
-    /// After how much it is written again.
+    /// The live state after this sequence is stored.
+    live_stored: u64,
+    /// The sequence after which storing it was last requested.
+    live_requested: u64,
+    /// The number of sequences after which it is stored again.
     pub(super) live_every: u64,
-    /// How much the log keeps of what nobody needs who takes part.
-    pub(super) log_kept: u64,
-    /// What was last purged: all before this sequence.
+    /// How many messages the log retains that no member needs.
+    pub(super) log_retained: u64,
+    /// Everything before this sequence was purged.
     purged: u64,
-    /// Who fetches a copy of this node's store.
+    /// For nodes that fetch a copy of this node's store.
     holds: Holds,
-    /// What sessions say that have come before the node takes part.
-    early: VecDeque<SentEntry>,
-    /// For how long it has got nothing into the log, although there was something.
+    /// Entries from the hub that wait until the node is a member.
+    before_join: VecDeque<SentEntry>,
+    /// For how many milliseconds nothing has got into the log, although there was something.
     stalled: u64,
-    /// When that was last looked at.
-    looked: u64,
-    /// That was for too long: what it is given to say and somebody waits for is not said.
-    silent: bool,
+    /// When it was last polled.
+    last_poll: u64,
+    /// It has stalled for too long: awaited entries are refused, not published.
+    unavailable: bool,
     /// The hub knows that.
-    told: bool,
-    /// What was not said, and the hub does not know yet.
-    taken: Vec<SentEntry>,
-    /// What the log has acknowledged, for the other nodes.
-    tells: Vec<Request>,
-    /// What it has counted; whoever reads it resets it.
+    reported: bool,
+    /// Awaited entries that were not sent, and of which the hub does not know yet.
+    unsent: Vec<SentEntry>,
+    /// Announcements to send.
+    announcements: Vec<Request>,
+    /// Its counts; whoever reads them resets them.
     pub tally: ClusterCounts,
 }
 
-/// How far a node takes part.
+/// How far a node is on its way to being a member.
 enum Phase {
-    /// It took part, and its hub does not know yet that all its sessions have ended.
+    /// It was a member; its hub has yet to end all sessions.
     Ended,
     /// It reads what it does not have yet.
     Reading,
-    /// It has asked to take part.
-    Joining { since: u64, sent: u64, bytes: Arc<[u8]> },
-    /// It takes part.
+    /// It has published a request to join.
+    Joining { since: u64, attempt: u64, bytes: Arc<[u8]> },
+    /// It is a member.
     Member(MemberState),
 }
 
@@ -100,11 +102,11 @@ struct MemberState {
     node: u16,
     publisher: Publisher,
     /// How many heartbeats it has sent.
-    beaten: u64,
+    heartbeats_sent: u64,
     /// When the next one is due.
-    next_beat: u64,
-    /// When it is late, or late once more.
-    late_beat: u64,
+    heartbeat_due: u64,
+    /// When it counts as missed, or missed once more.
+    heartbeat_missed: u64,
 }
 
 impl Participant {
@@ -122,36 +124,36 @@ impl Participant {
             advertise: Box::default(),
             seal,
             membership,
-            only_reads: false,
+            read_only: false,
             follower: Follower::new(applied, 0),
             phase: Phase::Reading,
-            tickets: 0,
+            attempts: 0,
             nonce,
-            kept: applied,
-            written: applied,
+            live_stored: applied,
+            live_requested: applied,
             live_every: LIVE_EVERY,
-            log_kept: LOG_KEPT,
+            log_retained: LOG_RETAINED,
             purged: 0,
             holds: Holds::default(),
-            early: VecDeque::new(),
+            before_join: VecDeque::new(),
             stalled: 0,
-            looked: 0,
-            silent: false,
-            told: false,
-            taken: Vec::new(),
-            tells: Vec::new(),
+            last_poll: 0,
+            unavailable: false,
+            reported: false,
+            unsent: Vec::new(),
+            announcements: Vec::new(),
             tally: ClusterCounts::default(),
         }
     }
 
-    /// Clients of other nodes may come here, too, from the next time on that it joins.
+    /// The address for clients, which it publishes the next time it joins.
     pub fn advertise(&mut self, place: &proto::node::Node) {
         self.advertise = place.to_string().into();
     }
 
-    /// From now on it reads, and does not take part.
-    pub fn only_read(&mut self) {
-        self.only_reads = true;
+    /// From now on it only reads the log, and does not join.
+    pub fn set_read_only(&mut self) {
+        self.read_only = true;
     }
 
     /// Its name.
@@ -164,119 +166,122 @@ impl Participant {
         self.follower.is_up_to_date()
     }
 
-    /// Who takes part, as of what this node has read.
+    /// The members, as of what this node has read.
     pub fn roster(&self) -> &Roster {
         &self.membership.roster
     }
 
-    /// What it has read.
+    /// The sequence up to which it has read.
     pub fn applied(&self) -> u64 {
         self.follower.applied()
     }
 
-    /// How much it is known to lack.
+    /// How many messages it is known to lack.
     pub fn lag(&self) -> u64 {
         self.follower.lag()
     }
 
-    /// Its number, while it takes part.
+    /// Its number, while it is a member.
     pub fn node(&self) -> Option<u16> {
         match &self.phase {
-            Phase::Member(part) => Some(part.node),
+            Phase::Member(member) => Some(member.node),
             _ => None,
         }
     }
 
-    /// How it stands to the log.
-    pub fn figures(&self) -> ClusterGauges {
+    /// The current gauges.
+    pub fn gauges(&self) -> ClusterGauges {
         let window = match &self.phase {
-            Phase::Member(part) => part.publisher.under_way(),
+            Phase::Member(member) => member.publisher.in_flight(),
             _ => 0,
         };
-        let nodes = self.membership.roster.all_live().count();
+        let nodes = self.membership.roster.members().count();
         let available = self.stalled < LOG_UNAVAILABLE_MILLIS && self.node().is_some();
         ClusterGauges { lag: self.lag(), window, nodes, available }
     }
 
-    /// Whether it has said something that has not come back.
-    pub fn is_waiting(&self) -> bool {
+    /// Whether anything it has published was not delivered yet.
+    pub fn has_undelivered(&self) -> bool {
         match &self.phase {
-            Phase::Member(part) => part.publisher.is_waiting(),
+            Phase::Member(member) => member.publisher.has_undelivered(),
             Phase::Joining { .. } => true,
             Phase::Reading | Phase::Ended => false,
         }
     }
 
-    /// The hub has an entry for the log.
-    pub fn say(&mut self, entry: SentEntry) {
+    /// Publishes an entry of the hub.
+    pub fn publish(&mut self, entry: SentEntry) {
         match &mut self.phase {
             Phase::Ended => {} // Its session has ended.
-            _ if self.silent && entry.is_awaited() => self.taken.push(entry),
-            Phase::Member(part) => part.publisher.say(Outgoing::Entry(entry)),
-            Phase::Reading | Phase::Joining { .. } => self.early.push_back(entry),
+            _ if self.unavailable && entry.is_awaited() => self.unsent.push(entry),
+            Phase::Member(member) => member.publisher.enqueue(QueuedItem::Entry(entry)),
+            Phase::Reading | Phase::Joining { .. } => self.before_join.push_back(entry),
         }
     }
 
-    /// The hub has ended all sessions, as it was to when the node took part no longer. What it says
-    /// from here on is of others.
-    pub fn all_ended(&mut self) {
+    /// The hub has ended all sessions, since the node was no longer a member. Further entries are of
+    /// new sessions.
+    pub fn all_sessions_ended(&mut self) {
         if matches!(self.phase, Phase::Ended) {
             self.phase = Phase::Reading;
         }
     }
 
-    /// The node stops, and says nothing after what it has said.
+    /// The node stops: it leaves after everything queued.
     pub fn leave(&mut self) {
-        if let Phase::Member(part) = &mut self.phase {
-            part.publisher.say(Outgoing::Leave);
+        if let Phase::Member(member) = &mut self.phase {
+            member.publisher.enqueue(QueuedItem::Leave);
         }
     }
 
-    /// The live state is on disk as it was after this sequence.
-    pub fn kept(&mut self, sequence: u64) {
-        self.kept = self.kept.max(sequence);
+    /// The live state after this sequence is stored.
+    pub fn live_stored(&mut self, sequence: u64) {
+        self.live_stored = self.live_stored.max(sequence);
     }
 
-    /// A node of this name fetches a copy of the store, from which it is to go on.
-    pub fn hold_for(&mut self, node: &str, now: u64) {
-        self.holds.begin(node, self.kept, now);
+    /// Retains the log for a node that fetches a copy of the store, from which it will continue.
+    pub fn place_hold(&mut self, node: &str, now: u64) {
+        self.holds.place(node, self.live_stored, now);
     }
 
-    /// Takes in an event. Returns what is to be applied, in order.
+    /// Handles an event. Returns what is to be applied, in order.
     ///
     /// # Errors
-    /// When the node can take part no longer.
-    pub fn heed(&mut self, event: Event, now: u64) -> Result<Vec<Ordered>, Exclusion> {
+    /// When the node can no longer be a member.
+    pub fn handle(&mut self, event: Event, now: u64) -> Result<Vec<Ordered>, Exclusion> {
         match event {
             Event::Connected(extent) => {
                 self.follower.connected(extent, now)?;
-                if let Phase::Member(part) = &mut self.phase {
-                    part.publisher.go_back();
+                if let Phase::Member(member) = &mut self.phase {
+                    member.publisher.go_back();
                 }
             }
             Event::Disconnected => self.follower.disconnected(),
-            Event::Other => return Err(Exclusion::OtherLog),
-            // What is not proven is ignored: if the log has it, it returns it when asked.
-            Event::Told(told) => {
-                if let Some((sequence, bytes)) = self.seal.proven(&told) {
-                    self.follower.told(Message { sequence, bytes: bytes.into() }, now);
+            Event::OtherLog => return Err(Exclusion::OtherLog),
+            // Without a proof it is ignored: if the log has it, it will be fetched.
+            Event::Announced(announcement) => {
+                if let Some((sequence, bytes)) = self.seal.verify(&announcement) {
+                    self.follower.announced(Message { sequence, bytes: bytes.into() }, now);
                 }
             }
             Event::Fetched { messages, extent } => self.follower.fetched(messages, extent, now)?,
-            Event::Acknowledged { ticket, sequence } => {
+            Event::Acknowledged { attempt, sequence } => {
                 let bytes = match &mut self.phase {
-                    Phase::Member(part) => part.publisher.acknowledged(ticket, sequence, now),
-                    Phase::Joining { sent, bytes, .. } if *sent == ticket => Some(bytes.clone()),
+                    Phase::Member(member) => member.publisher.acknowledged(attempt, sequence, now),
+                    Phase::Joining { attempt: sent, bytes, .. } if *sent == attempt => {
+                        Some(bytes.clone())
+                    }
                     Phase::Joining { .. } | Phase::Reading | Phase::Ended => None,
                 };
                 if let Some(bytes) = bytes {
-                    self.tells.push(Request::Tell(self.seal.prove(sequence, &bytes).into()));
-                    self.follower.told(Message { sequence, bytes }, now);
+                    let announcement = self.seal.prove(sequence, &bytes).into();
+                    self.announcements.push(Request::Announce(announcement));
+                    self.follower.announced(Message { sequence, bytes }, now);
                 }
             }
-            Event::Refused { ticket } => {
-                if let Phase::Member(part) = &mut self.phase {
-                    part.publisher.refused(ticket, now);
+            Event::Refused { attempt } => {
+                if let Phase::Member(member) = &mut self.phase {
+                    member.publisher.refused(attempt, now);
                 }
             }
         }
@@ -287,19 +292,19 @@ impl Participant {
         Ok(ordered)
     }
 
-    /// Reads what the log has next. Nothing of it may count, but the sequence does.
+    /// Reads the next message of the log. It may have no effect but that its sequence is read.
     fn read(&mut self, message: &Message, now: u64) -> Result<Option<Ordered>, Exclusion> {
         let sequence = message.sequence;
         self.tally.read_bytes += message.bytes.len() as u64;
-        self.holds.read(message.bytes.len());
+        self.holds.log_grew(message.bytes.len());
         let opened = self.seal.open(&message.bytes);
         let steps = match opened.as_deref().and_then(Publication::read) {
             Some(publication) => self.membership.roster.apply(sequence, &publication),
-            None => Vec::new(), // It is of no node of this cluster.
+            None => Vec::new(), // It is not of a node of this cluster.
         };
         let before = self.node();
         let mut ordered = Vec::new();
-        let moved = steps.iter().any(|step| !matches!(step, RosterEvent::Entry(_)));
+        let changed = steps.iter().any(|step| !matches!(step, RosterEvent::Entry(_)));
         for step in steps {
             match step {
                 // All nodes have the same version, so none of them can read it.
@@ -311,7 +316,7 @@ impl Participant {
                     ordered.push(OrderedStep::NodeEnded(node));
                     if self.node() == Some(node) {
                         self.phase = Phase::Ended;
-                        self.taken.clear();
+                        self.unsent.clear();
                     }
                 }
                 RosterEvent::Joined { node, nonce }
@@ -325,34 +330,35 @@ impl Participant {
                     }
                 }
                 RosterEvent::Joined { node, .. } => {
-                    self.holds.end(self.membership.roster.name(node).expect("it has just joined"));
+                    self.holds
+                        .release(self.membership.roster.name(node).expect("it has just joined"));
                 }
             }
         }
-        if moved {
+        if changed {
             let roster = &self.membership.roster;
             ordered.push(OrderedStep::Nodes(roster.advertised().map(Box::from).collect()));
             ordered.push(OrderedStep::Names(roster.names().map(Box::from).collect()));
         }
-        if let Phase::Member(part) = &mut self.phase {
-            let live = self.membership.roster.live(part.node).expect("it takes part");
-            if part.publisher.read(live.counter, sequence, now) {
-                self.answers();
+        if let Phase::Member(member) = &mut self.phase {
+            let live = self.membership.roster.live(member.node).expect("it is a member");
+            if member.publisher.delivered(live.counter, sequence, now) {
+                self.log_responded();
             }
         }
-        // Who has just left may be about to stop.
+        // A node that has just left may be about to stop.
         let left = before.is_some() && self.node().is_none();
-        let due = left || sequence >= self.written + self.live_every;
+        let due = left || sequence >= self.live_requested + self.live_every;
         let roster = due.then(|| self.membership.write());
         if due {
-            self.written = sequence;
+            self.live_requested = sequence;
         }
-        let something = due || !ordered.is_empty();
-        Ok(something.then_some(Ordered { sequence, steps: ordered, roster }))
+        let any = due || !ordered.is_empty();
+        Ok(any.then_some(Ordered { sequence, steps: ordered, roster }))
     }
 
-    /// A node of this name takes part. Returns whether it is this one: it may have been here before, or
-    /// it is an old message of one that was.
+    /// A node of this name has joined. Returns whether it is this one: it may also be an old message
+    /// of an earlier process.
     fn joined(&mut self, sequence: u64, node: u16, nonce: u64, now: u64) -> bool {
         if !matches!(self.phase, Phase::Joining { .. }) {
             return false;
@@ -362,122 +368,139 @@ impl Participant {
             return false;
         }
         let mut publisher = Publisher::new(node, sequence, now);
-        self.early.drain(..).for_each(|entry| publisher.say(Outgoing::Entry(entry)));
-        let (beaten, next_beat, late_beat) = (0, now, now);
-        self.phase = Phase::Member(MemberState { node, publisher, beaten, next_beat, late_beat });
-        self.answers();
+        self.before_join.drain(..).for_each(|entry| publisher.enqueue(QueuedItem::Entry(entry)));
+        self.phase = Phase::Member(MemberState {
+            node,
+            publisher,
+            heartbeats_sent: 0,
+            heartbeat_due: now,
+            heartbeat_missed: now,
+        });
+        self.log_responded();
         true
     }
 
-    /// The log has taken something of this node.
-    fn answers(&mut self) {
-        (self.stalled, self.silent) = (0, false);
-        if let Phase::Member(part) = &mut self.phase {
-            self.taken.drain(..).for_each(|entry| part.publisher.say(Outgoing::Entry(entry)));
+    /// The log has delivered something of this node.
+    fn log_responded(&mut self) {
+        (self.stalled, self.unavailable) = (0, false);
+        if let Phase::Member(member) = &mut self.phase {
+            self.unsent
+                .drain(..)
+                .for_each(|entry| member.publisher.enqueue(QueuedItem::Entry(entry)));
         }
     }
 
-    /// Looks whether the log has taken nothing for too long. Then it is given nothing more for which
-    /// somebody waits, and those are told.
-    fn look_at_silence(&mut self, now: u64) {
-        let passed = now.saturating_sub(std::mem::replace(&mut self.looked, now)).min(LOOK_MILLIS);
-        let wants = match &self.phase {
-            Phase::Member(part) => part.publisher.is_waiting(),
+    /// Checks whether nothing has got into the log for too long. Then awaited entries are no longer
+    /// published, but refused.
+    fn check_availability(&mut self, now: u64) {
+        let passed =
+            now.saturating_sub(std::mem::replace(&mut self.last_poll, now)).min(STALL_STEP_MILLIS);
+        let waiting = match &self.phase {
+            Phase::Member(member) => member.publisher.has_undelivered(),
             Phase::Reading | Phase::Joining { .. } | Phase::Ended => true,
         };
-        self.stalled = if wants { self.stalled + passed } else { 0 };
-        if self.stalled >= LOG_UNAVAILABLE_MILLIS && !self.silent {
-            self.silent = true;
-            self.taken = match &mut self.phase {
-                Phase::Member(part) => part.publisher.take_awaited(),
+        self.stalled = if waiting { self.stalled + passed } else { 0 };
+        if self.stalled >= LOG_UNAVAILABLE_MILLIS && !self.unavailable {
+            self.unavailable = true;
+            self.unsent = match &mut self.phase {
+                Phase::Member(member) => member.publisher.take_unsent(),
                 Phase::Reading | Phase::Joining { .. } | Phase::Ended => {
-                    let (taken, early) = self.early.drain(..).partition(SentEntry::is_awaited);
-                    self.early = early;
-                    taken.into()
+                    let (unsent, rest) =
+                        self.before_join.drain(..).partition(SentEntry::is_awaited);
+                    self.before_join = rest;
+                    unsent.into()
                 }
             };
         }
     }
 
-    /// What the hub is to know of the log, after all that was read.
-    fn take_news(&mut self) -> Option<Input> {
-        let told = std::mem::replace(&mut self.told, self.silent);
-        match (told, self.silent) {
-            (true, true) if self.taken.is_empty() => None,
-            (_, true) => Some(Input::LogSilent(std::mem::take(&mut self.taken))),
-            (true, false) => Some(Input::LogAnswers),
+    /// Input for the hub, if it has to know that the log is unavailable, or available again.
+    fn availability_change(&mut self) -> Option<Input> {
+        let reported = std::mem::replace(&mut self.reported, self.unavailable);
+        match (reported, self.unavailable) {
+            (true, true) if self.unsent.is_empty() => None,
+            (_, true) => Some(Input::LogUnavailable(std::mem::take(&mut self.unsent))),
+            (true, false) => Some(Input::LogAvailable),
             (false, false) => None,
         }
     }
 
-    /// Does what is due. Returns what is for the log, and what is for the hub beside what the log
-    /// brings.
-    pub fn look(&mut self, now: u64) -> (Vec<Request>, Option<Input>) {
-        self.look_at_silence(now);
-        let mut requests = std::mem::take(&mut self.tells);
+    /// Does what is due. Returns requests to the log, and input for the hub to apply after everything
+    /// that was read.
+    pub fn poll(&mut self, now: u64) -> (Vec<Request>, Option<Input>) {
+        self.check_availability(now);
+        let mut requests = std::mem::take(&mut self.announcements);
         let (caught_up, after) = (self.follower.is_up_to_date(), self.follower.applied());
         match &mut self.phase {
-            Phase::Reading if caught_up && !self.only_reads => {
+            Phase::Reading if caught_up && !self.read_only => {
                 requests.push(self.join(after, now));
             }
             Phase::Joining { since, .. } if caught_up && now >= *since + JOIN_MILLIS => {
                 requests.push(self.join(after, now));
             }
             Phase::Reading | Phase::Joining { .. } | Phase::Ended => {}
-            Phase::Member(part) => {
+            Phase::Member(member) => {
                 let first = self
                     .membership
                     .roster
-                    .all_live()
+                    .members()
                     .next()
-                    .is_some_and(|(node, _)| node == part.node);
-                let before = self.membership.roster.kept().saturating_sub(self.log_kept);
-                let kept = self.holds.kept(self.kept, now);
-                let beats = part.beat(&self.membership.roster, kept, now, &mut self.tally);
-                if beats && first && before > self.purged {
+                    .is_some_and(|(node, _)| node == member.node);
+                let before = self.membership.roster.purgeable().saturating_sub(self.log_retained);
+                let purgeable = self.holds.purgeable(self.live_stored, now);
+                let roster = &self.membership.roster;
+                let sent = member.send_heartbeat(roster, purgeable, now, &mut self.tally);
+                if sent && first && before > self.purged {
                     self.purged = before;
                     requests.push(Request::Purge { before });
                 }
-                part.publisher.look(now);
-                let (seal, tickets) = (&mut self.seal, &mut self.tickets);
+                member.publisher.poll(now);
+                let (seal, attempts) = (&mut self.seal, &mut self.attempts);
                 if self.follower.is_connected() {
-                    requests.extend(part.publisher.send(now, seal, tickets, &mut self.tally));
+                    requests.extend(member.publisher.send(now, seal, attempts, &mut self.tally));
                 }
             }
         }
-        requests.extend(self.follower.look(self.is_waiting(), now));
+        requests.extend(self.follower.poll(self.has_undelivered(), now));
         self.tally.gaps += self.follower.take_gaps();
-        (requests, self.take_news())
+        (requests, self.availability_change())
     }
 
     fn join(&mut self, after: u64, now: u64) -> Request {
-        self.tickets += 1;
+        self.attempts += 1;
         let (name, nonce, advertise) = (&*self.name, self.nonce, &*self.advertise);
         let join = Publication::Join { name, version: VERSION, after, nonce, advertise };
-        let (sent, bytes) = (self.tickets, Arc::from(self.seal.seal(&join.write())));
-        self.phase = Phase::Joining { since: now, sent, bytes: Arc::clone(&bytes) };
-        Request::Publish { ticket: sent, bytes }
+        let (attempt, bytes) = (self.attempts, Arc::from(self.seal.seal(&join.write())));
+        self.phase = Phase::Joining { since: now, attempt, bytes: Arc::clone(&bytes) };
+        Request::Publish { attempt, bytes }
     }
 }
 
 impl MemberState {
-    /// Sends a heartbeat if one is due and the last has come back; and with it, who is gone. Returns
-    /// whether it has.
-    fn beat(&mut self, roster: &Roster, kept: u64, now: u64, tally: &mut ClusterCounts) -> bool {
-        let live = roster.live(self.node).expect("it takes part");
-        if live.beats < self.beaten && now >= self.late_beat {
+    /// Sends a heartbeat if one is due and the last was delivered, and declares nodes gone whose lease
+    /// has expired. Returns whether it has sent one.
+    fn send_heartbeat(
+        &mut self,
+        roster: &Roster,
+        purgeable: u64,
+        now: u64,
+        tally: &mut ClusterCounts,
+    ) -> bool {
+        let live = roster.live(self.node).expect("it is a member");
+        if live.heartbeats < self.heartbeats_sent && now >= self.heartbeat_missed {
             tally.heartbeats_missed += 1;
-            self.late_beat = now + HEARTBEAT_MILLIS;
+            self.heartbeat_missed = now + HEARTBEAT_MILLIS;
         }
-        if now < self.next_beat || live.beats < self.beaten {
+        if now < self.heartbeat_due || live.heartbeats < self.heartbeats_sent {
             return false;
         }
-        (self.beaten, self.next_beat) = (self.beaten + 1, now + HEARTBEAT_MILLIS);
-        self.late_beat = self.next_beat;
-        for (node, incarnation) in roster.gone(self.node) {
-            self.publisher.say(Outgoing::Gone { node, incarnation });
+        (self.heartbeats_sent, self.heartbeat_due) =
+            (self.heartbeats_sent + 1, now + HEARTBEAT_MILLIS);
+        self.heartbeat_missed = self.heartbeat_due;
+        for (node, incarnation) in roster.expired(self.node) {
+            self.publisher.enqueue(QueuedItem::Gone { node, incarnation });
         }
-        self.publisher.say(Outgoing::Heartbeat { kept });
+        self.publisher.enqueue(QueuedItem::Heartbeat { purgeable });
         true
     }
 }

@@ -16,8 +16,8 @@ pub enum Publication<'a> {
         /// The version it applies.
         version: u32,
         /// The sequence up to which it has applied everything. If a node of this name has joined or
-        /// left since, this is an old copy of the message, or another node was faster: it does not
-        /// count.
+        /// left since, this is an old copy of the message, or another node was faster: it is
+        /// ignored.
         after: u64,
         /// By which the node recognizes its own message.
         nonce: u64,
@@ -30,7 +30,7 @@ pub enum Publication<'a> {
         node: u16,
         /// The sequence of its [`Publication::Join`].
         incarnation: u64,
-        /// How many batches it has sent before in this incarnation. It counts only if all of those
+        /// How many batches it has sent before in this incarnation. It is ignored unless all of those
         /// have arrived.
         counter: u64,
         /// The items, in order.
@@ -47,9 +47,9 @@ pub enum Item<'a> {
     /// The node is alive.
     Heartbeat {
         /// It needs nothing up to this sequence any more.
-        kept: u64,
+        purgeable: u64,
     },
-    /// Another node has sent nothing for too long.
+    /// The lease of another node has expired.
     Gone {
         /// Which one.
         node: u16,

@@ -13,14 +13,14 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 pub enum LogCommand {
     /// The hub has an entry for the log.
     Entry(SentEntry),
-    /// The hub has ended all sessions, as requested.
-    AllEnded,
-    /// The live state after this sequence is on disk.
-    Kept(u64),
+    /// The hub has ended all sessions, since the node was no longer a member.
+    AllSessionsEnded,
+    /// The live state after this sequence is stored.
+    LiveStored(u64),
     /// The node stops.
     Leave {
         /// Why, unless it was asked to: a sentence.
-        because: Option<String>,
+        reason: Option<String>,
     },
 }
 
@@ -37,7 +37,7 @@ pub struct ToLog {
 
 impl ToLog {
     /// Sends a command. The thread is gone only when the node stops.
-    pub fn say(&self, command: LogCommand) {
+    pub fn send(&self, command: LogCommand) {
         if self.commands.send(command).is_ok() {
             (self.waker)();
         }
@@ -46,35 +46,36 @@ impl ToLog {
 
 /// Both ends.
 pub fn to_log(waker: Waker) -> (ToLog, Receiver<LogCommand>) {
-    let (commands, heard) = channel();
-    (ToLog { commands, waker }, heard)
+    let (commands, receiver) = channel();
+    (ToLog { commands, waker }, receiver)
 }
 
 /// The queue to the hub for what the log has ordered: a bounded part of the hub's queue, so that
 /// the shards always have room there.
 pub struct ToHub {
     hub: HubQueue<Input>,
-    under_way: SyncSender<()>,
+    /// Bounds the unprocessed input.
+    unprocessed: SyncSender<()>,
 }
 
-/// Counts what the hub has processed.
+/// Counts the ordered input that the hub has processed.
 pub struct Processed(Receiver<()>);
 
 impl ToHub {
-    /// Reports news of the log to the hub. False if the hub has ended.
-    pub fn tell(&self, news: Input) -> bool {
-        self.hub.send(news).is_ok()
+    /// Sends other input about the log. False if the hub has ended.
+    pub fn send(&self, input: Input) -> bool {
+        self.hub.send(input).is_ok()
     }
 
-    /// Passes on ordered input; blocks while too much is unprocessed. False if the hub has ended.
-    pub fn pass_on(&self, ordered: Ordered) -> bool {
-        self.under_way.send(()).is_ok() && self.hub.send(Input::Ordered(ordered)).is_ok()
+    /// Sends ordered input; blocks while too much is unprocessed. False if the hub has ended.
+    pub fn send_ordered(&self, ordered: Ordered) -> bool {
+        self.unprocessed.send(()).is_ok() && self.hub.send(Input::Ordered(ordered)).is_ok()
     }
 }
 
 impl Processed {
-    /// One input has been processed.
-    pub fn one(&self) {
+    /// One ordered input has been processed.
+    pub fn count_one(&self) {
         // It was counted before it was sent.
         let _ = self.0.try_recv();
     }
@@ -82,6 +83,6 @@ impl Processed {
 
 /// Both ends.
 pub fn to_hub(hub: HubQueue<Input>) -> (ToHub, Processed) {
-    let (under_way, processed) = sync_channel(ORDERED_IN_FLIGHT);
-    (ToHub { hub, under_way }, Processed(processed))
+    let (unprocessed, processed) = sync_channel(ORDERED_IN_FLIGHT);
+    (ToHub { hub, unprocessed }, Processed(processed))
 }

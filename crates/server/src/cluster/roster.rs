@@ -1,12 +1,12 @@
 //! The cluster's members: the same on every node that has read the log up to the same sequence.
 //!
 //! A node is a member for one *incarnation*, from its [`Publication::Join`] until it leaves, joins
-//! again, or is found gone. Of an incarnation only the batch with the next counter counts, so
-//! repeated or overtaking messages change nothing.
+//! again, or is declared gone. Of an incarnation only the batch with the next counter is valid, so
+//! duplicate or reordered messages change nothing.
 //!
-//! No clock decides who is gone. Each node sends heartbeats, the next only after the last was
-//! delivered; a node that has sent nothing during [`LEASE_HEARTBEATS`] of another node is gone once
-//! that node says so. While the log stands still, all leases do.
+//! Leases need no clock. Each node sends heartbeats, the next only after the last was delivered; when
+//! a node has sent nothing during [`LEASE_HEARTBEATS`] of another node, its lease has expired, and it
+//! is gone once that node declares it so. While the log is stalled, no lease expires.
 
 use super::publication::{Item, Publication, VERSION};
 use crate::config::cluster::is_node_name;
@@ -34,16 +34,16 @@ struct NodeRecord {
 pub struct LiveNode {
     /// The sequence at which it joined.
     pub incarnation: u64,
-    /// How many of its batches have counted.
+    /// How many of its batches were valid.
     pub counter: u64,
-    /// The sequence of the last one that counted.
+    /// The sequence of the last of them.
     last: u64,
     /// How many heartbeats it has sent.
-    pub beats: u64,
+    pub heartbeats: u64,
     /// The sequences of the latest ones.
-    heartbeats: VecDeque<u64>,
+    recent_heartbeats: VecDeque<u64>,
     /// It needs nothing up to this sequence any more.
-    pub kept: u64,
+    pub purgeable: u64,
     /// The address for clients, as [`proto::node::Node`] writes it; empty if there is none.
     pub advertise: Box<str>,
 }
@@ -116,9 +116,9 @@ impl Roster {
             incarnation,
             counter: 0,
             last: sequence,
-            beats: 0,
-            heartbeats: VecDeque::new(),
-            kept: 0,
+            heartbeats: 0,
+            recent_heartbeats: VecDeque::new(),
+            purgeable: 0,
             advertise,
         };
         (self.nodes[at].changed, self.nodes[at].live) = (sequence, Some(live));
@@ -129,21 +129,21 @@ impl Roster {
     fn item<'a>(&mut self, sequence: u64, author: u16, item: &Item<'a>) -> Option<RosterEvent<'a>> {
         match item {
             Item::Entry(bytes) => Some(RosterEvent::Entry(bytes)),
-            Item::Heartbeat { kept } => {
-                // What follows its own end in one batch does not count.
+            Item::Heartbeat { purgeable } => {
+                // Items after the node's own end in the same batch are ignored.
                 let live = self.node_mut(author)?.live.as_mut()?;
-                live.beats += 1;
-                live.heartbeats.push_back(sequence);
-                if live.heartbeats.len() > LEASE_HEARTBEATS {
-                    live.heartbeats.pop_front();
+                live.heartbeats += 1;
+                live.recent_heartbeats.push_back(sequence);
+                if live.recent_heartbeats.len() > LEASE_HEARTBEATS {
+                    live.recent_heartbeats.pop_front();
                 }
-                live.kept = live.kept.max(*kept);
+                live.purgeable = live.purgeable.max(*purgeable);
                 None
             }
             Item::Gone { node, incarnation } => {
-                let over = self.is_over(author, *node)?;
+                let lease_start = self.lease_start(author, *node)?;
                 let live = self.live_mut(*node, *incarnation)?;
-                if live.last >= over {
+                if live.last >= lease_start {
                     return None;
                 }
                 self.end(sequence, *node)
@@ -159,24 +159,25 @@ impl Roster {
         Some(RosterEvent::Ended(number))
     }
 
-    /// The sequence since which `author` has sent enough heartbeats to declare `node` gone.
-    fn is_over(&self, author: u16, node: u16) -> Option<u64> {
-        let heartbeats = &self.live(author)?.heartbeats;
+    /// The sequence from which on `node` must have sent something: of the first of the recent
+    /// heartbeats of `author`. None if there are too few.
+    fn lease_start(&self, author: u16, node: u16) -> Option<u64> {
+        let heartbeats = &self.live(author)?.recent_heartbeats;
         let enough = heartbeats.len() == LEASE_HEARTBEATS && author != node;
         heartbeats.front().copied().filter(|_| enough)
     }
 
-    /// The nodes, with their incarnations, that `author` may declare gone.
-    pub fn gone(&self, author: u16) -> Vec<(u16, u64)> {
-        let silent = |(number, live): (u16, &LiveNode)| {
-            let over = self.is_over(author, number)?;
-            (live.last < over).then_some((number, live.incarnation))
+    /// The nodes, with their incarnations, whose lease has expired as `author` may declare.
+    pub fn expired(&self, author: u16) -> Vec<(u16, u64)> {
+        let expired = |(number, live): (u16, &LiveNode)| {
+            let lease_start = self.lease_start(author, number)?;
+            (live.last < lease_start).then_some((number, live.incarnation))
         };
-        self.all_live().filter_map(silent).collect()
+        self.members().filter_map(expired).collect()
     }
 
     /// All members.
-    pub fn all_live(&self) -> impl Iterator<Item = (u16, &LiveNode)> {
+    pub fn members(&self) -> impl Iterator<Item = (u16, &LiveNode)> {
         self.nodes.iter().zip(1u16..).filter_map(|(node, number)| {
             let live = node.live.as_ref()?;
             Some((number, live))
@@ -200,12 +201,12 @@ impl Roster {
 
     /// The addresses for clients of all members.
     pub fn advertised(&self) -> impl Iterator<Item = &str> {
-        self.all_live().map(|(_, live)| &*live.advertise).filter(|place| !place.is_empty())
+        self.members().map(|(_, live)| &*live.advertise).filter(|place| !place.is_empty())
     }
 
     /// The sequence up to which no member needs anything any more.
-    pub fn kept(&self) -> u64 {
-        self.all_live().map(|(_, live)| live.kept).min().unwrap_or(0)
+    pub fn purgeable(&self) -> u64 {
+        self.members().map(|(_, live)| live.purgeable).min().unwrap_or(0)
     }
 
     fn node_mut(&mut self, number: u16) -> Option<&mut NodeRecord> {
@@ -230,31 +231,35 @@ mod tests {
         Publication::Batch { node, incarnation, counter, items: vec![item] }
     }
 
-    const HEARTBEAT: Item<'_> = Item::Heartbeat { kept: 0 };
+    const HEARTBEAT: Item<'_> = Item::Heartbeat { purgeable: 0 };
 
     #[test]
-    fn a_batch_counts_once_and_only_after_the_one_before_it() {
+    fn a_batch_is_valid_once_and_only_after_the_one_before_it() {
         let mut roster = Roster::default();
         assert_eq!(roster.apply(1, &join("a", 0)), [RosterEvent::Joined { node: 1, nonce: 5 }]);
-        let say = |counter, word: &'static [u8]| batch(1, 1, counter, Item::Entry(word));
-        assert_eq!(roster.apply(2, &say(1, b"second")), []);
-        assert_eq!(roster.apply(3, &say(0, b"first")), [RosterEvent::Entry(b"first")]);
-        assert_eq!(roster.apply(4, &say(0, b"first")), []);
-        assert_eq!(roster.apply(5, &say(1, b"second")), [RosterEvent::Entry(b"second")]);
+        let batch_of = |counter, word: &'static [u8]| batch(1, 1, counter, Item::Entry(word));
+        assert_eq!(roster.apply(2, &batch_of(1, b"second")), []);
+        assert_eq!(roster.apply(3, &batch_of(0, b"first")), [RosterEvent::Entry(b"first")]);
+        assert_eq!(roster.apply(4, &batch_of(0, b"first")), []);
+        assert_eq!(roster.apply(5, &batch_of(1, b"second")), [RosterEvent::Entry(b"second")]);
         assert_eq!(roster.apply(6, &batch(1, 2, 2, Item::Entry(b"later"))), []);
         assert_eq!(roster.apply(7, &batch(2, 1, 0, Item::Entry(b"nobody"))), []);
         assert_eq!(roster.apply(8, &batch(0, 1, 0, Item::Entry(b"nobody"))), []);
     }
 
     #[test]
-    fn rejoining_ends_the_old_incarnation_and_old_copies_of_messages_do_nothing() {
+    fn rejoining_ends_the_old_incarnation_and_old_copies_of_messages_are_ignored() {
         let mut roster = Roster::default();
         roster.apply(1, &join("a", 0));
         let again = [RosterEvent::Ended(1), RosterEvent::Joined { node: 1, nonce: 5 }];
-        assert_eq!(roster.apply(2, &join("a", 0)), [], "it knew of nothing");
+        assert_eq!(roster.apply(2, &join("a", 0)), [], "it has not read the first");
         assert_eq!(roster.apply(3, &join("a", 1)), again);
         assert_eq!(roster.apply(4, &join("a", 1)), [], "sent twice");
-        assert_eq!(roster.apply(5, &batch(1, 1, 0, Item::Entry(b"x"))), [], "what was");
+        assert_eq!(
+            roster.apply(5, &batch(1, 1, 0, Item::Entry(b"x"))),
+            [],
+            "of the old incarnation"
+        );
         assert_eq!(roster.apply(6, &batch(1, 3, 0, Item::Leave)), [RosterEvent::Ended(1)]);
         assert_eq!(roster.apply(7, &join("a", 3)), [], "from before it left");
         assert_eq!(roster.apply(8, &join("a", 7)), [RosterEvent::Joined { node: 1, nonce: 5 }]);
@@ -262,33 +267,33 @@ mod tests {
         let version = VERSION + 1;
         let other = Publication::Join { name: "c", version, after: 9, nonce: 5, advertise: "" };
         assert_eq!(roster.apply(10, &other), [], "another version");
-        assert_eq!(roster.apply(11, &join("C", 10)), [], "no name");
+        assert_eq!(roster.apply(11, &join("C", 10)), [], "an invalid name");
         assert_eq!((roster.name(2), roster.name(3), roster.name(0)), (Some("b"), None, None));
     }
 
     #[test]
-    fn a_node_is_gone_only_after_ten_heartbeats_of_the_node_that_reports_it() {
+    fn a_lease_expires_after_ten_heartbeats_of_another_node() {
         let mut roster = Roster::default();
         roster.apply(1, &join("a", 0));
         roster.apply(2, &join("b", 0));
         let gone = Item::Gone { node: 2, incarnation: 2 };
-        for beat in 0..LEASE_HEARTBEATS as u64 {
-            assert_eq!(roster.gone(1), []);
-            let accused = roster.clone().apply(3 + beat, &batch(1, 1, beat, gone.clone()));
-            assert_eq!(accused, [], "after {beat}");
-            roster.apply(3 + beat, &batch(1, 1, beat, HEARTBEAT));
+        for counter in 0..LEASE_HEARTBEATS as u64 {
+            assert_eq!(roster.expired(1), []);
+            let declared = roster.clone().apply(3 + counter, &batch(1, 1, counter, gone.clone()));
+            assert_eq!(declared, [], "after {counter}");
+            roster.apply(3 + counter, &batch(1, 1, counter, HEARTBEAT));
         }
-        assert_eq!(roster.gone(1), [(2, 2)]);
-        assert_eq!(roster.gone(2), [], "it has seen none of its own");
-        let accuse = batch(1, 1, 10, gone);
-        let mut spoken = roster.clone();
-        spoken.apply(20, &batch(2, 2, 0, HEARTBEAT));
-        assert_eq!(spoken.apply(21, &accuse), [], "it has said something meanwhile");
-        assert_eq!(roster.apply(20, &accuse), [RosterEvent::Ended(2)]);
+        assert_eq!(roster.expired(1), [(2, 2)]);
+        assert_eq!(roster.expired(2), [], "it has sent no heartbeats itself");
+        let declare = batch(1, 1, 10, gone);
+        let mut alive = roster.clone();
+        alive.apply(20, &batch(2, 2, 0, HEARTBEAT));
+        assert_eq!(alive.apply(21, &declare), [], "it has sent something meanwhile");
+        assert_eq!(roster.apply(20, &declare), [RosterEvent::Ended(2)]);
         assert_eq!(roster.apply(21, &batch(2, 2, 0, HEARTBEAT)), []);
-        assert_eq!((roster.gone(1), roster.live(2)), (vec![], None));
-        let myself = batch(1, 1, 11, Item::Gone { node: 1, incarnation: 1 });
-        assert_eq!(roster.apply(22, &myself), [], "nobody says so of themselves");
+        assert_eq!((roster.expired(1), roster.live(2)), (vec![], None));
+        let itself = batch(1, 1, 11, Item::Gone { node: 1, incarnation: 1 });
+        assert_eq!(roster.apply(22, &itself), [], "a node cannot declare itself gone");
     }
 
     #[test]
@@ -308,16 +313,16 @@ mod tests {
     }
 
     #[test]
-    fn the_log_is_kept_for_the_node_that_needs_most_of_it() {
+    fn the_log_is_retained_for_the_node_that_needs_most_of_it() {
         let mut roster = Roster::default();
-        assert_eq!(roster.kept(), 0);
+        assert_eq!(roster.purgeable(), 0);
         roster.apply(1, &join("a", 0));
         roster.apply(2, &join("b", 0));
-        roster.apply(3, &batch(1, 1, 0, Item::Heartbeat { kept: 70 }));
-        assert_eq!(roster.kept(), 0);
-        roster.apply(4, &batch(2, 2, 0, Item::Heartbeat { kept: 50 }));
-        assert_eq!(roster.kept(), 50);
+        roster.apply(3, &batch(1, 1, 0, Item::Heartbeat { purgeable: 70 }));
+        assert_eq!(roster.purgeable(), 0);
+        roster.apply(4, &batch(2, 2, 0, Item::Heartbeat { purgeable: 50 }));
+        assert_eq!(roster.purgeable(), 50);
         roster.apply(5, &batch(2, 2, 1, Item::Leave));
-        assert_eq!(roster.kept(), 70);
+        assert_eq!(roster.purgeable(), 70);
     }
 }

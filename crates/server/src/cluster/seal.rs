@@ -52,30 +52,30 @@ impl Seal {
         [&nonce[..], &sealed.expect("far shorter than the cipher's limit")].concat()
     }
 
-    /// What a node tells the others once the log has its sealed bytes: those, with a proof that
-    /// they are at this sequence, and nowhere else.
+    /// An announcement to the other nodes that the log has these sealed bytes: the bytes, with a
+    /// proof that they are at this sequence and nowhere else.
     pub fn prove(&mut self, sequence: u64, sealed: &[u8]) -> Vec<u8> {
         let nonce = self.nonce();
-        let aad = self.placed(sequence, sealed);
+        let aad = self.proved(sequence, sealed);
         let tag = self.cipher.encrypt(&XNonce::from(nonce), Payload { msg: &[], aad: &aad });
         let tag = tag.expect("far shorter than the cipher's limit");
         [&sequence.to_le_bytes()[..], &nonce, &tag, sealed].concat()
     }
 
-    /// The sequence and the sealed bytes; none if no node has proved that the log has them there.
-    pub fn proven<'a>(&self, told: &'a [u8]) -> Option<(u64, &'a [u8])> {
-        let (sequence, rest) = told.split_first_chunk()?;
+    /// The sequence and the sealed bytes of an announcement; none if its proof is not a node's.
+    pub fn verify<'a>(&self, announcement: &'a [u8]) -> Option<(u64, &'a [u8])> {
+        let (sequence, rest) = announcement.split_first_chunk()?;
         let (nonce, rest) = rest.split_first_chunk::<NONCE_BYTES>()?;
         let (tag, sealed) = rest.split_first_chunk::<TAG_BYTES>()?;
         let sequence = u64::from_le_bytes(*sequence);
-        let aad = self.placed(sequence, sealed);
+        let aad = self.proved(sequence, sealed);
         let payload = Payload { msg: &tag[..], aad: &aad };
         let proof = self.cipher.decrypt(&XNonce::from(*nonce), payload);
         proof.is_ok().then_some((sequence, sealed))
     }
 
-    /// What a proof is about.
-    fn placed(&self, sequence: u64, sealed: &[u8]) -> Vec<u8> {
+    /// The bytes that a proof is about.
+    fn proved(&self, sequence: u64, sealed: &[u8]) -> Vec<u8> {
         [self.purpose, b" at ", &sequence.to_le_bytes(), sealed].concat()
     }
 
@@ -111,10 +111,10 @@ mod tests {
         assert_ne!(other.check(), seal.check());
         assert_eq!(Seal::new(&[1; 32], b"copies", [7; 16]).open(&sealed), None);
         let of = |id| Seal::new(&Seal::key_of(&[1; 32], id), b"entries", [7; 16]);
-        let (sealed, told) = (of("old").seal(b"said"), of("old").prove(5, b"sealed"));
+        let (sealed, announced) = (of("old").seal(b"said"), of("old").prove(5, b"sealed"));
         assert_eq!(of("old").open(&sealed).as_deref(), Some(&b"said"[..]));
-        assert_eq!(of("new").open(&sealed), None, "a log made anew under the same key");
-        assert!(of("old").proven(&told).is_some() && of("new").proven(&told).is_none());
+        assert_eq!(of("new").open(&sealed), None, "a new log under the same key");
+        assert!(of("old").verify(&announced).is_some() && of("new").verify(&announced).is_none());
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
@@ -127,16 +127,16 @@ mod tests {
     fn a_proof_holds_for_one_sequence_and_unchanged_bytes() {
         let mut seal = Seal::new(&[1; 32], b"entries", [7; 16]);
         let sealed = seal.seal(b"a few words");
-        let told = seal.prove(9, &sealed);
-        assert_eq!(seal.proven(&told), Some((9, &sealed[..])));
-        assert_eq!(Seal::new(&[2; 32], b"entries", [7; 16]).proven(&told), None);
-        assert_eq!(Seal::new(&[1; 32], b"copies", [7; 16]).proven(&told), None);
-        assert_eq!((seal.proven(&sealed), seal.open(&told)), (None, None));
-        for at in 0..told.len() {
-            let mut changed = told.clone();
+        let announced = seal.prove(9, &sealed);
+        assert_eq!(seal.verify(&announced), Some((9, &sealed[..])));
+        assert_eq!(Seal::new(&[2; 32], b"entries", [7; 16]).verify(&announced), None);
+        assert_eq!(Seal::new(&[1; 32], b"copies", [7; 16]).verify(&announced), None);
+        assert_eq!((seal.verify(&sealed), seal.open(&announced)), (None, None));
+        for at in 0..announced.len() {
+            let mut changed = announced.clone();
             changed[at] ^= 1;
-            assert_eq!(seal.proven(&changed), None, "changed at {at}");
-            assert_eq!(seal.proven(&told[..at]), None, "cut at {at}");
+            assert_eq!(seal.verify(&changed), None, "changed at {at}");
+            assert_eq!(seal.verify(&announced[..at]), None, "cut at {at}");
         }
     }
 }

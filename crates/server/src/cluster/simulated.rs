@@ -1,8 +1,8 @@
-//! A log in memory for several nodes, with a clock of its own and all the faults of a real one: what
-//! is sent comes late, twice, in another order or never, and so do the answers; the log stands still
-//! for a while; connections break. A seed says what happens.
+//! A log in memory for several nodes, with its own clock and all the faults of a real one: requests
+//! and answers arrive late, twice, in another order or never; the log stalls for a while; connections
+//! break. A seed decides what happens.
 //!
-//! What it has kept it keeps, as the contract of [`super::log`] has it.
+//! What it has stored stays, as [`super::log`] guarantees.
 
 use super::log::{Event, Extent, Message, Request};
 use crate::hub::replay::random::Random;
@@ -12,11 +12,11 @@ use std::sync::Arc;
 /// How often things go wrong, each out of a thousand times.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Faults {
-    /// What is sent or told, and does not arrive.
+    /// A packet is lost.
     pub(crate) lost: usize,
     /// It arrives twice.
     pub(crate) doubled: usize,
-    /// It arrives late, and others before it.
+    /// It arrives late, after others.
     pub(crate) late: usize,
 }
 
@@ -25,11 +25,11 @@ pub(crate) struct SimulatedLog {
     pub(crate) now: u64,
     pub(crate) faults: Faults,
     pub(crate) random: Random,
-    kept: Vec<Arc<[u8]>>,
+    stored: Vec<Arc<[u8]>>,
     /// The first sequence that is still there.
     first: u64,
-    /// It does nothing until then.
-    pub(crate) frozen: u64,
+    /// It is stalled until then.
+    pub(crate) stalled_until: u64,
     /// The number of each node's connection, while it has one.
     links: Vec<Option<u64>>,
     /// What the replica that answers each node has; everything if it does not lag behind.
@@ -63,9 +63,9 @@ impl SimulatedLog {
             now: 0,
             faults: Faults::default(),
             random: Random::new(seed),
-            kept: Vec::new(),
+            stored: Vec::new(),
             first: 1,
-            frozen: 0,
+            stalled_until: 0,
             links: vec![None; nodes],
             replicas: vec![None; nodes],
             connections: 0,
@@ -75,15 +75,15 @@ impl SimulatedLog {
     }
 
     pub(crate) fn extent(&self) -> Extent {
-        Extent { first: self.first, last: self.kept.len() as u64 }
+        Extent { first: self.first, last: self.stored.len() as u64 }
     }
 
-    /// What a node wants. It is lost if the node has no connection.
+    /// A node sends a request. It is lost if the node is not connected.
     pub(crate) fn request(&mut self, node: usize, request: Request) {
         self.send(node, &Content::ToLog(request));
     }
 
-    /// A node connects, anew if it was connected.
+    /// A node connects, or connects again.
     pub(crate) fn connect(&mut self, node: usize) {
         self.connections += 1;
         self.links[node] = Some(self.connections);
@@ -91,7 +91,7 @@ impl SimulatedLog {
         self.push(1, node, self.connections, Content::ToNode(connected));
     }
 
-    /// A node is connected no longer. What it has sent may still arrive.
+    /// A node is no longer connected. What it has sent may still arrive.
     pub(crate) fn disconnect(&mut self, node: usize) {
         self.links[node] = None;
     }
@@ -102,15 +102,15 @@ impl SimulatedLog {
 
     /// From now on, the replica that answers a node gets nothing new.
     pub(crate) fn stop_replica(&mut self, node: usize) {
-        self.replicas[node] = Some(self.kept.len());
+        self.replicas[node] = Some(self.stored.len());
     }
 
-    /// It does nothing for so long; what arrives meanwhile is answered afterwards, if at all.
-    pub(crate) fn freeze(&mut self, millis: u64) {
-        self.frozen = self.now + millis;
+    /// It stalls for so long; requests that arrive meanwhile are answered afterwards, if at all.
+    pub(crate) fn stall(&mut self, millis: u64) {
+        self.stalled_until = self.now + millis;
     }
 
-    /// What arrives at nodes until now.
+    /// What has arrived at nodes by now.
     pub(crate) fn arrivals(&mut self) -> Vec<(usize, Event)> {
         let mut arrived = Vec::new();
         while let Some(first) = self.in_flight.first_entry() {
@@ -124,41 +124,41 @@ impl SimulatedLog {
                         arrived.push((packet.node, event));
                     }
                 }
-                Content::ToLog(_) if self.frozen > self.now => {
+                Content::ToLog(_) if self.stalled_until > self.now => {
                     if self.random.below(3) > 0 {
-                        let wait = self.frozen - self.now + self.random.below(20) as u64;
+                        let wait = self.stalled_until - self.now + self.random.below(20) as u64;
                         self.push(wait, packet.node, packet.connection, packet.content);
                     }
                 }
-                Content::ToLog(request) => self.heed(packet.node, packet.connection, request),
+                Content::ToLog(request) => self.handle(packet.node, packet.connection, request),
             }
         }
         arrived
     }
 
-    fn heed(&mut self, node: usize, connection: u64, request: Request) {
+    fn handle(&mut self, node: usize, connection: u64, request: Request) {
         match request {
-            Request::Publish { ticket, bytes } => {
-                self.kept.push(bytes);
-                let sequence = self.kept.len() as u64;
+            Request::Publish { attempt, bytes } => {
+                self.stored.push(bytes);
+                let sequence = self.stored.len() as u64;
                 let answer = match self.random.below(1000) < self.faults.lost {
-                    true => Event::Refused { ticket }, // A timeout: nobody knows.
-                    false => Event::Acknowledged { ticket, sequence },
+                    true => Event::Refused { attempt }, // A timeout: nobody knows.
+                    false => Event::Acknowledged { attempt, sequence },
                 };
                 if self.links[node] == Some(connection) {
                     self.send(node, &Content::ToNode(answer));
                 }
             }
-            Request::Tell(bytes) => {
+            Request::Announce(bytes) => {
                 for other in (0..self.links.len()).filter(|other| *other != node) {
-                    self.send(other, &Content::ToNode(Event::Told(bytes.clone())));
+                    self.send(other, &Content::ToNode(Event::Announced(bytes.clone())));
                 }
             }
             Request::Fetch { from, leader } => {
                 let extent = self.extent();
                 let begin = from.max(extent.first) as usize - 1;
-                let has = self.replicas[node].filter(|_| !leader).unwrap_or(self.kept.len());
-                let known = self.kept.iter().zip(1u64..).take(has).skip(begin).take(ANSWER);
+                let has = self.replicas[node].filter(|_| !leader).unwrap_or(self.stored.len());
+                let known = self.stored.iter().zip(1u64..).take(has).skip(begin).take(ANSWER);
                 let messages = known
                     .map(|(bytes, sequence)| Message { sequence, bytes: bytes.clone() })
                     .collect();
@@ -171,7 +171,7 @@ impl SimulatedLog {
     /// Sends something over a node's connection, which may fail.
     fn send(&mut self, node: usize, content: &Content) {
         let Some(connection) = self.links[node] else { return };
-        let mut fails = |often: usize| self.random.below(1000) < often;
+        let mut fails = |per_mille: usize| self.random.below(1000) < per_mille;
         let (lost, doubled) = (fails(self.faults.lost), fails(self.faults.doubled));
         let late = fails(self.faults.late);
         for _ in 0..usize::from(!lost) + usize::from(doubled) {

@@ -1,10 +1,10 @@
-//! Three nodes in one process, under a log with all the faults of a real one. Nodes are killed, stand
-//! still, lose their connections and the end of what they have stored; people go to other nodes and
-//! send again what was not confirmed. A seed says what happens.
+//! Three nodes in one process, on a log with all the faults of a real one. Nodes are killed, paused,
+//! disconnected, and lose the last of what they have stored; people move to other nodes and resend
+//! what was not confirmed. A seed decides what happens.
 //!
 //! After every step, nodes that have applied the same have the same state. In the end all have the
-//! same history, and in it each confirmed message once, in the order in which it was sent; and
-//! what anybody has heard, in the order in which they have.
+//! same history, with each confirmed message once, in the order in which it was sent, and what
+//! anybody has received, in the order received.
 
 mod disk;
 mod node;
@@ -38,38 +38,38 @@ limits.connections_per_address = 0
 limits.sessions_per_account = 0
 ";
 
-/// Old history goes, and so do accounts that have said nothing.
-const KEEPS: &str = "\
+/// Old history expires, and so do accounts that have said nothing.
+const RETENTION: &str = "\
 history.keep_days = 2
 history.keep_per_room = 30
 accounts.expire_days = 1
 ";
 
-/// A day, and a little more: what happened before is old enough to go.
+/// A little more than a day: everything before is old enough to expire.
 const DAY: u64 = 25 * 60 * 60 * 1000;
 
 struct World {
     log: SimulatedLog,
     random: Random,
     nodes: Vec<Node>,
-    /// Until when each node stands still.
-    still: [u64; NODES],
+    /// Until when each node is paused.
+    paused_until: [u64; NODES],
     /// Until when each node is cut off from the log.
-    cut: [u64; NODES],
-    /// What arrives there meanwhile.
+    cut_off_until: [u64; NODES],
+    /// The events that arrive there meanwhile.
     backlog: [Vec<super::log::Event>; NODES],
-    /// When each node starts again, unless it runs.
-    starts: [u64; NODES],
+    /// When each node restarts, unless it runs.
+    restart_at: [u64; NODES],
     people: Vec<Person>,
-    /// Connections that send anything.
+    /// Connections that send random lines.
     others: Vec<(usize, SessionId)>,
     /// What the state was after each sequence of the log.
     states: BTreeMap<u64, [u8; 32]>,
     /// Whether the log or a node is out for long now and then.
     outages: bool,
-    /// Whether days pass, and what is old goes.
-    keeps: bool,
-    silences: usize,
+    /// Whether days pass, and old history expires.
+    expires: bool,
+    unavailable: usize,
     kills: usize,
     copies: usize,
 }
@@ -77,8 +77,8 @@ struct World {
 impl World {
     fn new(seed: u64, real: bool) -> World {
         let mut random = Random::new(seed);
-        let keeps = seed % 4 == 1;
-        let config = [CONFIG, if keeps { KEEPS } else { "" }].concat();
+        let expires = seed % 4 == 1;
+        let config = [CONFIG, if expires { RETENTION } else { "" }].concat();
         let config: Arc<Config> = Arc::new(toml::from_str(&config).expect("a config"));
         let mut log = SimulatedLog::new(NODES, seed ^ 0x5eed);
         let often = [0, 5, 50][random.below(3)];
@@ -86,18 +86,18 @@ impl World {
         World {
             log,
             nodes: (0..NODES).map(|at| Node::new(at, &config, real, &mut random)).collect(),
-            still: [0; NODES],
-            cut: [0; NODES],
+            paused_until: [0; NODES],
+            cut_off_until: [0; NODES],
             backlog: Default::default(),
-            starts: [0; NODES],
+            restart_at: [0; NODES],
             people: (0..PEOPLE)
                 .map(|number| Person::new(&format!("w{number}"), number % 2 == 0, number > 1))
                 .collect(),
             others: Vec::new(),
             states: BTreeMap::new(),
             outages: seed.is_multiple_of(4),
-            keeps,
-            silences: 0,
+            expires,
+            unavailable: 0,
             kills: 0,
             copies: 0,
             random,
@@ -112,50 +112,51 @@ impl World {
             self.backlog[at].push(event);
         }
         for at in 0..NODES {
-            if self.nodes[at].running.is_none() && now >= self.starts[at] {
+            if self.nodes[at].running.is_none() && now >= self.restart_at[at] {
                 self.nodes[at].start(&mut self.random);
             }
-            if self.nodes[at].running.is_some() && now >= self.still[at] {
-                self.node_acts(at);
+            if self.nodes[at].running.is_some() && now >= self.paused_until[at] {
+                self.step_node(at);
             }
         }
         for at in 0..PEOPLE {
-            self.person_acts(at, more);
+            self.step_person(at, more);
         }
     }
 
     /// Whether the log or a node is out for long.
     fn is_out(&self) -> bool {
         let long = self.log.now + 9000;
-        self.log.frozen > long || self.cut.iter().any(|until| *until > long)
+        self.log.stalled_until > long || self.cut_off_until.iter().any(|until| *until > long)
     }
 
-    fn node_acts(&mut self, at: usize) {
+    fn step_node(&mut self, at: usize) {
         let now = self.log.now;
         let running = self.nodes[at].running.as_mut().expect("it runs");
         for event in std::mem::take(&mut self.backlog[at]) {
-            match running.participant.heed(event, now) {
+            match running.participant.handle(event, now) {
                 Ok(ordered) => running.inputs.extend(ordered.into_iter().map(Input::Ordered)),
-                // The others have gone on without it for so long that it needs a copy of a disk.
+                // The log was purged beyond what it has: it needs a copy of a disk.
                 Err(Exclusion::Log(FollowError::TooLate { .. })) => return self.copy(at),
                 Err(other) => panic!("node {at} is excluded: {other}"),
             }
         }
-        let (requests, news) = running.participant.look(now);
-        self.silences += usize::from(matches!(news, Some(Input::LogSilent(_))));
-        running.inputs.extend(news);
+        let (requests, input) = running.participant.poll(now);
+        self.unavailable += usize::from(matches!(input, Some(Input::LogUnavailable(_))));
+        running.inputs.extend(input);
         for request in requests {
             self.log.request(at, request);
         }
-        if !self.log.is_connected(at) && now >= self.cut[at] && self.random.below(20) == 0 {
+        if !self.log.is_connected(at) && now >= self.cut_off_until[at] && self.random.below(20) == 0
+        {
             self.log.connect(at);
         }
-        // The hub is behind now and then.
+        // The hub lags behind now and then.
         for _ in 0..[0, 3, 100][self.random.below(3)] {
             if self.nodes[at].running.as_ref().is_some_and(|running| running.inputs.is_empty()) {
                 break;
             }
-            if let Some(sequence) = self.nodes[at].deal(now, &mut self.random) {
+            if let Some(sequence) = self.nodes[at].apply_next(now, &mut self.random) {
                 self.compare(at, sequence);
             }
         }
@@ -177,8 +178,8 @@ impl World {
         }
     }
 
-    /// The state is what it was at any other node after the same sequence. Once in a while, for it takes
-    /// time: a difference stays.
+    /// The state is the same as at any other node after the same sequence. Checked now and then, since
+    /// it takes time and a difference stays.
     fn compare(&mut self, at: usize, sequence: u64) {
         if !sequence.is_multiple_of(8) {
             return;
@@ -189,7 +190,7 @@ impl World {
         assert!(first == state, "node {at} has another state after {sequence}");
     }
 
-    fn person_acts(&mut self, at: usize, more: bool) {
+    fn step_person(&mut self, at: usize, more: bool) {
         let now = self.log.now;
         let person = &mut self.people[at];
         let node = match &person.at {
@@ -197,26 +198,27 @@ impl World {
             None if self.random.below(10) == 0 => self.random.below(NODES),
             None => return,
         };
-        let Some(running) = self.nodes[node].running.as_mut().filter(|_| now >= self.still[node])
+        let Some(running) =
+            self.nodes[node].running.as_mut().filter(|_| now >= self.paused_until[node])
         else {
             return;
         };
         if person.at.is_some() {
-            person.acts(running, more, now);
-        } else if running.listens() {
-            person.connects(node, running, now);
+            person.step(running, more, now);
+        } else if running.accepts_connections() {
+            person.connect(node, running, now);
         }
     }
 
-    /// Somebody else sends something.
-    fn other_acts(&mut self) {
+    /// Somebody sends a random line.
+    fn step_other(&mut self) {
         let node = self.random.below(NODES);
         let Some(running) = &mut self.nodes[node].running else { return };
-        if !running.listens() {
+        if !running.accepts_connections() {
             return;
         }
         if self.others.len() < 3 {
-            self.others.push((node, running.opens()));
+            self.others.push((node, running.open()));
             return;
         }
         let (node, session) = self.others[self.random.below(self.others.len())];
@@ -224,23 +226,23 @@ impl World {
         if running.shards.is_gone(session) {
             self.others.retain(|other| *other != (node, session));
         } else {
-            running.says(session, &line(&mut self.random));
+            running.send(session, &line(&mut self.random));
         }
     }
 
-    fn something_fails(&mut self) {
+    fn inject_fault(&mut self) {
         let (now, at) = (self.log.now, self.random.below(NODES));
         let long = self.random.below(6000) as u64;
         match self.random.below(1000) {
             0..=4 => self.kill(at, now + long),
             5 if self.random.below(4) == 0 => (0..NODES).for_each(|at| self.kill(at, now + long)),
-            6..=9 => self.still[at] = now + long,
+            6..=9 => self.paused_until[at] = now + long,
             10..=19 => self.log.disconnect(at),
-            20 | 21 => self.log.freeze(long * 3 / 2),
-            23..=25 if self.keeps => self.log.now += DAY,
-            23 if self.outages => self.log.freeze(long + 20_000),
+            20 | 21 => self.log.stall(long * 3 / 2),
+            23..=25 if self.expires => self.log.now += DAY,
+            23 if self.outages => self.log.stall(long + 20_000),
             24 if self.outages => {
-                self.cut[at] = now + long + 20_000;
+                self.cut_off_until[at] = now + long + 20_000;
                 self.log.disconnect(at);
             }
             26 if self.random.below(10) == 0 => self.log.stop_replica(at),
@@ -254,7 +256,7 @@ impl World {
         self.nodes[at].kill(torn, &mut self.random);
         self.log.disconnect(at);
         self.backlog[at].clear();
-        (self.starts[at], self.still[at]) = (until, 0);
+        (self.restart_at[at], self.paused_until[at]) = (until, 0);
         self.kills += 1;
         self.others.retain(|(node, _)| *node != at);
         for person in &mut self.people {
@@ -262,24 +264,26 @@ impl World {
         }
     }
 
-    /// Nothing fails any more, and everything comes to an end.
+    /// Runs without faults until everything has settled.
     fn heal(&mut self) {
         self.log.faults = Faults::default();
-        if self.keeps {
+        if self.expires {
             self.log.now += DAY;
         }
         let until = self.log.now + 200_000;
-        while !self.is_whole() {
-            assert!(self.log.now < until, "it does not come to an end: {}", self.shown());
+        while !self.is_settled() {
+            assert!(self.log.now < until, "it does not settle: {}", self.summary());
             self.step(false);
         }
     }
 
-    fn is_whole(&mut self) -> bool {
+    fn is_settled(&mut self) -> bool {
         let done = self.people.iter().all(Person::is_done);
         let idle = |running: &Running| {
             let participant = &running.participant;
-            running.inputs.is_empty() && participant.node().is_some() && !participant.is_waiting()
+            running.inputs.is_empty()
+                && participant.node().is_some()
+                && !participant.has_undelivered()
         };
         let idle = |node: &Node| node.running.as_ref().is_some_and(idle);
         done && self.nodes.iter().all(idle) && {
@@ -290,7 +294,7 @@ impl World {
         }
     }
 
-    fn shown(&self) -> String {
+    fn summary(&self) -> String {
         let nodes = self.nodes.iter().map(|node| {
             let running = node.running.as_ref();
             running.map(|it| (it.participant.node(), it.participant.applied(), it.inputs.len()))
@@ -310,18 +314,18 @@ impl World {
         page.iter().filter_map(|event| people::read(&event.text)).collect()
     }
 
-    /// Nobody is online by a connection that no node has.
+    /// Every session in the state exists at some node.
     fn check_sessions(&self) {
         let running: Vec<_> = self.nodes.iter().flat_map(|node| &node.running).collect();
         for user in running[0].hub.state.users.values() {
             for session in &user.sessions {
                 let there = running.iter().any(|node| node.hub.node.sessions.contains_key(session));
-                assert!(there, "{} has {session:?}, which is nowhere", user.nick);
+                assert!(there, "{} has {session:?}, which no node has", user.nick);
             }
         }
     }
 
-    /// The promises, once nothing is under way. Returns how much was said.
+    /// Checks the promises once everything has settled. Returns the number of messages.
     fn check(&mut self) -> u64 {
         self.check_sessions();
         let contents = self.nodes[0].contents();
@@ -332,8 +336,8 @@ impl World {
             assert!(other == contents, "node {at} has stored something else: {first:?}");
             assert_eq!(self.history(at), history, "node {at}");
         }
-        if self.keeps {
-            return 0; // What was confirmed may have gone, and what is sent again may be new.
+        if self.expires {
+            return 0; // Confirmed messages may have expired, and resent ones may be new.
         }
         for person in &self.people {
             let of_theirs = history.iter().filter(|(name, _)| *name == person.name);
@@ -342,7 +346,7 @@ impl World {
             if person.resends {
                 let mut sorted = numbers.clone();
                 if !person.refused.is_empty() {
-                    // What is sent again after a refusal may come after what was sent next.
+                    // A message resent after a refusal may come after later ones.
                     sorted.sort_unstable();
                 }
                 let all = 1..=numbers.len() as u64;
@@ -356,38 +360,38 @@ impl World {
                 of_connections.entry(person.connection(*number)).or_default().push(*number);
             }
             for sent in of_connections.values().filter(|_| !person.resends) {
-                // What was given up may come after what was sent over the next connection.
+                // A message given up may come after those of the next connection.
                 assert!(sent.is_sorted_by(|one, next| one < next), "{name} is there as {sent:?}");
             }
             let lost = person.confirmed.iter().find(|number| !numbers.contains(number));
             assert_eq!(lost, None, "{name} was told that it is there");
             let others: Vec<&Message> =
                 history.iter().filter(|(name, _)| *name != person.name).collect();
-            for heard in &person.heard {
-                let Some(first) = heard.first() else { continue };
+            for received in &person.received {
+                let Some(first) = received.first() else { continue };
                 let begin = others.iter().position(|message| *message == first);
-                let begin = begin.expect("what was heard is in the history");
-                let there = &others[begin..others.len().min(begin + heard.len())];
-                let same = there.iter().copied().eq(heard);
-                assert!(same, "{} has heard {heard:?} of {there:?}", person.name);
+                let begin = begin.expect("what was received is in the history");
+                let there = &others[begin..others.len().min(begin + received.len())];
+                let same = there.iter().copied().eq(received);
+                assert!(same, "{} has received {received:?} of {there:?}", person.name);
             }
         }
         history.len() as u64
     }
 }
 
-/// What came of some worlds, so that a test sees that something happened in them.
+/// Counts of what happened in some worlds: a test checks that it was enough.
 #[derive(Default)]
 struct Outcome {
     messages: u64,
-    /// How often a hub was told that the log does not answer, what was refused then, and how often
-    /// somebody was told meanwhile that the server is there.
-    silences: usize,
+    /// How often a hub was told that the log is unavailable, the messages refused then, and the
+    /// pings answered meanwhile.
+    unavailable: usize,
     refused: usize,
-    reassured: usize,
+    pongs: usize,
     kills: usize,
     copies: usize,
-    /// Events that were not kept.
+    /// Events that have expired.
     forgotten: u64,
 }
 
@@ -396,19 +400,19 @@ fn run(seed: u64, real: bool, outcome: &mut Outcome) {
     let others = world.random.below(2) == 0;
     for _ in 0..1000 {
         world.step(true);
-        world.something_fails();
+        world.inject_fault();
         if others && world.random.below(5) == 0 {
-            world.other_acts();
+            world.step_other();
         }
     }
     world.heal();
     outcome.messages += world.check();
-    if world.keeps {
+    if world.expires {
         outcome.forgotten += world.nodes[0].forgotten();
     }
-    outcome.silences += world.silences;
+    outcome.unavailable += world.unavailable;
     outcome.refused += world.people.iter().map(|person| person.refused.len()).sum::<usize>();
-    outcome.reassured += world.people.iter().map(|person| person.reassured).sum::<usize>();
+    outcome.pongs += world.people.iter().map(|person| person.pongs).sum::<usize>();
     outcome.kills += world.kills;
     outcome.copies += world.copies;
 }
@@ -421,16 +425,17 @@ fn run_all(seeds: std::ops::Range<u64>, real: bool) {
         let watched = AssertUnwindSafe(|| run(seed, real, &mut outcome));
         assert!(std::panic::catch_unwind(watched).is_ok(), "seed {seed} failed, see above");
     }
-    let Outcome { messages, silences, refused, reassured, kills, copies, forgotten } = outcome;
+    let Outcome { messages, unavailable, refused, pongs, kills, copies, forgotten } = outcome;
     let enough = messages > 10 * many && kills as u64 > many && copies as u64 * 10 > many;
-    // One seed alone, to look at it, may have none of that.
-    let silent = silences as u64 * 4 > many && refused as u64 * 4 > many;
-    let told = format!(
-        "{messages} messages, {kills} kills, {copies} copies, {silences} silences, {refused} refused, {reassured} reassured, {forgotten} forgotten"
+    // A single seed may have none of that.
+    let outages = unavailable as u64 * 4 > many && refused as u64 * 4 > many;
+    let counts = format!(
+        "{messages} messages, {kills} kills, {copies} copies, {unavailable} outages, {refused} refused, \
+         {pongs} pongs, {forgotten} expired"
     );
     let gone = forgotten > many;
-    assert!(enough && gone && silent && reassured as u64 * 40 > many || many < 50, "only {told}");
-    println!("{told}");
+    assert!(enough && gone && outages && pongs as u64 * 40 > many || many < 50, "only {counts}");
+    println!("{counts}");
 }
 
 #[test]

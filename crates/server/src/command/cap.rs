@@ -102,7 +102,8 @@ fn list_all(context: &mut Context<'_>, version: Option<&str>) {
         change_to(context, capabilities);
     }
     // A client that sent 302 before and does not now gets no values, but may get several lines.
-    let offers = offers(&context.node.config, context.session(), context.node.sent.is_none());
+    let offers =
+        offers(&context.node.config, context.session(), context.node.entries_sent.is_none());
     // Without their values these are meaningless.
     let valued = [Capability::Multiline, Capability::Sts];
     let said = |(one, _): &&Offer| version >= VERSION || !valued.contains(one);
@@ -167,7 +168,7 @@ fn request(context: &mut Context<'_>, wanted: &str) {
 /// The capabilities after a request; none if any part of it is invalid, and then nothing changes.
 fn changed(context: &Context<'_>, words: &[String]) -> Option<Capabilities> {
     let (mut now, session) = (context.capabilities(), context.session());
-    let offers = offers(&context.node.config, session, context.node.sent.is_none());
+    let offers = offers(&context.node.config, session, context.node.entries_sent.is_none());
     for word in words {
         let (name, add) = match word.strip_prefix('-') {
             Some(name) => (name, false),
@@ -228,7 +229,7 @@ pub fn tell_changes(state: &mut State, node: &mut Node, out: &mut Effects, befor
     for session in sessions {
         let context = &mut Context::new(state, node, out, session);
         let cap302 = context.session().cap302;
-        let alone = context.node.sent.is_none();
+        let alone = context.node.entries_sent.is_none();
         let (before, after) = told(before, &context.node.config, context.session(), alone);
         let (gone, new) = (gone(&before, &after), new(&before, &after));
         let names: Vec<String> = gone.iter().map(|one| one.name().to_owned()).collect();

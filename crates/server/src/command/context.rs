@@ -115,7 +115,7 @@ impl Context<'_> {
         let allowance = std::mem::take(&mut requester.allowance);
         let requester = Requester { allowance, ..requester.clone() };
         let session = requester.session;
-        if node.silent && ordered::is_answered(&request) {
+        if node.log_unavailable && ordered::is_answered(&request) {
             out.push(Effect::Count(Count::Refused(Refused::LogUnavailable)));
             return Err(Refusal::LogUnavailable);
         }
@@ -131,7 +131,9 @@ impl Context<'_> {
         let Context { responder: Responder { state: ReadOnly(state), out, requester }, node } =
             self;
         // They do no harm when lost, and there may be any number of them until the log answers.
-        if node.silent && matches!(request, Request::LoginFailed(_) | Request::RenewKeys { .. }) {
+        if node.log_unavailable
+            && matches!(request, Request::LoginFailed(_) | Request::RenewKeys { .. })
+        {
             return;
         }
         let State { now, steady, .. } = **state;

@@ -265,7 +265,7 @@ pub fn apply_for_nobody(
     out: &mut Effects,
     request: Request<'_>,
 ) {
-    let waits = node.sent.is_some() && ordered::is_housekeeping(&request);
+    let waits = node.entries_sent.is_some() && ordered::is_housekeeping(&request);
     if waits && std::mem::replace(&mut node.housekeeping, true) {
         return; // It is under way.
     }

@@ -1,17 +1,17 @@
-//! Entries that a log orders before they are applied: sending them, and handling them when they
-//! come back.
+//! Entries that a log orders before they are applied: sending them, and applying them once they are
+//! delivered.
 //!
 //! On one node there is no such log, and an entry is applied as soon as it is made. With one, all
 //! nodes apply the same entries in the same order. What a session sends takes effect in the order in
 //! which it was sent: while a command of it is in flight, its next lines wait. Only messages need not
-//! wait for messages: they follow them into the log, which keeps their order.
+//! wait for messages: they are pipelined into the log, which keeps their order.
 
 use super::context::Context;
 use super::entry::{self, Entry, Request};
 use super::{MESSAGES, authentication, finish, follow_up, welcome};
 use crate::clock;
 use crate::effects::{Cursor, Effects, OpenLabel, SentEntry};
-use crate::limits::{IN_FLIGHT_BYTES, IN_FLIGHT_TELLS, PRIVATE_TELLS};
+use crate::limits::{IN_FLIGHT_BYTES, IN_FLIGHT_DELIVERIES, PRIVATE_DELIVERIES};
 use crate::session::{InFlight, Node};
 use crate::session_id::SessionId;
 use crate::state::State;
@@ -24,7 +24,7 @@ use proto::{Capability, Message};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// What others see when sessions end because their node has left.
+/// The reason that others see when sessions end with their node.
 const NODE_ENDED: &str = "The node of this connection is gone";
 
 /// What is sent to the log.
@@ -54,42 +54,42 @@ pub fn submit(
     out: &mut Effects,
     entry: Entry<'_>,
 ) -> Result<Option<InFlight>, Refusal> {
-    let Some(sent) = &mut node.sent else {
+    let Some(sent) = &mut node.entries_sent else {
         return entry::apply(state, out, entry).map(|()| None);
     };
     *sent += 1;
     let awaited = is_answered(&entry.request);
-    let leads = leads(&entry.request);
-    let tells = tells(state, &entry.request);
+    let pipelinable = is_pipelinable(&entry.request);
+    let deliveries = deliveries(state, &entry.request);
     let sent = NumberedEntry { number: *sent, entry };
     let bytes = postcard::to_stdvec(&sent).expect("all lengths are known");
     let (number, length) = (sent.number, bytes.len());
     out.entries.push(SentEntry { bytes: bytes.into(), awaited });
-    let uncertain = node.silent;
-    Ok(Some(InFlight { number, bytes: length, leads, tells, answer: None, uncertain }))
+    let uncertain = node.log_unavailable;
+    Ok(Some(InFlight { number, bytes: length, pipelinable, deliveries, answer: None, uncertain }))
 }
 
 /// Roughly how many deliveries a request's message leads to.
-fn tells(state: &State, request: &Request<'_>) -> usize {
+fn deliveries(state: &State, request: &Request<'_>) -> usize {
     match request {
         Request::Command { command, .. } if MESSAGES.contains(&command.verb.name) => {
-            command.message.param(0).map_or(0, |targets| told(state, targets))
+            command.message.param(0).map_or(0, |targets| deliveries_to(state, targets))
         }
         _ => 0,
     }
 }
 
 /// How many deliveries a message to these targets counts as.
-fn told(state: &State, targets: &str) -> usize {
+fn deliveries_to(state: &State, targets: &str) -> usize {
     let online = |target: &str| match target.find('#') {
         Some(at) => state.room(&target[at..]).map_or(0, |room| room.online),
-        None => PRIVATE_TELLS,
+        None => PRIVATE_DELIVERIES,
     };
     targets.split(',').filter(|target| !target.is_empty()).map(online).sum()
 }
 
 /// Whether a request has no influence on messages that its session sends after it.
-fn leads(request: &Request<'_>) -> bool {
+fn is_pipelinable(request: &Request<'_>) -> bool {
     match request {
         Request::Command { command, .. } => MESSAGES.contains(&command.verb.name),
         Request::Taken { .. } => true,
@@ -97,19 +97,19 @@ fn leads(request: &Request<'_>) -> bool {
     }
 }
 
-/// Whether a line may go to the log behind what its session has in flight: a message, if nothing
-/// would refuse it before it gets there.
-pub fn may_follow(context: &mut Context<'_>, error: Option<LineError>, line: &str) -> bool {
+/// Whether a line may be sent to the log while its session has commands in flight: a message, if
+/// nothing would refuse it before it gets there.
+pub fn may_pipeline(context: &mut Context<'_>, error: Option<LineError>, line: &str) -> bool {
     if error.is_some()
-        || !context.session().may_be_followed()
+        || !context.session().may_pipeline()
         || context.node.in_flight_bytes >= IN_FLIGHT_BYTES
     {
         return false;
     }
     let Ok(message) = Message::parse(line) else { return false };
-    let in_flight: usize = context.session().in_flight.iter().map(|it| it.tells).sum();
-    let told = message.param(0).map_or(0, |targets| told(&context.state, targets));
-    if in_flight + told > IN_FLIGHT_TELLS {
+    let in_flight: usize = context.session().in_flight.iter().map(|it| it.deliveries).sum();
+    let more = message.param(0).map_or(0, |targets| deliveries_to(&context.state, targets));
+    if in_flight + more > IN_FLIGHT_DELIVERIES {
         return false;
     }
     // A service of the server's has no ordinary name; it may answer at once.
@@ -120,10 +120,10 @@ pub fn may_follow(context: &mut Context<'_>, error: Option<LineError>, line: &st
         && context.budget_wait().is_none()
 }
 
-/// Whether the first line that waits may go to the log.
-pub fn next_may_follow(context: &mut Context<'_>) -> bool {
+/// Whether the first waiting line may be sent to the log so.
+pub fn next_may_pipeline(context: &mut Context<'_>) -> bool {
     let Some(next) = context.session_mut().lines.pop_front() else { return false };
-    let may = may_follow(context, next.error, &next.text);
+    let may = may_pipeline(context, next.error, &next.text);
     context.session_mut().lines.push_front(next);
     may
 }
@@ -131,7 +131,7 @@ pub fn next_may_follow(context: &mut Context<'_>) -> bool {
 /// Whether the current command is in flight: then it is over for now, and the rest of its answer,
 /// with its label, comes later.
 pub fn keep_label(context: &mut Context<'_>) -> bool {
-    if context.node.sent.is_none() {
+    if context.node.entries_sent.is_none() {
         return false;
     }
     let Responder { state, out, requester } = &mut context.responder;
@@ -174,7 +174,7 @@ fn read(sent: &SentEntry) -> NumberedEntry<'_> {
 
 /// The log does not have an entry and will not get it: refuses it to the session that is waiting.
 /// Returns that session, if any.
-pub fn take_back(
+pub fn refuse_unsent(
     state: &mut State,
     node: &mut Node,
     out: &mut Effects,
@@ -184,7 +184,7 @@ pub fn take_back(
     let session = requester.session;
     let in_flight = node.take_in_flight(session, number)?;
     let mut context = Context::of_entry(state, node, out, requester);
-    begin_again(&mut context, in_flight.answer);
+    resume(&mut context, in_flight.answer);
     finish(&mut context, |context| {
         context.refresh();
         RefusalTarget::of(&request).refuse(context, Refusal::LogUnavailable)
@@ -193,7 +193,7 @@ pub fn take_back(
 }
 
 /// Continues a command that was in flight.
-fn begin_again(context: &mut Context<'_>, answer: Option<(Option<OpenLabel>, usize)>) {
+fn resume(context: &mut Context<'_>, answer: Option<(Option<OpenLabel>, usize)>) {
     let Some((label, written)) = answer else { return context.begin(None) };
     let (session, batches) = (context.requester.session, context.has(Capability::Batch));
     context.out.begin_again(session, label, batches);
@@ -240,7 +240,7 @@ fn apply_entry(
     let Entry { now, steady, requester, request } = entry;
     let mut context = Context::of_entry(state, node, out, requester.clone());
     match in_flight.and_then(|it| it.answer) {
-        answer @ Some(_) => begin_again(&mut context, answer),
+        answer @ Some(_) => resume(&mut context, answer),
         None => {
             let label =
                 requester.label.clone().filter(|_| !context.node.sessions.contains_key(&session));

@@ -75,10 +75,10 @@ fn user_of(state: &State, expected: Option<UserId>, session: SessionId) -> Optio
 /// Removes the pending messages that the requester's session has acknowledged.
 pub fn settle(context: &mut Context<'_>) {
     let session = context.requester.session;
-    // A command in flight may still say that the session is unattended. While the log is silent, one
+    // A command in flight may still say that the session is unattended. While the log is unavailable, one
     // request is enough.
     let known = context.node.sessions.get(&session);
-    if known.is_some_and(|known| known.in_flight.iter().any(|it| !it.leads || it.uncertain)) {
+    if known.is_some_and(|known| known.in_flight.iter().any(|it| !it.pipelinable || it.uncertain)) {
         return;
     }
     let Some(ranges) = delivery::take(&context.responder.state, context.node, session) else {

@@ -46,7 +46,7 @@ impl Node {
         let mut store = MemoryStore::new("test");
         let (mut hub, writes) = Hub::new(config.clone(), store.load().unwrap(), 0);
         store.commit(&mut writes.iter()).unwrap();
-        hub.node.sent = Some(0);
+        hub.node.entries_sent = Some(0);
         let (sessions, derivations) = (Vec::new(), VecDeque::new());
         Node { hub, shards: TestShards::new(Box::new(store)), sessions, derivations, opened: 0 }
     }
@@ -81,18 +81,18 @@ impl Cluster {
         }
     }
 
-    fn does(&mut self, session: SessionId, text: &str, event: ClientEvent) {
+    fn client_event(&mut self, session: SessionId, text: &str, event: ClientEvent) {
         let events = vec![SessionEvent { session, event }];
         let input = Input::Batch(Batch { shard: session.shard, text: text.into(), events });
         self.apply(usize::from(session.shard), input);
     }
 
-    fn says(&mut self, session: SessionId, line: &str) {
-        self.does(session, line, ClientEvent::Line(0..line.len() as u32));
+    fn send(&mut self, session: SessionId, line: &str) {
+        self.client_event(session, line, ClientEvent::Line(0..line.len() as u32));
     }
 
     /// The log delivers an entry to all nodes.
-    fn brings(&mut self) {
+    fn deliver_next(&mut self) {
         let Some(sent) = self.log.pop_front() else { return };
         self.applied += 1;
         let mut written = Vec::new();
@@ -137,11 +137,11 @@ impl Cluster {
             (!sessions.is_empty()).then(|| sessions[random.below(sessions.len())])
         };
         match random.below(22) {
-            0 | 1 => self.opens(at, random),
+            0 | 1 => self.open(at, random),
             2 => {
                 if let Some(session) = some(self, random).filter(|_| random.below(3) == 0) {
                     self.nodes[at].sessions.retain(|open| *open != session);
-                    self.does(session, "", ClientEvent::Closed { reason: "gone".into() });
+                    self.client_event(session, "", ClientEvent::Closed { reason: "gone".into() });
                 }
             }
             3..=5 => {
@@ -150,27 +150,27 @@ impl Cluster {
                     self.apply(at, Input::Derived(Derived { session, outcome }));
                 }
             }
-            6..=12 => self.brings(),
+            6..=12 => self.deliver_next(),
             _ => {
                 if let Some(session) = some(self, random) {
-                    self.says(session, &line(random));
+                    self.send(session, &line(random));
                 }
             }
         }
     }
 
-    fn opens(&mut self, at: usize, random: &mut Random) {
+    fn open(&mut self, at: usize, random: &mut Random) {
         let node = &mut self.nodes[at];
         node.opened += 1;
         let (shard, slot) = (at as u8, node.opened);
         let session = SessionId { node: 0, shard, slot, generation: slot };
         node.sessions.push(session);
-        node.shards.opens(session);
+        node.shards.open(session);
         let entropy = u128::from(slot).to_le_bytes();
         let address = random.pick(&["127.0.0.1", "192.0.2.7"]).parse().unwrap();
-        self.does(session, "", ClientEvent::Opened { address, entropy });
+        self.client_event(session, "", ClientEvent::Opened { address, entropy });
         let certificate = steps::certificate(random);
-        self.does(session, "", ClientEvent::Encrypted { certificate });
+        self.client_event(session, "", ClientEvent::Encrypted { certificate });
     }
 }
 
@@ -187,7 +187,7 @@ fn two_nodes_and_one_without_sessions_have_the_same_state_after_each_entry() {
                 cluster.step(&mut random);
             }
             while !cluster.log.is_empty() {
-                cluster.brings();
+                cluster.deliver_next();
             }
             let heard = cluster.nodes.iter().flat_map(|node| node.shards.lines.values());
             (cluster.applied, heard.map(Vec::len).sum::<usize>())

@@ -26,7 +26,7 @@ pub struct Stamped {
     pub input: Input,
 }
 
-/// What the hub has to deal with.
+/// What the hub handles.
 #[derive(Debug, Clone)]
 pub enum Input {
     /// What the connections of a shard did.
@@ -34,24 +34,24 @@ pub enum Input {
     /// The rest of the last batch, after the effects of its first part were released; or the next
     /// session waiting for a turn.
     Continue,
-    /// Nothing happened: the hub looks at what is due.
-    Look,
+    /// Nothing happened: the hub does what is due.
+    Tick,
     /// A key derivation has finished.
     Derived(Derived),
     /// The log has delivered entries of this node or of others.
     Ordered(Ordered),
     /// The journal has removed some of the expired history, and there is more.
     ForgetMore,
-    /// The log does not answer. It does not have these entries and will not get them.
-    LogSilent(Vec<SentEntry>),
-    /// The log answers again.
-    LogAnswers,
+    /// The log is unavailable. It does not have these entries and will not get them.
+    LogUnavailable(Vec<SentEntry>),
+    /// The log is available again.
+    LogAvailable,
     /// The journal could not store this batch, and has rejected all after it.
     Failed {
         /// The batch's number.
         from: u64,
     },
-    /// The journal has looked at the disk.
+    /// The journal has measured the disk.
     Disk(Space),
     /// The config file was reloaded.
     Reload(Reload),

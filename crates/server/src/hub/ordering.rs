@@ -1,9 +1,9 @@
 //! A session's commands take effect in the order sent, also when a log orders them first and they
 //! are applied later.
 //!
-//! Random commands of several sessions become entries that come back after random delays. All
-//! sessions must receive what they receive without delays, given the commands in the order in which
-//! they took effect.
+//! Random commands of several sessions become entries that are delivered after random delays. All
+//! sessions must receive what they would receive without delays, given the commands in the order in
+//! which they took effect.
 
 use super::input::{Ordered, OrderedStep};
 use super::replay::random::Random;
@@ -55,13 +55,13 @@ impl World {
         let mut store = MemoryStore::new("test");
         let (mut hub, writes) = Hub::new(Arc::new(config), store.load().unwrap(), 0);
         store.commit(&mut writes.iter()).unwrap();
-        hub.node.sent = ordered.then_some(0);
+        hub.node.entries_sent = ordered.then_some(0);
         let mut world =
             World { hub, shards: TestShards::new(Box::new(store)), log: VecDeque::new() };
         for (slot, name) in (0..SESSIONS).zip(NAMES) {
-            world.shards.opens(session(slot));
+            world.shards.open(session(slot));
             let address = "127.0.0.1".parse().unwrap();
-            world.does(slot, "", ClientEvent::Opened { address, entropy: [0; 16] });
+            world.client_event(slot, "", ClientEvent::Opened { address, entropy: [0; 16] });
             let capabilities = [
                 "",
                 "labeled-response",
@@ -76,8 +76,8 @@ impl World {
             };
             let wants = format!("CAP REQ :{}", capabilities[slot as usize]);
             for line in [wants, "CAP END".to_owned()].iter().chain(&login) {
-                world.says(slot, line);
-                world.catches_up();
+                world.send(slot, line);
+                world.deliver_all();
             }
         }
         world
@@ -102,27 +102,27 @@ impl World {
         }
     }
 
-    fn does(&mut self, slot: u32, text: &str, event: ClientEvent) {
+    fn client_event(&mut self, slot: u32, text: &str, event: ClientEvent) {
         let events = vec![SessionEvent { session: session(slot), event }];
         self.apply(Input::Batch(Batch { shard: 0, text: text.into(), events }));
     }
 
-    fn says(&mut self, slot: u32, line: &str) {
-        self.does(slot, line, ClientEvent::Line(0..line.len() as u32));
+    fn send(&mut self, slot: u32, line: &str) {
+        self.client_event(slot, line, ClientEvent::Line(0..line.len() as u32));
     }
 
-    fn sends(&mut self, slot: u32, sent: &Sent) {
+    fn perform(&mut self, slot: u32, sent: &Sent) {
         match sent {
-            Sent::Line(line) => self.says(slot, line),
+            Sent::Line(line) => self.send(slot, line),
             Sent::Gone => {
-                self.shards.goes(session(slot));
-                self.does(slot, "", ClientEvent::Closed { reason: "gone".into() });
+                self.shards.close(session(slot));
+                self.client_event(slot, "", ClientEvent::Closed { reason: "gone".into() });
             }
         }
     }
 
     /// The log delivers an entry.
-    fn brings(&mut self) {
+    fn deliver_next(&mut self) {
         if let Some(sent) = self.log.pop_front() {
             let read = SentEntry::new(sent.bytes().into()).expect("it was just written");
             let steps = vec![OrderedStep::Entry(read)];
@@ -130,9 +130,9 @@ impl World {
         }
     }
 
-    fn catches_up(&mut self) {
+    fn deliver_all(&mut self) {
         while !self.log.is_empty() {
-            self.brings();
+            self.deliver_next();
         }
     }
 
@@ -215,8 +215,8 @@ fn lines(random: &mut Random, number: usize) -> Vec<String> {
 struct Seen {
     /// Commands sent before earlier ones had taken effect.
     early: usize,
-    /// Commands that were in flight behind another one of their session's.
-    following: usize,
+    /// Commands that were in flight behind another one of their session.
+    pipelined: usize,
 }
 
 /// Runs random commands with random delays. Returns the world, and the order in which commands took
@@ -252,17 +252,17 @@ fn delayed(seed: u64) -> (World, Vec<(u32, Sent)>, Seen) {
                         sent.truncate(sent.len() - known.lines.len());
                     }
                     sent.push(what.clone());
-                    world.sends(slot, &what);
+                    world.perform(slot, &what);
                     let known = world.hub.node.sessions.get(&session(slot));
-                    seen.following += usize::from(known.is_some_and(|s| s.in_flight.len() > 1));
+                    seen.pipelined += usize::from(known.is_some_and(|s| s.in_flight.len() > 1));
                 }
-                None => world.brings(),
+                None => world.deliver_next(),
             }
             took_effect(&world, &sent, &mut done, &mut order);
         }
     }
     while !world.log.is_empty() {
-        world.brings();
+        world.deliver_next();
         took_effect(&world, &sent, &mut done, &mut order);
     }
     (world, order, seen)
@@ -317,10 +317,10 @@ fn delayed_commands_keep_their_order_and_nobody_sees_a_difference() {
     for seed in 0..300 {
         let (late, order, seen) = delayed(seed);
         all.early += seen.early;
-        all.following += seen.following;
+        all.pipelined += seen.pipelined;
         let mut soon = World::new(false);
         for (slot, sent) in &order {
-            soon.sends(*slot, sent);
+            soon.perform(*slot, sent);
         }
         for (id, lines) in &late.shards.lines {
             let (late_lines, soon_lines) = (normal(lines), normal(&soon.shards.lines[id]));
@@ -340,11 +340,11 @@ fn delayed_commands_keep_their_order_and_nobody_sees_a_difference() {
         assert!(late == soon, "seed {seed}");
     }
     assert!(all.early > 1000, "only {} commands came early", all.early);
-    assert!(all.following > 1000, "only {} followed another one", all.following);
+    assert!(all.pipelined > 1000, "only {} were pipelined", all.pipelined);
 }
 
 #[test]
-fn who_asks_for_it_is_told_where_the_other_nodes_are_after_the_welcome_and_on_change() {
+fn with_the_capability_a_client_gets_the_nodes_after_the_welcome_and_on_change() {
     let mut world = World::new(true);
     let told = |world: &World, slot| -> Vec<String> {
         let lines = world.shards.lines[&session(slot)].iter();
@@ -354,7 +354,7 @@ fn who_asks_for_it_is_told_where_the_other_nodes_are_after_the_welcome_and_on_ch
         let steps = vec![OrderedStep::Nodes(nodes.iter().map(|&node| node.into()).collect())];
         world.apply(Input::Ordered(Ordered { sequence: 1, steps, roster: None }));
     };
-    world.says(0, "CAP REQ :parlor/nodes");
+    world.send(0, "CAP REQ :parlor/nodes");
     set(&mut world, &["a:1", "b:2"]);
     set(&mut world, &["a:1", "b:2"]);
     assert_eq!(told(&world, 0), [":parlor NODES a:1 b:2"], "once");
@@ -367,11 +367,11 @@ fn who_asks_for_it_is_told_where_the_other_nodes_are_after_the_welcome_and_on_ch
     let long: Vec<String> = (0..5).map(long).collect();
     set(&mut world, &long.iter().map(String::as_str).collect::<Vec<_>>());
     let (at, address) = (SESSIONS, "127.0.0.1".parse().unwrap());
-    world.shards.opens(session(at));
-    world.does(at, "", ClientEvent::Opened { address, entropy: [0; 16] });
+    world.shards.open(session(at));
+    world.client_event(at, "", ClientEvent::Opened { address, entropy: [0; 16] });
     for line in ["CAP REQ :parlor/nodes", "CAP END", "NICK zoe", "USER u 0 * :Zoe"] {
-        world.says(at, line);
-        world.catches_up();
+        world.send(at, line);
+        world.deliver_all();
     }
     let lines = told(&world, at).into_iter().filter(|line| line.contains(" NODES "));
     let lines: Vec<String> = lines.collect();

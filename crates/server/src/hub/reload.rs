@@ -41,7 +41,7 @@ pub fn apply(state: &mut State, node: &mut Node, out: &mut Effects, reload: &Rel
         let before = std::mem::replace(&mut node.config, config.clone());
         cap::tell_changes(state, node, out, &before);
         isupport::tell_changes(state, node, out, &before);
-        disk::look(node, out, None);
+        disk::check(node, out, None);
         out.history = Some(config.history.clone());
         let settings = Settings::from(&**config);
         entry::apply_for_nobody(state, node, out, Request::Settings((&settings).into()));

@@ -30,12 +30,12 @@ impl TestShards {
     }
 
     /// A session opens.
-    pub(crate) fn opens(&mut self, session: SessionId) {
+    pub(crate) fn open(&mut self, session: SessionId) {
         self.lines.insert(session, Vec::new());
     }
 
     /// A session's connection is gone.
-    pub(crate) fn goes(&mut self, session: SessionId) {
+    pub(crate) fn close(&mut self, session: SessionId) {
         self.gone.insert(session);
     }
 
@@ -62,10 +62,10 @@ impl TestShards {
             effects.text[range.start as usize..range.end as usize].to_vec()
         };
         match &effect.effect {
-            Effect::Reply { to, text: range } => self.hears(*to, &text(range)),
+            Effect::Reply { to, text: range } => self.receive(*to, &text(range)),
             Effect::Refused { to, text: range, tag } => {
                 let tag = tag.as_deref().map(|tag| format!("@{tag} ")).unwrap_or_default();
-                self.hears(*to, &[tag.as_bytes(), &text(range)].concat());
+                self.receive(*to, &[tag.as_bytes(), &text(range)].concat());
             }
             Effect::Tell { rooms, except, news } => {
                 let rooms = match rooms {
@@ -75,11 +75,11 @@ impl TestShards {
                 let told = rooms.iter().filter_map(|room| self.rooms.get(room)).flatten();
                 let told: BTreeSet<_> = told.filter(|to| !except.contains(to)).copied().collect();
                 for to in told {
-                    self.hears_news(renderer, effects, to, &effects.news[*news as usize]);
+                    self.receive_news(renderer, effects, to, &effects.news[*news as usize]);
                 }
             }
             Effect::TellOne { to, news, .. } => {
-                self.hears_news(renderer, effects, *to, &effects.news[*news as usize]);
+                self.receive_news(renderer, effects, *to, &effects.news[*news as usize]);
             }
             Effect::Confirm { to, form, news, tag } => {
                 let (news, mut line) = (&effects.news[*news as usize], Vec::new());
@@ -87,10 +87,10 @@ impl TestShards {
                 let tag = tag.as_deref().unwrap_or_default();
                 let tagging = Tagging { capabilities: self.capabilities_of(*to), tag };
                 renderer.confirm(&mut line, form, stored, (news, &effects.text), tagging);
-                self.hears(*to, &line);
+                self.receive(*to, &line);
             }
             Effect::Read { session, request, tag } => {
-                self.hears(*session, format!("{tag:?} {request:?}").as_bytes());
+                self.receive(*session, format!("{tag:?} {request:?}").as_bytes());
             }
             Effect::Enter { session, room } => {
                 self.rooms.entry(*room).or_default().insert(*session);
@@ -101,7 +101,7 @@ impl TestShards {
             Effect::Capabilities { session, capabilities } => {
                 self.capabilities.insert(*session, *capabilities);
             }
-            Effect::Close { session } => self.goes(*session),
+            Effect::Close { session } => self.close(*session),
             _ => {}
         }
     }
@@ -110,18 +110,18 @@ impl TestShards {
         self.capabilities.get(&session).copied().unwrap_or_default()
     }
 
-    fn hears_news(&mut self, renderer: &Renderer, effects: &Effects, to: SessionId, news: &News) {
+    fn receive_news(&mut self, renderer: &Renderer, effects: &Effects, to: SessionId, news: &News) {
         let capabilities = self.capabilities_of(to);
         if news.is_for(capabilities) {
             let mut line = Vec::new();
             let tagging = Tagging { capabilities, tag: "" };
             renderer.news(&mut line, news, &effects.text, tagging);
-            self.hears(to, &line);
+            self.receive(to, &line);
         }
     }
 
     /// Lines for sessions that do not exist here are dropped.
-    fn hears(&mut self, to: SessionId, text: &[u8]) {
+    fn receive(&mut self, to: SessionId, text: &[u8]) {
         let here = self.lines.get_mut(&to).filter(|_| !self.gone.contains(&to));
         if let Some(lines) = here {
             lines.extend(String::from_utf8_lossy(text).lines().map(str::to_owned));

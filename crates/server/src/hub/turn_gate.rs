@@ -21,7 +21,7 @@ impl TurnGate {
         TurnGate { hub, in_flight: Arc::default() }
     }
 
-    /// Whether the next turn may begin. If not, the hub receives [`Input::Look`] when it may.
+    /// Whether the next turn may begin. If not, the hub receives [`Input::Tick`] when it may.
     pub fn is_free(&self) -> bool {
         !self.in_flight.load(Ordering::Acquire)
     }
@@ -33,7 +33,7 @@ impl TurnGate {
         Turn::new(move || {
             in_flight.store(false, Ordering::Release);
             // If the queue is full, other input wakes the hub. If the hub is gone, nobody waits.
-            let _ = hub.try_send(Input::Look);
+            let _ = hub.try_send(Input::Tick);
         })
     }
 }
@@ -53,7 +53,7 @@ mod tests {
         assert!(inputs.is_empty());
         drop(turn);
         assert!(gate.is_free());
-        assert!(matches!(inputs.try_recv(), Ok(Input::Look)));
+        assert!(matches!(inputs.try_recv(), Ok(Input::Tick)));
         sender.send(Input::Stop).unwrap();
         drop(gate.begin());
         assert!(gate.is_free(), "also if the queue is full");

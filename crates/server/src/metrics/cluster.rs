@@ -145,11 +145,11 @@ impl Cluster {
     }
 
     /// Sets the gauges.
-    pub fn shows(&self, figures: ClusterGauges) {
-        self.lag.set(i64::try_from(figures.lag).unwrap_or(i64::MAX));
-        self.window.set(number(figures.window));
-        self.nodes.set(number(figures.nodes));
-        self.available.set(i64::from(figures.available));
+    pub fn set(&self, gauges: ClusterGauges) {
+        self.lag.set(i64::try_from(gauges.lag).unwrap_or(i64::MAX));
+        self.window.set(number(gauges.window));
+        self.nodes.set(number(gauges.nodes));
+        self.available.set(i64::from(gauges.available));
     }
 
     /// Whether the log answers, as last shown.
@@ -158,7 +158,7 @@ impl Cluster {
     }
 
     /// An entry of this node was delivered.
-    pub fn came_back(&self, took: Duration) {
+    pub fn entry_delivered(&self, took: Duration) {
         self.through.observe(took.as_secs_f64());
     }
 

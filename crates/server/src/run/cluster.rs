@@ -22,7 +22,7 @@ use crate::config::{Cluster, Config};
 use crate::hub::{Hub, live};
 use crate::limits::NATS_WAIT_MILLIS;
 use crate::state::snapshot::SnapshotError;
-use copy::{Copies, Heeded};
+use copy::{Copies, CopyOutcome};
 use founding::Founding;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -109,8 +109,8 @@ pub enum ClusterError {
     Excluded(String),
 }
 
-/// A node that has found its cluster's log in order.
-pub(super) struct Found {
+/// The log of a cluster, found and checked.
+pub(super) struct ClusterLog {
     config: Cluster,
     nats: Nats,
     identity: Identity,
@@ -175,18 +175,18 @@ fn random() -> Result<u64, RunError> {
 
 /// Finds the log of the cluster, waiting for NATS as long as necessary, and checks that a node may
 /// use it.
-fn find(config: &Cluster) -> Result<Found, RunError> {
+fn find_log(config: &Cluster) -> Result<ClusterLog, RunError> {
     let (key, check) = read_key(config)?;
     let nats = connect(config)?;
-    let info = wait_for(|| nats.info())?;
-    let looked = info
+    let info = retry(|| nats.info())?;
+    let checked = info
         .check(&config.name, &check, config.allow_single_log)
         .and_then(|()| info.check_clock(clock::wall()))
         .and_then(|()| nats.check_synced());
-    let silent = looked.map_err(ClusterError::from)?;
-    if !silent.is_empty() {
+    let unknown = checked.map_err(ClusterError::from)?;
+    if !unknown.is_empty() {
         tracing::warn!(
-            servers = silent.join(", "),
+            servers = unknown.join(", "),
             "Cannot see whether NATS waits for its disk: check that its config has `sync_interval: always` in the \
              jetstream block, or switch on its monitoring (http_port: 8222)"
         );
@@ -199,7 +199,7 @@ fn find(config: &Cluster) -> Result<Found, RunError> {
     }
     let identity = info.identity().map_err(ClusterError::from)?;
     let key = Seal::key_of(&key, &identity.id);
-    Ok(Found {
+    Ok(ClusterLog {
         config: config.clone(),
         nats,
         identity,
@@ -211,18 +211,18 @@ fn find(config: &Cluster) -> Result<Found, RunError> {
 
 /// Connects to NATS, waiting as long as necessary.
 fn connect(config: &Cluster) -> Result<Nats, ClusterError> {
-    wait_for(|| Nats::connect(config))
+    retry(|| Nats::connect(config))
 }
 
 /// Repeats an attempt as long as it may still succeed: after a power cut everything starts at the
 /// same time.
-fn wait_for<T>(mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<T, ClusterError> {
+fn retry<T>(mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<T, ClusterError> {
     let mut told = false;
     loop {
         match attempt() {
             Err(refusal @ (Refusal::Unreachable { .. } | Refusal::Silent)) => {
                 if !std::mem::replace(&mut told, true) {
-                    say(&format!("{refusal}; trying again until it can"));
+                    warn(&format!("{refusal}; trying again until it can"));
                 }
                 thread::sleep(Duration::from_millis(NATS_WAIT_MILLIS));
             }
@@ -231,8 +231,8 @@ fn wait_for<T>(mut attempt: impl FnMut() -> Result<T, Refusal>) -> Result<T, Clu
     }
 }
 
-/// Warns whoever starts a node, or waits at a terminal for one of the commands.
-fn say(sentence: &str) {
+/// Warns whoever starts a node or runs one of the commands at a terminal.
+fn warn(sentence: &str) {
     match tracing::dispatcher::has_been_set() {
         true => tracing::warn!("{sentence}"),
         false => eprintln!("{sentence}"),
@@ -243,11 +243,11 @@ fn say(sentence: &str) {
 pub(super) fn open_store(
     cluster: &Cluster,
     data: &Path,
-) -> Result<(Box<dyn Store>, Found), RunError> {
+) -> Result<(Box<dyn Store>, ClusterLog), RunError> {
     if data == Path::new(IN_MEMORY) {
         return Err(ClusterError::InMemory.into());
     }
-    let (mut found, shown) = (find(cluster)?, Shown::start());
+    let (mut found, shown) = (find_log(cluster)?, Shown::start());
     let store = found.open_store(data, shown.progress())?;
     Ok((Box::new(store), found))
 }
@@ -258,11 +258,11 @@ fn open(data: &Path, instance: &str, progress: &Progress) -> Result<Box<SqliteSt
 }
 
 /// Whether a file has anything in it.
-fn is_there(file: &Path) -> bool {
+fn has_contents(file: &Path) -> bool {
     file.metadata().is_ok_and(|file| file.len() > 0)
 }
 
-impl Found {
+impl ClusterLog {
     /// Opens the node's store. If there is none, or the log does not go on from it any more, it is made
     /// from the log's beginning, or is a copy of another node's.
     fn open_store(
@@ -270,32 +270,32 @@ impl Found {
         data: &Path,
         progress: &Arc<Progress>,
     ) -> Result<SqliteStore, RunError> {
-        if is_there(&data.join("parlor.db")) {
-            if self.goes_on_after(self.check_ours(data)?) {
-                return self.open_own(data, progress);
+        if has_contents(&data.join("parlor.db")) {
+            if self.continues_after(self.check_ours(data)?) {
+                return self.open_existing(data, progress);
             }
-            say("The log has gone on without this node for too long");
+            warn("The log has gone on without this node for too long");
             self.fetch(Staging::replacing(data)?, progress)?;
-        } else if is_there(&data.join("parlor.db-wal")) {
+        } else if has_contents(&data.join("parlor.db-wal")) {
             return Err(ClusterError::OnlyTheLog(data.to_owned()).into());
         } else {
-            match self.founding()?.filter(|founding| founding.is_all) {
+            match self.founding()?.filter(|founding| founding.began_empty) {
                 Some(founding) => founding.create(data, &self.identity, progress)?,
                 None => self.fetch(Staging::begin(data)?, progress)?,
             }
         }
-        self.open_own(data, progress)
+        self.open_existing(data, progress)
     }
 
     /// Opens the store that the node has, if the log goes on from it.
     fn open_stored(&self, data: &Path, progress: &Progress) -> Result<SqliteStore, RunError> {
-        match self.goes_on_after(self.check_ours(data)?) {
-            true => self.open_own(data, progress),
+        match self.continues_after(self.check_ours(data)?) {
+            true => self.open_existing(data, progress),
             false => Err(ClusterError::TooLate(data.to_owned()).into()),
         }
     }
 
-    fn open_own(&self, data: &Path, progress: &Progress) -> Result<SqliteStore, RunError> {
+    fn open_existing(&self, data: &Path, progress: &Progress) -> Result<SqliteStore, RunError> {
         let mut store = open(data, &fresh_instance()?, progress)?;
         store.relax()?;
         Ok(*store)
@@ -320,14 +320,14 @@ impl Found {
         Ok(membership)
     }
 
-    /// Whether the log has all that comes after a sequence.
-    fn goes_on_after(&self, sequence: u64) -> bool {
+    /// Whether the log has everything after a sequence.
+    fn continues_after(&self, sequence: u64) -> bool {
         sequence.saturating_add(1) >= self.first
     }
 
     /// How the cluster was founded, if the log still has that.
     fn founding(&self) -> Result<Option<Founding>, RunError> {
-        let first = wait_for(|| self.nats.get(1))?;
+        let first = retry(|| self.nats.get(1))?;
         let seal = seal(&self.key, founding::PURPOSE)?;
         Ok(first.and_then(|first| Founding::open(&seal, &first.bytes)))
     }

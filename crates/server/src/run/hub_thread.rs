@@ -21,30 +21,30 @@ fn wait(hub: &Hub, inputs: &Receiver<Input>) -> Result<Input, RecvError> {
     let left = u64::try_from(end.saturating_sub(clock::wall())).unwrap_or(0);
     let patience = Duration::from_millis(left.clamp(ENDS_LEAST_MILLIS, ENDS_MOST_MILLIS));
     match inputs.recv_timeout(patience) {
-        Err(RecvTimeoutError::Timeout) => Ok(Input::Look),
+        Err(RecvTimeoutError::Timeout) => Ok(Input::Tick),
         Err(RecvTimeoutError::Disconnected) => Err(RecvError),
         Ok(input) => Ok(input),
     }
 }
 
-/// The log that orders entries: the hub's end of the queues to and from its thread.
-pub(super) struct LogEnds {
+/// The hub's ends of the queues to and from the log thread.
+pub(super) struct LogQueues {
     pub(super) to_log: ToLog,
     pub(super) processed: Processed,
 }
 
-impl LogEnds {
+impl LogQueues {
     /// Passes on what is for the log.
     fn pass_on(&self, effects: &mut Effects) {
-        if effects.all_ended {
-            self.to_log.say(LogCommand::AllEnded);
+        if effects.all_sessions_ended {
+            self.to_log.send(LogCommand::AllSessionsEnded);
         }
-        effects.entries.drain(..).for_each(|entry| self.to_log.say(LogCommand::Entry(entry)));
+        effects.entries.drain(..).for_each(|entry| self.to_log.send(LogCommand::Entry(entry)));
         if let Some(key) = effects.differs {
-            self.to_log.say(LogCommand::Leave { because: Some(other_setting(key)) });
+            self.to_log.send(LogCommand::Leave { reason: Some(other_setting(key)) });
         }
         if effects.last {
-            self.to_log.say(LogCommand::Leave { because: None });
+            self.to_log.send(LogCommand::Leave { reason: None });
         }
     }
 }
@@ -64,7 +64,7 @@ pub(super) fn run(
     mut hub: Hub,
     clock: Clock,
     (inputs, turn_gate): (&Receiver<Input>, &TurnGate),
-    (journal, log): (&JournalHandle, Option<&LogEnds>),
+    (journal, log): (&JournalHandle, Option<&LogQueues>),
     committed: &AtomicU64,
     metrics: &Metrics,
     pulse: &Pulse,
@@ -96,7 +96,7 @@ pub(super) fn run(
         if let Some(log) = log {
             log.pass_on(&mut effects);
             if is_ordered {
-                log.processed.one();
+                log.processed.count_one();
             }
         }
         let last = effects.last;

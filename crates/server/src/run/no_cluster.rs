@@ -1,9 +1,9 @@
 //! In place of `cluster`, in a program that was built without it: such a server is no node.
 //!
-//! Nothing can make a [`Found`] or a [`Member`] here.
+//! Nothing can make a [`ClusterLog`] or a [`Member`] here.
 
 use super::RunError;
-use super::hub_thread::LogEnds;
+use super::hub_thread::LogQueues;
 use crate::args::ClusterCommand;
 use crate::clock::Clock;
 use crate::config::{Cluster, Config, NO_CLUSTER};
@@ -38,7 +38,7 @@ pub enum ClusterError {
 }
 
 /// A node that has found its cluster.
-pub(super) enum Found {}
+pub(super) enum ClusterLog {}
 
 /// What a node has in addition to a single server.
 pub(super) enum Member {}
@@ -49,11 +49,11 @@ pub(super) fn run(_: ClusterCommand) -> Result<bool, RunError> {
 }
 
 /// Refuses to open the store of a node.
-pub(super) fn open_store(_: &Cluster, _: &Path) -> Result<(Box<dyn Store>, Found), RunError> {
+pub(super) fn open_store(_: &Cluster, _: &Path) -> Result<(Box<dyn Store>, ClusterLog), RunError> {
     Err(ClusterError::NotBuilt.into())
 }
 
-impl Found {
+impl ClusterLog {
     pub(super) fn load(
         self,
         _: &mut dyn Store,
@@ -71,7 +71,7 @@ impl Member {
         _: Sender<Input>,
         _: Arc<Metrics>,
         _: SyncSender<Wake>,
-    ) -> Result<(LogEnds, fn() -> Result<(), RunError>), RunError> {
+    ) -> Result<(LogQueues, fn() -> Result<(), RunError>), RunError> {
         match self {}
     }
 }

@@ -1,7 +1,7 @@
 //! The running server: starts its threads, waits for signals, and stops it.
 
-use super::cluster::{ClusterError, Found, Member};
-use super::hub_thread::LogEnds;
+use super::cluster::{ClusterError, ClusterLog, Member};
+use super::hub_thread::LogQueues;
 use super::{IN_MEMORY, RunError, backups, hub_thread, join_line, load};
 use crate::clock;
 use crate::config::Config;
@@ -45,7 +45,7 @@ pub(super) struct Prepared {
     pub(super) listeners: Vec<TcpListener>,
     pub(super) store: Box<dyn Store>,
     /// The cluster that it is a node of.
-    pub(super) found: Option<Found>,
+    pub(super) found: Option<ClusterLog>,
 }
 
 /// The running server: its threads, and the queues to them.
@@ -211,12 +211,12 @@ impl Server {
             };
             server.spawn(&format!("shard-{id}"), true, move || Ok(shard::run(parts, outlet)?))?;
         }
-        server.heed_signals(wake)?;
+        server.handle_signals(wake)?;
         Ok(server)
     }
 
     /// Starts the thread of the cluster's log.
-    fn follow(&mut self, member: Member, wake: SyncSender<Wake>) -> Result<LogEnds, RunError> {
+    fn follow(&mut self, member: Member, wake: SyncSender<Wake>) -> Result<LogQueues, RunError> {
         let advertise = self.config.cluster.as_ref().and_then(|it| it.advertise.as_deref());
         let mut place = advertise.and_then(|place| place.parse::<Node>().ok());
         if let Some(place) = &mut place {
@@ -230,7 +230,7 @@ impl Server {
     }
 
     /// Starts the thread that waits for signals to stop or reload.
-    fn heed_signals(&mut self, wake: SyncSender<Wake>) -> Result<(), RunError> {
+    fn handle_signals(&mut self, wake: SyncSender<Wake>) -> Result<(), RunError> {
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
         self.spawn("signals", false, move || {
             let wishes = signals.forever().map(|signal| match signal {
@@ -290,7 +290,7 @@ impl Server {
             }
             None => tracing::info!("Nothing is kept: accounts, rooms and history are in memory"),
         }
-        self.say_fingerprint();
+        self.log_fingerprint();
         self.look_at_certificate();
         if let Some(cluster) = &self.config.cluster {
             tracing::info!(cluster = cluster.name, node = cluster.node, "Joining the cluster");
@@ -353,7 +353,7 @@ impl Server {
                 self.look_at_certificate();
             }
             if watchdog.every.is_some() && watchdog.ask(&self.pulse) {
-                self.hub.send(Input::Look).map_err(|_| RunError::Panic)?;
+                self.hub.send(Input::Tick).map_err(|_| RunError::Panic)?;
             }
         }
     }
@@ -372,7 +372,7 @@ impl Server {
     }
 
     /// Logs the certificate's fingerprint, by which people can verify it.
-    fn say_fingerprint(&self) {
+    fn log_fingerprint(&self) {
         let fingerprint = self.certificate.fingerprint;
         if self.config.tls.is_real() {
             tracing::info!(sha256_fingerprint = %fingerprint, "Using the certificate in [tls]");
@@ -412,7 +412,7 @@ impl Server {
         }
         self.hub.send(Input::Reload(reload)).map_err(|_| RunError::Panic)?;
         if self.certificate.fingerprint != shown {
-            self.say_fingerprint();
+            self.log_fingerprint();
         }
         self.look_at_certificate();
         // Logged last, so that whoever reads it can rely on it.

@@ -19,7 +19,7 @@ pub struct Disk {
 }
 
 /// Judges the disk as reported now, or as last reported if only the config has changed.
-pub fn look(node: &mut Node, out: &mut Effects, space: Option<Space>) {
+pub fn check(node: &mut Node, out: &mut Effects, space: Option<Space>) {
     node.disk.space = space.or(node.disk.space);
     let Some(Space { free, total }) = node.disk.space else { return };
     let reserve = node.config.limits.reserve(total);

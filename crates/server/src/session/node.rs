@@ -19,10 +19,11 @@ use std::sync::Arc;
 pub struct Node {
     /// The number of entries sent to the log; none without a log, where entries are applied at
     /// once.
-    pub sent: Option<u64>,
+    pub entries_sent: Option<u64>,
     /// The bytes of all entries that sessions have in flight.
     pub in_flight_bytes: usize,
-    /// What the log had up to this sequence is stored, and comes again only to rebuild the state.
+    /// Everything up to this sequence of the log is stored, and is read again only to rebuild the
+    /// state.
     pub stored: u64,
     /// Where clients may go, each as [`proto::node::Node`] writes it: all live nodes that advertise an
     /// address.
@@ -33,8 +34,8 @@ pub struct Node {
     pub housekeeping: bool,
     /// The store has more of the expired history to remove.
     pub forgets: bool,
-    /// The log does not answer: commands that would need it are refused.
-    pub silent: bool,
+    /// The log is unavailable: commands that need it are refused.
+    pub log_unavailable: bool,
     /// By how much the cluster's monotonic clock is ahead of this node's.
     pub steady_ahead: i64,
     /// The config file.
@@ -79,14 +80,14 @@ impl Node {
     /// A node without sessions. `verbs` is the length of the table of verbs.
     pub fn new(config: Arc<Config>, started: i64, up_since: i64, verbs: usize) -> Node {
         Node {
-            sent: None,
+            entries_sent: None,
             in_flight_bytes: 0,
             stored: 0,
             nodes: Box::default(),
             names: Box::default(),
             housekeeping: false,
             forgets: false,
-            silent: false,
+            log_unavailable: false,
             steady_ahead: 0,
             config,
             batch: 0,

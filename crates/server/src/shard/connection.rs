@@ -265,7 +265,7 @@ impl Connection {
     }
 
     /// Whether its peer has sent nothing yet, so that its transport is unknown.
-    pub(crate) fn is_unheard(&self) -> bool {
+    pub(crate) fn has_sent_nothing(&self) -> bool {
         matches!(self.transport, Transport::Undetected { .. }) && self.unread.is_empty()
     }
 

@@ -1,4 +1,4 @@
-//! Reading: what the sockets of a shard have brought becomes lines in the batch for the hub.
+//! Reading: turns input from a shard's sockets into lines in the batch for the hub.
 
 use crate::hub::{ClientEvent, SessionEvent};
 use crate::limits::{BATCH_BYTES, READ_BYTES, READS_PER_SESSION, UNREAD_BYTES};
@@ -11,11 +11,11 @@ use std::time::Instant;
 
 /// What became of reading a connection.
 enum ReadOutcome {
-    /// Its socket is empty; an event will tell of more.
+    /// Its socket is empty; an event will report more.
     Empty,
     /// There is, or may be, more.
     More,
-    /// It waits for something that will put it back among the ready.
+    /// It waits for something that will make it ready again.
     Waits,
 }
 
@@ -59,7 +59,7 @@ impl Shard {
                 ReadOutcome::Waits => false,
             }
         });
-        // What became ready meanwhile stands behind those that wait longer.
+        // Connections that became ready meanwhile come after those that wait longer.
         ready.append(&mut self.ready);
         self.ready = ready;
     }
@@ -69,8 +69,8 @@ impl Shard {
         let most = self.read_most();
         let connection = &mut self.connections[slot];
         if connection.stage == Stage::Closing {
-            return match connection.is_unheard() {
-                true => self.hear_first(slot),
+            return match connection.has_sent_nothing() {
+                true => self.read_first_bytes(slot),
                 false => self.drain(slot),
             };
         }
@@ -95,8 +95,8 @@ impl Shard {
         }
         match connection.stream.read(&mut self.buffer[UNREAD_BYTES..UNREAD_BYTES + most]) {
             Ok(0) => {
-                // What it sent before is dealt with and answered first.
-                self.no_more(slot);
+                // What it sent before is handled and answered first.
+                self.end_of_input(slot);
                 ReadOutcome::Waits
             }
             Ok(bytes) => {
@@ -123,8 +123,8 @@ impl Shard {
         self.line_share.clamp(UNREAD_BYTES, READ_BYTES)
     }
 
-    /// Nothing more comes of a connection; who has asked for something is answered first.
-    fn no_more(&mut self, slot: usize) {
+    /// The client sends nothing more; an open request is answered first.
+    fn end_of_input(&mut self, slot: usize) {
         let connection = &mut self.connections[slot];
         connection.ended = true;
         match connection.transport.requests() {
@@ -158,7 +158,7 @@ impl Shard {
         self.received(slot, bytes, received)
     }
 
-    /// Takes what came after a request of HTTP that has its response now.
+    /// Handles input that followed an HTTP request, now that its response is written.
     fn resume(&mut self, slot: usize) -> ReadOutcome {
         self.scratch.lines.clear();
         let connection = &mut self.connections[slot];
@@ -171,12 +171,12 @@ impl Shard {
         let done = connection.ended && received.request.is_none();
         let outcome = self.received(slot, 0, received);
         if done {
-            self.no_more(slot);
+            self.end_of_input(slot);
         }
         outcome
     }
 
-    /// Deals with what was received.
+    /// Handles what was received.
     fn received(&mut self, slot: usize, bytes: usize, received: Received) -> ReadOutcome {
         let session = self.session(slot);
         self.touch(slot);
@@ -249,12 +249,12 @@ impl Shard {
                 .insert(first, SessionEvent { session, event: ClientEvent::Answered(told) });
         }
         if connection.over && stopped == StopReason::NoLine {
-            self.no_more(slot);
+            self.end_of_input(slot);
             return ReadOutcome::Waits;
         }
         match stopped {
-            // Less than was asked for: the socket is empty, and an event will tell of more. An end
-            // has been told of already.
+            // Less than requested: the socket is empty, and an event will report more. Its end was
+            // reported already.
             StopReason::NoLine if (1..asked).contains(&bytes) && !connection.read_closed => {
                 ReadOutcome::Empty
             }
@@ -269,9 +269,9 @@ impl Shard {
         }
     }
 
-    /// A connection that is closed and has not said anything yet: its first bytes tell in what it
-    /// can be told why.
-    fn hear_first(&mut self, slot: usize) -> ReadOutcome {
+    /// A connection that is closed before it has sent anything: its first bytes show by which transport
+    /// it can be told why.
+    fn read_first_bytes(&mut self, slot: usize) -> ReadOutcome {
         let connection = &mut self.connections[slot];
         match connection.stream.read(&mut self.buffer[..]) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return ReadOutcome::Empty,
@@ -286,8 +286,8 @@ impl Shard {
         ReadOutcome::More
     }
 
-    /// A closing connection: throws away what still comes, so that the peer can read our last lines
-    /// in peace.
+    /// A closing connection: discards further input, so that no reset keeps the peer from reading our
+    /// last lines.
     fn drain(&mut self, slot: usize) -> ReadOutcome {
         match self.connections[slot].stream.read(&mut self.buffer[..]) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => ReadOutcome::Empty,

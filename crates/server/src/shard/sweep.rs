@@ -24,7 +24,7 @@ impl Shard {
             let half = half.unwrap_or_default();
             match connection.stage {
                 Stage::Closing
-                    if connection.is_unheard()
+                    if connection.has_sent_nothing()
                         && since >= Duration::from_millis(SWEEP_MILLIS / 2) =>
                 {
                     connection.refuse(&[]);

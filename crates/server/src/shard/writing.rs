@@ -19,7 +19,7 @@ impl Shard {
     /// Writes as much as a connection's socket accepts.
     fn write(&mut self, slot: usize) {
         let connection = &mut self.connections[slot];
-        if connection.stage == Stage::Closing && connection.is_unheard() && !self.stopping {
+        if connection.stage == Stage::Closing && connection.has_sent_nothing() && !self.stopping {
             return; // Until it has said something, or for a moment.
         }
         let (lines, waiting) = (connection.outbox.len(), connection.waiting());

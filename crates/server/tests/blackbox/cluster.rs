@@ -24,7 +24,7 @@ impl Cluster {
         let cluster = Cluster { nats, place };
         let mut command = chatserver();
         let made = command.args(["cluster", "key"]).arg(cluster.key()).output();
-        well(&made.expect("the program runs"));
+        assert_success(&made.expect("the program runs"));
         Some(cluster)
     }
 
@@ -45,7 +45,7 @@ impl Cluster {
     /// The first node, which makes the cluster.
     fn create(&self, node: &str) -> Server {
         Server::start_by(&self.config(node), |command| {
-            well(&create(&command, &[]));
+            assert_success(&create(&command, &[]));
             command
         })
     }
@@ -55,7 +55,7 @@ impl Cluster {
         Server::start(&self.config(node))
     }
 
-    /// What a node says that refuses to start, with a folder of its own.
+    /// The error of a node that refuses to start, with its own folder unless one is given.
     fn refused(&self, config: &str, data: Option<&Path>) -> String {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("parlor.toml");
@@ -81,12 +81,12 @@ fn value<'a>(command: &'a Command, key: &str) -> &'a OsStr {
     command.get_args().skip_while(|arg| *arg != key).nth(1).expect("it is there")
 }
 
-fn well(output: &Output) {
+fn assert_success(output: &Output) {
     let said = [&output.stdout[..], &output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
 }
 
-/// The one sentence that a program says that refuses.
+/// The error of a program that has failed.
 fn sentence(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
@@ -141,7 +141,7 @@ fn people_on_two_nodes_talk_as_on_one() {
 }
 
 #[test]
-fn what_is_said_while_the_log_is_gone_comes_when_it_is_back_once() {
+fn messages_sent_while_nats_is_down_are_delivered_once_when_it_is_back() {
     let Some(mut cluster) = Cluster::new() else { return };
     let (first, second) = (cluster.create("a"), cluster.join("b"));
     let (mut ann, mut bob) = (first.log_in("ann"), second.log_in("bob"));
@@ -169,7 +169,7 @@ fn a_single_server_becomes_the_first_node_with_all_its_history() {
     let from = single.data();
     let from = from.to_str().expect("a path");
     let first = Server::start_by(&cluster.config("a"), |command| {
-        well(&create(&command, &["--from", from]));
+        assert_success(&create(&command, &["--from", from]));
         command
     });
     let mut ann = first.log_in("ann");
@@ -201,7 +201,7 @@ fn leaves(mut client: Client, other: &mut Client) {
 }
 
 #[test]
-fn private_messages_kept_at_one_node_are_delivered_at_another_once() {
+fn private_messages_stored_at_one_node_are_delivered_once_at_another() {
     let Some(cluster) = Cluster::new() else { return };
     let (first, second) = (cluster.create("a"), cluster.join("b"));
     let (mut ann, bob) = (first.log_in("ann"), second.log_in("bob"));
@@ -269,7 +269,7 @@ fn each_node_has_a_budget_of_its_own_for_what_an_account_stores() {
     let Some(cluster) = Cluster::new() else { return };
     let quota = "limits.stored_bytes_per_hour = 36000\n";
     let first = Server::start_by(&format!("{}{quota}", cluster.config("a")), |command| {
-        well(&create(&command, &[]));
+        assert_success(&create(&command, &[]));
         command
     });
     let second = Server::start(&format!("{}{quota}", cluster.config("b")));
@@ -297,7 +297,7 @@ fn about(cluster: &Cluster, command: &str, more: &[&str]) -> Output {
 }
 
 #[test]
-fn a_cluster_with_history_gives_copies_and_lets_nodes_go() {
+fn nodes_join_by_a_copy_and_leave_as_single_servers() {
     let Some(cluster) = Cluster::new() else { return };
     let mut single = Server::start("");
     let mut ann = single.log_in("ann");
@@ -307,11 +307,11 @@ fn a_cluster_with_history_gives_copies_and_lets_nodes_go() {
     let (from, place) = (single.data(), tempfile::tempdir().expect("a folder"));
     let path = |name: &str| place.path().join(name).to_str().expect("a path").to_owned();
     let mut first = Server::start_by(&cluster.config("a"), |command| {
-        well(&create(&command, &["--from", from.to_str().expect("a path")]));
+        assert_success(&create(&command, &["--from", from.to_str().expect("a path")]));
         command
     });
 
-    // Another node has nothing to begin with but a copy.
+    // Another node can only begin with a copy.
     let mut second = cluster.join("b");
     let mut bob = second.log_in("bob");
     bob.send("CH");
@@ -319,17 +319,17 @@ fn a_cluster_with_history_gives_copies_and_lets_nodes_go() {
     bob.until_answered();
 
     let status = about(&cluster, "status", &["--json"]);
-    well(&status);
+    assert_success(&status);
     let told = String::from_utf8_lossy(&status.stdout);
     assert!(told.contains(r#""node":"a""#) && told.contains(r#""members":["a","b"]"#), "{told}");
-    well(&about(&cluster, "status", &[]));
+    assert_success(&about(&cluster, "status", &[]));
 
     // A backup, by any node, is data of a node.
     let file = path("backup.db");
-    well(&about(&cluster, "snapshot", &["--to", &file]));
+    assert_success(&about(&cluster, "snapshot", &["--to", &file]));
     let mut restore = chatserver();
     let restored = restore.args(["restore", &file, "--data", &path("restored")]).output();
-    well(&restored.expect("the program runs"));
+    assert_success(&restored.expect("the program runs"));
 
     second.kill();
     let ill = about(&cluster, "status", &[]);
@@ -337,14 +337,14 @@ fn a_cluster_with_history_gives_copies_and_lets_nodes_go() {
     let told = String::from_utf8_lossy(&ill.stdout);
     assert!(told.contains("Node b takes part and does not answer."), "{told}");
 
-    // What was said after the copy is in what becomes of it.
+    // The restored data include what was sent after the copy.
     let mut ann = first.log_in("ann");
     ann.send("BM :and from after");
     ann.until_answered();
     first.terminate();
     let alone = Server::start_by("", |command| {
         let to = value(&command, "--data").to_str().expect("a path");
-        well(&about(&cluster, "leave", &["--data", &path("restored"), "--to", to]));
+        assert_success(&about(&cluster, "leave", &["--data", &path("restored"), "--to", to]));
         command
     });
     let mut ann = alone.log_in("ann");
@@ -377,7 +377,7 @@ fn a_node_that_does_not_fit_refuses_to_start_in_one_sentence() {
     assert!(r1.contains("is on 1 NATS server(s) instead of 3"), "{r1}");
     let other_key = folder.path().join("other.key");
     let mut command = chatserver();
-    well(&command.args(["cluster", "key"]).arg(&other_key).output().expect("it runs"));
+    assert_success(&command.args(["cluster", "key"]).arg(&other_key).output().expect("it runs"));
     let key = cluster.key();
     let (ours, theirs) = (key.to_str().expect("a path"), other_key.to_str().expect("a path"));
     let wrong = cluster.refused(&config.replace(ours, theirs), None);

@@ -27,26 +27,26 @@ const UNAVAILABLE: u64 = 10008;
 impl Api<'_> {
     /// The current state of the stream.
     pub(super) async fn info(&self) -> Result<StreamInfo, Refusal> {
-        self.ask(&stream::info_subject(self.name), String::new()).await
+        self.request(&stream::info_subject(self.name), String::new()).await
     }
 
     /// Creates a stream.
     pub(super) async fn create(&self, config: &Value) -> Result<StreamInfo, Refusal> {
         let name = config["name"].as_str().unwrap_or_default();
-        self.ask(&format!("$JS.API.STREAM.CREATE.{name}"), config.to_string()).await
+        self.request(&format!("$JS.API.STREAM.CREATE.{name}"), config.to_string()).await
     }
 
     /// Removes a stream, and its contents.
     pub(super) async fn delete(&self, stream: &str) -> Result<(), Refusal> {
         let subject = format!("$JS.API.STREAM.DELETE.{stream}");
-        self.ask::<Value>(&subject, String::new()).await.map(drop)
+        self.request::<Value>(&subject, String::new()).await.map(drop)
     }
 
     /// Removes what a stream has of a subject.
     pub(super) async fn purge(&self, stream: &str, subject: &str) -> Result<(), Refusal> {
-        let question = json!({ "filter": subject }).to_string();
+        let body = json!({ "filter": subject }).to_string();
         let purge = format!("$JS.API.STREAM.PURGE.{stream}");
-        self.ask::<Value>(&purge, question).await.map(drop)
+        self.request::<Value>(&purge, body).await.map(drop)
     }
 
     /// Stores the first message of an empty stream.
@@ -55,17 +55,17 @@ impl Api<'_> {
         headers.insert("Nats-Expected-Last-Sequence", "0");
         let subject = stream::log_subject(self.name);
         let asked = self.client.request_with_headers(subject, headers, bytes.into());
-        let answer: Value = parse(&self.answered(asked.await.map_err(|error| error.kind()))?)?;
+        let answer: Value = parse(&self.check_answer(asked.await.map_err(|error| error.kind()))?)?;
         match answer["seq"].as_u64() {
             Some(1) => Ok(()),
             _ => Err(Refusal::Unreadable(answer.to_string())),
         }
     }
 
-    /// Keeps a message. Returns its sequence.
+    /// Stores a message. Returns its sequence.
     pub(super) async fn publish(&self, subject: &str, bytes: Vec<u8>) -> Result<u64, Refusal> {
         let answer = self.client.request(subject.to_owned(), bytes.into()).await;
-        let answer: Value = parse(&self.answered(answer.map_err(|error| error.kind()))?)?;
+        let answer: Value = parse(&self.check_answer(answer.map_err(|error| error.kind()))?)?;
         answer["seq"].as_u64().ok_or_else(|| Refusal::Unreadable(answer.to_string()))
     }
 
@@ -76,26 +76,30 @@ impl Api<'_> {
         sequence: u64,
     ) -> Result<Option<Message>, Refusal> {
         let subject = format!("$JS.API.DIRECT.GET.{stream}");
-        let question = json!({ "seq": sequence }).to_string();
-        let answer = self.client.request(subject, question.into()).await;
+        let body = json!({ "seq": sequence }).to_string();
+        let answer = self.client.request(subject, body.into()).await;
         let answer = answer.map_err(|error| refused(error.kind()))?;
         if answer.status.is_some_and(|status| status.as_u16() == 404) {
             return Ok(None);
         }
-        Ok(stream::kept(&answer).filter(|message| message.sequence == sequence))
+        Ok(stream::stored_message(&answer).filter(|message| message.sequence == sequence))
     }
 
     /// Sends a request, repeatedly for a while, since JetStream may be starting, or electing a leader.
-    async fn ask<T: DeserializeOwned>(&self, subject: &str, body: String) -> Result<T, Refusal> {
+    async fn request<T: DeserializeOwned>(
+        &self,
+        subject: &str,
+        body: String,
+    ) -> Result<T, Refusal> {
         let mut attempts = 1;
         loop {
             let asked = self.client.request(subject.to_owned(), body.clone().into());
             let wait = Duration::from_millis(NATS_ANSWER_MILLIS);
-            let answered = match tokio::time::timeout(wait, asked).await {
-                Ok(answer) => self.answered(answer.map_err(|error| error.kind())),
+            let checked = match tokio::time::timeout(wait, asked).await {
+                Ok(answer) => self.check_answer(answer.map_err(|error| error.kind())),
                 Err(_) => Err(Refusal::Silent),
             };
-            match answered {
+            match checked {
                 Err(Refusal::Silent | Refusal::NoJetStream) if attempts < NATS_ATTEMPTS => {
                     attempts += 1;
                     tokio::time::sleep(Duration::from_millis(NATS_ASK_AGAIN_MILLIS)).await;
@@ -105,13 +109,13 @@ impl Api<'_> {
         }
     }
 
-    fn answered(
+    fn check_answer(
         &self,
         answer: Result<async_nats::Message, RequestErrorKind>,
     ) -> Result<Vec<u8>, Refusal> {
         let answer = answer.map_err(refused)?;
-        let told: Value = parse(&answer.payload)?;
-        let Some(error) = told.get("error") else { return Ok(answer.payload.to_vec()) };
+        let parsed: Value = parse(&answer.payload)?;
+        let Some(error) = parsed.get("error") else { return Ok(answer.payload.to_vec()) };
         let code = error["err_code"].as_u64().unwrap_or_default();
         Err(match code {
             NO_STREAM => Refusal::NoStream(stream::name(self.name)),

@@ -1,11 +1,11 @@
-//! Copies of a node's store for others: asked for over NATS, and passed on in a stream of their own,
-//! in pieces that NATS forgets after a while. All of it is sealed, so only who has the cluster's key
-//! can ask for a copy, answer, or read one.
+//! Copies of a node's store for others: requested over NATS, and transferred in a stream of their own,
+//! in pieces that expire after a while. All of it is sealed, so only who has the cluster's key can
+//! request a copy, reply, or read one.
 
 use super::refusal::Refusal;
 use super::{Nats, stream};
 use crate::cluster::seal::Seal;
-use crate::limits::{COPY_HOURS, COPY_LOOK_PIECES, COPY_PIECE_BYTES, COPY_SILENCE_MILLIS};
+use crate::limits::{COPY_CHECK_PIECES, COPY_HOURS, COPY_PIECE_BYTES, COPY_TIMEOUT_MILLIS};
 use async_nats::StatusCode;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -22,58 +22,57 @@ pub const COPIES: &[u8] = b"copies";
 #[derive(Deserialize, Serialize)]
 enum Sealed<'a> {
     Request(CopyRequest),
-    News(CopyNews),
+    Reply(CopyReply),
     #[serde(borrow)]
     Piece(Piece<'a>),
 }
 
-/// Who wants a copy.
+/// What a copy is for.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub enum Asker {
-    /// A node of this name, which goes on from there with the log.
+pub enum CopyDestination {
+    /// A node of this name, which continues from there with the log.
     Node(String),
-    /// Somebody who keeps it in a file.
+    /// A file of an operator.
     File,
 }
 
 /// A request for a copy.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct CopyRequest {
-    /// A random number, by which the same request is known when it comes again, and then the pieces
-    /// of the copy.
+    /// A random number, which identifies the request, and then the pieces of the copy.
     pub id: u64,
     /// When it was made, in milliseconds since the epoch.
     pub at: i64,
-    /// Whose copy: the node's name.
-    pub of: String,
-    /// Who wants it.
-    pub asker: Asker,
-    /// Where the answers go.
-    answer: String,
+    /// The name of the node that is to make it.
+    pub maker: String,
+    /// What it is for.
+    pub destination: CopyDestination,
+    /// The subject for replies.
+    reply_to: String,
 }
 
-/// What a node says that makes a copy.
+/// A reply to a request for a copy.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub enum CopyNews {
-    /// It makes one for somebody else.
+pub enum CopyReply {
+    /// The node is making one for somebody else.
     Busy,
-    /// It is at it.
+    /// The copy is being made.
     Making {
         /// Bytes done.
         done: u64,
-        /// Bytes of what it does now; 0 if it does not know.
-        of: u64,
+        /// Total bytes of this step; 0 if unknown.
+        total: u64,
     },
-    /// The copy is there.
+    /// The copy is complete.
     Made(Copy),
-    /// It cannot.
+    /// The copy could not be made, and why.
     Failed(String),
 }
 
 /// Where a copy is.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Copy {
-    /// By which its pieces are known.
+    /// Identifies its pieces.
     id: u64,
     /// The sequence of its first piece in the stream of copies.
     first: u64,
@@ -87,7 +86,7 @@ pub struct Copy {
 #[derive(Deserialize, Serialize)]
 struct Piece<'a> {
     copy: u64,
-    at: u64,
+    index: u64,
     #[serde(borrow)]
     bytes: &'a [u8],
 }
@@ -99,9 +98,14 @@ impl Sealed<'_> {
 }
 
 impl CopyRequest {
-    /// `id` and `at`, whose copy, who wants it, and where the answers go.
-    pub fn new((id, at): (u64, i64), of: String, asker: Asker, answer: String) -> CopyRequest {
-        CopyRequest { id, at, of, asker, answer }
+    /// `id` and `at`, the maker, what it is for, and the subject for replies.
+    pub fn new(
+        (id, at): (u64, i64),
+        maker: String,
+        destination: CopyDestination,
+        reply_to: String,
+    ) -> CopyRequest {
+        CopyRequest { id, at, maker, destination, reply_to }
     }
 
     /// As it is sent.
@@ -117,19 +121,19 @@ impl CopyRequest {
         }
     }
 
-    /// An answer: where it goes, and what it is.
-    pub fn answer(&self, news: CopyNews, seal: &mut Seal) -> (String, Vec<u8>) {
-        (self.answer.clone(), Sealed::News(news).seal(seal))
+    /// A reply, with its subject.
+    pub fn reply(&self, reply: CopyReply, seal: &mut Seal) -> (String, Vec<u8>) {
+        (self.reply_to.clone(), Sealed::Reply(reply).seal(seal))
     }
 }
 
-impl Asker {
-    /// Where its pieces go that a node of this name makes. There are no more such places than nodes, so
-    /// copies that nobody has fetched do not accumulate.
+impl CopyDestination {
+    /// The subject of the pieces that a node of this name makes. There are no more such subjects than
+    /// nodes, so copies that nobody has fetched do not accumulate.
     fn subject(&self, cluster: &str, maker: &str) -> String {
         match self {
-            Asker::Node(name) => format!("parlor.{cluster}.copy.node.{}", token(name)),
-            Asker::File => format!("parlor.{cluster}.copy.file.{}", token(maker)),
+            CopyDestination::Node(name) => format!("parlor.{cluster}.copy.node.{}", token(name)),
+            CopyDestination::File => format!("parlor.{cluster}.copy.file.{}", token(maker)),
         }
     }
 }
@@ -144,7 +148,7 @@ pub(super) fn name(cluster: &str) -> String {
 }
 
 /// Where a node is asked for a copy.
-pub(super) fn ask_subject(cluster: &str, node: &str) -> String {
+pub(super) fn request_subject(cluster: &str, node: &str) -> String {
     format!("parlor.{cluster}.ask.copy.{}", token(node))
 }
 
@@ -166,76 +170,78 @@ pub(super) fn config(cluster: &str, servers: usize) -> Value {
 }
 
 impl Nats {
-    /// Asks a node for a copy, and waits until it has made one. `told` hears how far that is, in bytes
-    /// done and of how many.
+    /// Requests a copy from a node, and waits until it has made one. `progress` is called with the
+    /// bytes done and the total.
     ///
     /// # Errors
-    /// When the node is silent, busy, or cannot; or `told` fails.
-    pub fn ask_for_copy<E: From<Refusal>>(
+    /// When the node does not reply, is busy, or fails; or `progress` fails.
+    pub fn request_copy<E: From<Refusal>>(
         &self,
         (id, at): (u64, i64),
-        (of, asker): (&str, &Asker),
+        (maker, destination): (&str, &CopyDestination),
         seal: &mut Seal,
-        mut told: impl FnMut(u64, u64) -> Result<(), E>,
+        mut progress: impl FnMut(u64, u64) -> Result<(), E>,
     ) -> Result<Copy, E> {
         self.runtime.block_on(async {
-            let answer = self.client.new_inbox();
-            let heard = self.client.subscribe(answer.clone()).await;
-            let mut heard = heard.map_err(|_| Refusal::Silent)?;
-            let subject = ask_subject(&self.cluster, of);
-            let (of, asker) = (of.to_owned(), asker.clone());
-            let request = CopyRequest::new((id, at), of.clone(), asker, answer.to_string());
+            let inbox = self.client.new_inbox();
+            let replies = self.client.subscribe(inbox.clone()).await;
+            let mut replies = replies.map_err(|_| Refusal::Silent)?;
+            let subject = request_subject(&self.cluster, maker);
+            let (maker, destination) = (maker.to_owned(), destination.clone());
+            let request = CopyRequest::new((id, at), maker.clone(), destination, inbox.to_string());
             let request = request.seal(seal);
-            let asked = self.client.publish_with_reply(subject, answer, request.into()).await;
+            let asked = self.client.publish_with_reply(subject, inbox, request.into()).await;
             asked.map_err(|_| Refusal::Silent)?;
-            let mut silent_at = deadline();
+            let mut due = deadline();
             loop {
-                let news = tokio::time::timeout_at(silent_at, heard.next()).await.ok().flatten();
-                let news = news.filter(|news| news.status != Some(StatusCode::NO_RESPONDERS));
-                let news = news.ok_or_else(|| Refusal::NodeSilent(of.clone()))?;
-                let opened = seal.open(&news.payload).unwrap_or_default();
+                let reply = tokio::time::timeout_at(due, replies.next()).await.ok().flatten();
+                let reply = reply.filter(|reply| reply.status != Some(StatusCode::NO_RESPONDERS));
+                let reply = reply.ok_or_else(|| Refusal::NodeSilent(maker.clone()))?;
+                let opened = seal.open(&reply.payload).unwrap_or_default();
                 // Anybody with access to NATS can answer; only a node can seal its answer.
-                let Ok(Sealed::News(news)) = postcard::from_bytes(&opened) else { continue };
-                silent_at = deadline();
-                match news {
-                    CopyNews::Made(copy) => return Ok(copy),
-                    CopyNews::Busy => return Err(Refusal::NodeBusy(of).into()),
-                    CopyNews::Failed(why) => return Err(Refusal::NoCopy { node: of, why }.into()),
-                    CopyNews::Making { done, of } => told(done, of)?,
+                let Ok(Sealed::Reply(reply)) = postcard::from_bytes(&opened) else { continue };
+                due = deadline();
+                match reply {
+                    CopyReply::Made(copy) => return Ok(copy),
+                    CopyReply::Busy => return Err(Refusal::NodeBusy(maker).into()),
+                    CopyReply::Failed(why) => {
+                        return Err(Refusal::NoCopy { node: maker, why }.into());
+                    }
+                    CopyReply::Making { done, total } => progress(done, total)?,
                 }
             }
         })
     }
 
-    /// Sends somebody who has asked for a copy what [`CopyRequest::answer`] returns.
+    /// Sends what [`CopyRequest::reply`] returns.
     ///
     /// # Errors
     /// When there is no connection.
-    pub fn tell(&self, (whom, news): (String, Vec<u8>)) -> Result<(), Refusal> {
+    pub fn reply(&self, (subject, reply): (String, Vec<u8>)) -> Result<(), Refusal> {
         self.runtime.block_on(async {
-            let told = self.client.publish(whom, news.into()).await;
-            told.map_err(|_| Refusal::Silent)?;
+            let sent = self.client.publish(subject, reply.into()).await;
+            sent.map_err(|_| Refusal::Silent)?;
             self.client.flush().await.map_err(|_| Refusal::Silent)
         })
     }
 
-    /// Puts a file where whoever has asked for it can get it. `told` hears how many bytes are done.
+    /// Uploads a file for whoever has requested it. `progress` is called with the bytes done.
     ///
     /// # Errors
     /// When the file cannot be read, or JetStream does not take it.
-    pub fn put_copy(
+    pub fn upload_copy(
         &self,
         request: &CopyRequest,
         file: &Path,
         seal: &mut Seal,
-        mut told: impl FnMut(u64, &mut Seal),
+        mut progress: impl FnMut(u64, &mut Seal),
     ) -> Result<Copy, Refusal> {
         let unreadable = |source| Refusal::CopyFile { path: file.to_owned(), source };
         let mut file = File::open(file).map_err(unreadable)?;
         let mut copy = Copy { id: request.id, first: 0, last: 0, bytes: 0 };
         let mut buffer = vec![0; COPY_PIECE_BYTES];
-        let subject = request.asker.subject(&self.cluster, &request.of);
-        for at in 0.. {
+        let subject = request.destination.subject(&self.cluster, &request.maker);
+        for index in 0.. {
             let mut length = 0;
             while length < buffer.len() {
                 match file.read(&mut buffer[length..]).map_err(unreadable)? {
@@ -246,17 +252,17 @@ impl Nats {
             if length == 0 {
                 break;
             }
-            let piece = Piece { copy: copy.id, at, bytes: &buffer[..length] };
+            let piece = Piece { copy: copy.id, index, bytes: &buffer[..length] };
             let piece = Sealed::Piece(piece).seal(seal);
             copy.last = self.runtime.block_on(self.api().publish(&subject, piece))?;
             copy.bytes += length as u64;
-            if at == 0 {
+            if index == 0 {
                 copy.first = copy.last;
-            } else if at % COPY_LOOK_PIECES == 0 && !self.has_piece(copy.first)? {
-                // Whoever asked has given up, and removed it.
+            } else if index % COPY_CHECK_PIECES == 0 && !self.has_piece(copy.first)? {
+                // Whoever requested it has given up, and removed it.
                 return Err(Refusal::CopyGone);
             }
-            told(copy.bytes, seal);
+            progress(copy.bytes, seal);
         }
         Ok(copy)
     }
@@ -266,11 +272,11 @@ impl Nats {
         Ok(self.runtime.block_on(self.api().get(&stream, sequence))?.is_some())
     }
 
-    /// Gets a copy, whose bytes go to `write`.
+    /// Downloads a copy, whose bytes go to `write`.
     ///
     /// # Errors
     /// When a piece is missing, or `write` fails.
-    pub fn get_copy<E: From<Refusal>>(
+    pub fn download_copy<E: From<Refusal>>(
         &self,
         copy: Copy,
         seal: &Seal,
@@ -287,7 +293,7 @@ impl Nats {
             if piece.copy != copy.id {
                 continue;
             }
-            if piece.at != next {
+            if piece.index != next {
                 return Err(Refusal::CopyGone.into());
             }
             write(piece.bytes)?;
@@ -296,19 +302,19 @@ impl Nats {
         if bytes == copy.bytes { Ok(()) } else { Err(Refusal::CopyGone.into()) }
     }
 
-    /// Removes what a node of this name has made for this asker: it has a copy, or wants another.
+    /// Removes what a node of this name has made for this destination.
     ///
     /// # Errors
     /// When JetStream refuses.
-    pub fn remove_copies(&self, asker: &Asker, maker: &str) -> Result<(), Refusal> {
-        let subject = asker.subject(&self.cluster, maker);
+    pub fn remove_copies(&self, destination: &CopyDestination, maker: &str) -> Result<(), Refusal> {
+        let subject = destination.subject(&self.cluster, maker);
         self.runtime.block_on(self.api().purge(&name(&self.cluster), &subject))
     }
 }
 
-/// When a node that makes a copy is given up, unless there is news of it.
+/// When a node that makes a copy is given up, unless it replies before.
 fn deadline() -> tokio::time::Instant {
-    tokio::time::Instant::now() + Duration::from_millis(COPY_SILENCE_MILLIS)
+    tokio::time::Instant::now() + Duration::from_millis(COPY_TIMEOUT_MILLIS)
 }
 
 /// The file of a copy cannot be written.

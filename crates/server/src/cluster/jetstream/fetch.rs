@@ -34,31 +34,30 @@ impl Fetch {
     }
 
     /// The request as JSON, in as many pieces as it takes.
-    pub(super) fn questions(&self) -> Vec<String> {
+    pub(super) fn bodies(&self) -> Vec<String> {
         if self.leader {
             let wanted = self.from..self.from.saturating_add(LEADER_MESSAGES as u64);
             return wanted.map(|sequence| json!({ "seq": sequence }).to_string()).collect();
         }
-        let question =
-            json!({ "seq": self.from, "batch": FETCH_MESSAGES, "max_bytes": FETCH_BYTES });
-        vec![question.to_string()]
+        let body = json!({ "seq": self.from, "batch": FETCH_MESSAGES, "max_bytes": FETCH_BYTES });
+        vec![body.to_string()]
     }
 
     /// Adds a piece of the answer. Returns whether it was the last.
     pub(super) fn add(&mut self, message: &async_nats::Message) -> bool {
         self.answers += 1;
         if self.leader {
-            let kept = stream::of_leader(message);
-            self.messages.extend(kept.map(|kept| (kept.sequence, kept)));
+            let stored = stream::leader_message(message);
+            self.messages.extend(stored.map(|stored| (stored.sequence, stored)));
             return self.answers == LEADER_MESSAGES;
         }
         if message.status.is_some() {
             return true;
         }
-        if let Some(kept) = stream::kept(message) {
+        if let Some(stored) = stream::stored_message(message) {
             let pending = stream::number(message, "Nats-Num-Pending").unwrap_or(0);
-            self.last = self.last.max(kept.sequence.saturating_add(pending));
-            self.messages.insert(kept.sequence, kept);
+            self.last = self.last.max(stored.sequence.saturating_add(pending));
+            self.messages.insert(stored.sequence, stored);
         }
         false
     }

@@ -1,4 +1,4 @@
-//! How nodes are: each answers who asks over NATS.
+//! The status of nodes: each answers requests over NATS.
 
 use super::{Nats, Refusal};
 use crate::limits::STATUS_MILLIS;
@@ -6,14 +6,14 @@ use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How a node is.
+/// The status of a node.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct NodeStatus {
     /// Its name.
     pub node: String,
     /// The version of the program.
     pub release: String,
-    /// Whether it takes part.
+    /// Whether it is a member.
     pub joined: bool,
     /// The sequence of the log up to which it has read.
     pub applied: u64,
@@ -21,29 +21,29 @@ pub struct NodeStatus {
     pub lag: u64,
     /// Milliseconds for which it has been behind; 0 if it is not.
     pub lag_millis: u64,
-    /// Whether the log takes what it says.
+    /// Whether the log is available to it.
     pub available: bool,
-    /// All nodes that take part, as far as it has read.
+    /// All members, as of what it has read.
     pub members: Vec<String>,
     /// Bytes of its database, and so of a copy of it.
     #[serde(default)]
     pub store_bytes: u64,
 }
 
-/// Where all nodes hear who asks.
+/// Where all nodes are asked for their status.
 pub(super) fn subject(cluster: &str) -> String {
     format!("parlor.{cluster}.ask.status")
 }
 
 impl Nats {
-    /// Asks all nodes how they are. Who does not answer within a second is not there.
+    /// Asks all nodes for their status. Those that do not answer within a second are left out.
     ///
     /// # Errors
     /// When there is no connection.
-    pub fn ask_nodes(&self) -> Result<Vec<NodeStatus>, Refusal> {
+    pub fn node_statuses(&self) -> Result<Vec<NodeStatus>, Refusal> {
         let asked = self.runtime.block_on(async {
             let inbox = self.client.new_inbox();
-            let mut heard = self.client.subscribe(inbox.clone()).await.ok()?;
+            let mut replies = self.client.subscribe(inbox.clone()).await.ok()?;
             let subject = subject(&self.cluster);
             self.client.publish_with_reply(subject, inbox, "".into()).await.ok()?;
             let mut all: Vec<NodeStatus> = Vec::new();
@@ -51,7 +51,7 @@ impl Nats {
             tokio::pin!(wait);
             loop {
                 tokio::select! {
-                    message = heard.next() => {
+                    message = replies.next() => {
                         all.extend(serde_json::from_slice::<NodeStatus>(&message?.payload).ok());
                     }
                     () = &mut wait => break,

@@ -24,8 +24,8 @@ pub(super) fn log_subject(cluster: &str) -> String {
     format!("parlor.{cluster}.log")
 }
 
-/// Where nodes tell each other what the log has of theirs.
-pub(super) fn told_subject(cluster: &str) -> String {
+/// Where nodes announce to each other what the log has stored.
+pub(super) fn announcement_subject(cluster: &str) -> String {
     format!("parlor.{cluster}.told")
 }
 
@@ -249,7 +249,7 @@ fn millis(time: &str) -> Option<i64> {
 }
 
 /// A stored message, returned by the stream.
-pub(super) fn kept(message: &async_nats::Message) -> Option<Message> {
+pub(super) fn stored_message(message: &async_nats::Message) -> Option<Message> {
     let sequence = number(message, "Nats-Sequence")?;
     Some(Message { sequence, bytes: message.payload[..].into() })
 }
@@ -268,7 +268,7 @@ struct StoredMessage {
 }
 
 /// The message that the leader has returned.
-pub(super) fn of_leader(message: &async_nats::Message) -> Option<Message> {
+pub(super) fn leader_message(message: &async_nats::Message) -> Option<Message> {
     let answer: LeaderAnswer = serde_json::from_slice(&message.payload).ok()?;
     let StoredMessage { seq: sequence, data } = answer.message?;
     Some(Message { sequence, bytes: BASE64_STANDARD.decode(data).ok()?.into() })

@@ -11,18 +11,18 @@ use std::time::Duration;
 /// The default monitoring port of NATS servers.
 const MONITORING_PORT: u16 = 8222;
 
-/// Asks each of the servers. Returns those that do not answer.
+/// Checks each of the servers. Returns those that do not reveal it.
 pub(super) fn check(servers: &[String]) -> Result<Vec<String>, Refusal> {
-    let mut silent = Vec::new();
+    let mut unknown = Vec::new();
     for server in servers {
         let host = host(server);
         match ask(host, MONITORING_PORT).ok().and_then(|answer| is_synced(&answer)) {
             Some(true) => {}
             Some(false) => return Err(Refusal::NotSynced(host.to_owned())),
-            None => silent.push(host.to_owned()),
+            None => unknown.push(host.to_owned()),
         }
     }
-    Ok(silent)
+    Ok(unknown)
 }
 
 /// The host in the URL of a server, without brackets.
@@ -51,8 +51,8 @@ fn ask(host: &str, port: u16) -> io::Result<String> {
 /// Whether a server acknowledges only what is on its disk; none if the answer does not say.
 fn is_synced(answer: &str) -> Option<bool> {
     let (_, body) = answer.split_once("\r\n\r\n")?;
-    let told: Value = serde_json::from_str(body).ok()?;
-    let config = &told["jetstream"]["config"];
+    let varz: Value = serde_json::from_str(body).ok()?;
+    let config = &varz["jetstream"]["config"];
     config.is_object().then(|| config["sync_always"].as_bool().unwrap_or(false))
 }
 

@@ -1,5 +1,5 @@
-//! A node that may be killed at any moment: what it has in memory is gone then, and of its disk the
-//! last transactions may be.
+//! A node that may be killed at any moment: it loses its memory, and maybe the last transactions on
+//! its disk.
 
 use crate::cluster::identity::Membership;
 use crate::cluster::participant::Participant;
@@ -22,8 +22,8 @@ use super::disk::Disk;
 
 /// After so many messages of the log a node writes its live state.
 const LIVE_EVERY: u64 = 40;
-/// So many messages the log keeps although nobody needs them who takes part.
-const LOG_KEPT: u64 = 10;
+/// The log retains so many messages that no member needs.
+const LOG_RETAINED: u64 = 10;
 
 pub(super) const KEY: [u8; 32] = [9; 32];
 
@@ -42,7 +42,7 @@ pub(super) struct Running {
     pub(super) participant: Participant,
     pub(super) hub: Hub,
     pub(super) shards: TestShards,
-    /// What the hub has not looked at.
+    /// Input that the hub has not applied.
     pub(super) inputs: VecDeque<Input>,
     opened: u32,
 }
@@ -78,7 +78,7 @@ impl Node {
         let seal = Seal::new(&KEY, b"entries", prefix);
         let mut participant =
             Participant::new(&self.name, seal, membership, sequence, random.next());
-        (participant.live_every, participant.log_kept) = (LIVE_EVERY, LOG_KEPT);
+        (participant.live_every, participant.log_retained) = (LIVE_EVERY, LOG_RETAINED);
         let (shards, inputs) = (TestShards::new(store), VecDeque::new());
         self.running = Some(Running { participant, hub, shards, inputs, opened: 0 });
         // It may run on another machine.
@@ -100,8 +100,8 @@ impl Node {
         }
     }
 
-    /// Its hub deals with one input. Returns the sequence of the log that this was, if it was one.
-    pub(super) fn deal(&mut self, now: u64, random: &mut Random) -> Option<u64> {
+    /// Its hub applies its next input. Returns the input's sequence in the log, if it has one.
+    pub(super) fn apply_next(&mut self, now: u64, random: &mut Random) -> Option<u64> {
         let input = self.running.as_mut()?.inputs.pop_front()?;
         let sequence = match &input {
             Input::Ordered(Ordered { sequence, .. }) => Some(*sequence),
@@ -115,7 +115,7 @@ impl Node {
             let running = self.running.as_mut().expect("it runs");
             let effects = running.hub.apply(stamped);
             if !effects.writes.is_empty() {
-                assert!(sequence.is_some(), "only what the log brings is stored: {effects:?}");
+                assert!(sequence.is_some(), "only what the log orders is stored: {effects:?}");
                 self.disk.commits(&effects.writes);
             }
             let writes = effects.writes.clone();
@@ -127,7 +127,7 @@ impl Node {
         sequence
     }
 
-    /// What its disk has, by a sequence of words that is the same for equal contents.
+    /// The contents of its disk as text, to compare.
     pub(super) fn contents(&mut self) -> String {
         let mut loaded = self.store().load().expect("it can be read");
         // How many events there are is only known roughly after a crash.
@@ -142,7 +142,7 @@ impl Node {
         format!("{loaded:#?} {page:#?}")
     }
 
-    /// About how many events it had and has no longer.
+    /// About how many events have expired.
     pub(super) fn forgotten(&mut self) -> u64 {
         let lobby = self.running.as_ref().and_then(|it| it.hub.state.lobby);
         let of = Scope::One(Conversation::room(lobby.expect("there is one")));
@@ -163,13 +163,13 @@ impl Node {
 
 impl Running {
     fn carry_out(&mut self, mut effects: Effects, random: &mut Random) {
-        if effects.all_ended {
-            self.participant.all_ended();
+        if effects.all_sessions_ended {
+            self.participant.all_sessions_ended();
         }
-        effects.entries.drain(..).for_each(|entry| self.participant.say(entry));
+        effects.entries.drain(..).for_each(|entry| self.participant.publish(entry));
         for write in &effects.writes {
             if let Write::Live { sequence, .. } = write {
-                self.participant.kept(*sequence);
+                self.participant.live_stored(*sequence);
             }
         }
         for effect in &effects.list {
@@ -187,33 +187,33 @@ impl Running {
         }
     }
 
-    /// Whether its hub has heard that it takes part, or has taken part.
-    pub(super) fn listens(&self) -> bool {
+    /// Whether its node is or was a member, as far as its hub knows.
+    pub(super) fn accepts_connections(&self) -> bool {
         self.hub.node.sessions.node > 0
     }
 
     /// Somebody connects.
-    pub(super) fn opens(&mut self) -> SessionId {
+    pub(super) fn open(&mut self) -> SessionId {
         self.opened += 1;
         let (node, slot) = (self.hub.node.sessions.node, self.opened);
         let session = SessionId { node, shard: 0, slot, generation: slot };
-        self.shards.opens(session);
+        self.shards.open(session);
         let address = "192.0.2.7".parse().unwrap();
-        self.does(session, "", ClientEvent::Opened { address, entropy: [0; 16] });
+        self.client_event(session, "", ClientEvent::Opened { address, entropy: [0; 16] });
         session
     }
 
-    pub(super) fn says(&mut self, session: SessionId, line: &str) {
-        self.does(session, line, ClientEvent::Line(0..line.len() as u32));
+    pub(super) fn send(&mut self, session: SessionId, line: &str) {
+        self.client_event(session, line, ClientEvent::Line(0..line.len() as u32));
     }
 
     /// Somebody's connection breaks.
-    pub(super) fn closes(&mut self, session: SessionId) {
-        self.shards.goes(session);
-        self.does(session, "", ClientEvent::Closed { reason: "gone".into() });
+    pub(super) fn close(&mut self, session: SessionId) {
+        self.shards.close(session);
+        self.client_event(session, "", ClientEvent::Closed { reason: "gone".into() });
     }
 
-    fn does(&mut self, session: SessionId, text: &str, event: ClientEvent) {
+    fn client_event(&mut self, session: SessionId, text: &str, event: ClientEvent) {
         let events = vec![SessionEvent { session, event }];
         self.inputs.push_back(Input::Batch(Batch { shard: 0, text: text.into(), events }));
     }

@@ -1,17 +1,17 @@
-//! People who write to the lobby and read what others write, and go to another node when theirs is
-//! gone. What is not confirmed some of them send again, with an id by which the store knows it. Others
-//! give it up: of theirs the store would keep doubles, so these show that the log makes none.
+//! People who write to the lobby and read what others write, and move to another node when theirs is
+//! gone. Some resend what is not confirmed, with a resend id. Others give it up: the store would not
+//! detect duplicates of theirs, so these show that the log makes none.
 
 use super::node::Running;
 use crate::session_id::SessionId;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Messages that somebody sends before the first is answered.
+/// Unanswered messages of a person at once.
 const AT_ONCE: usize = 6;
-/// After so many milliseconds without an answer the impatient go elsewhere, and the patient.
+/// Milliseconds without an answer after which the impatient leave, and the patient.
 const PATIENCE: [u64; 2] = [20_000, 90_000];
-/// After so many somebody asks whether the server is there at all.
-const DOUBT: u64 = 5_000;
+/// Milliseconds without an answer after which a person sends a ping.
+const PING_AFTER: u64 = 5_000;
 
 /// A message: whose it is, and its number among those.
 pub(super) type Message = (String, u64);
@@ -19,7 +19,7 @@ pub(super) type Message = (String, u64);
 pub(super) struct Person {
     pub(super) name: String,
     pub(super) at: Option<Connection>,
-    /// Whether what is not confirmed is sent again.
+    /// Whether it resends what is not confirmed.
     pub(super) resends: bool,
     patience: u64,
     /// The messages that were confirmed.
@@ -30,10 +30,10 @@ pub(super) struct Person {
     sent: u64,
     /// How many had been sent when each connection was made.
     began: Vec<u64>,
-    /// What was heard in each connection, in order; of others.
-    pub(super) heard: Vec<Vec<Message>>,
-    /// How often it was told that the server is there while a message had no answer.
-    pub(super) reassured: usize,
+    /// The messages of others received over each connection, in order.
+    pub(super) received: Vec<Vec<Message>>,
+    /// How many pings were answered while a message had no answer.
+    pub(super) pongs: usize,
 }
 
 /// A connection.
@@ -45,14 +45,14 @@ pub(super) struct Connection {
     logged_in: bool,
     /// Up to which message all were sent.
     sent: u64,
-    /// What was sent and has no answer, and how often each number was sent and was answered.
+    /// Unanswered messages, and how often each number was sent and answered.
     open: BTreeSet<u64>,
     answers: BTreeMap<u64, [usize; 2]>,
     /// Something was refused, so what comes after it waits.
     refused: bool,
-    /// When something last went on.
+    /// When anything was last sent or answered.
     progress: u64,
-    doubts: bool,
+    pinged: bool,
 }
 
 impl Person {
@@ -66,8 +66,8 @@ impl Person {
             refused: BTreeSet::new(),
             sent: 0,
             began: Vec::new(),
-            heard: Vec::new(),
-            reassured: 0,
+            received: Vec::new(),
+            pongs: 0,
         }
     }
 
@@ -76,12 +76,12 @@ impl Person {
         (1..).find(|number| !self.confirmed.contains(number)).expect("there is an end") - 1
     }
 
-    pub(super) fn connects(&mut self, node: usize, running: &mut Running, now: u64) {
-        let session = running.opens();
-        running.says(session, "CAP REQ :echo-message message-tags labeled-response");
-        running.says(session, "CAP END");
-        running.says(session, &format!("LOGIN {} :secret", self.name));
-        self.heard.push(Vec::new());
+    pub(super) fn connect(&mut self, node: usize, running: &mut Running, now: u64) {
+        let session = running.open();
+        running.send(session, "CAP REQ :echo-message message-tags labeled-response");
+        running.send(session, "CAP END");
+        running.send(session, &format!("LOGIN {} :secret", self.name));
+        self.received.push(Vec::new());
         self.began.push(self.sent);
         self.at = Some(Connection {
             node,
@@ -93,16 +93,16 @@ impl Person {
             answers: BTreeMap::new(),
             refused: false,
             progress: now,
-            doubts: false,
+            pinged: false,
         });
     }
 
-    /// Reads what there is, and writes: what is not confirmed, and then `more`.
-    pub(super) fn acts(&mut self, running: &mut Running, more: bool, now: u64) {
+    /// Reads what has arrived, and sends: what is not confirmed, and new messages if `more`.
+    pub(super) fn step(&mut self, running: &mut Running, more: bool, now: u64) {
         let Some(mut at) = self.at.take() else { return };
         let lines = &running.shards.lines[&at.session];
         for line in &lines[at.read..] {
-            self.reads(&mut at, line, now);
+            self.read_line(&mut at, line, now);
         }
         at.read = lines.len();
         if running.shards.is_gone(at.session) {
@@ -110,12 +110,12 @@ impl Person {
         }
         let waits = !at.open.is_empty() || !at.logged_in;
         if waits && now > at.progress + self.patience {
-            running.closes(at.session);
+            running.close(at.session);
             return;
         }
-        if waits && at.logged_in && now > at.progress + DOUBT && !at.doubts {
-            running.says(at.session, "PING there?");
-            at.doubts = true;
+        if waits && at.logged_in && now > at.progress + PING_AFTER && !at.pinged {
+            running.send(at.session, "PING there?");
+            at.pinged = true;
         }
         if at.refused && at.open.is_empty() {
             (at.refused, at.sent) = (false, if self.resends { self.done() } else { at.sent });
@@ -136,27 +136,29 @@ impl Person {
                 false => String::new(),
             };
             let line = format!("@label={number}{resend} PRIVMSG #lobby :{name} {number}");
-            running.says(at.session, &line);
+            running.send(at.session, &line);
         }
         self.at = Some(at);
     }
 
-    fn reads(&mut self, at: &mut Connection, line: &str, now: u64) {
+    fn read_line(&mut self, at: &mut Connection, line: &str, now: u64) {
         at.logged_in |= line.contains(" LOGGED_IN ") || line.contains(" ACCOUNT_CREATED ");
-        self.reassured += usize::from(line.contains(" PONG ") && !at.open.is_empty());
-        // A doubt is no progress.
+        self.pongs += usize::from(line.contains(" PONG ") && !at.open.is_empty());
+        // A ping's answer is no progress.
         if !line.contains(" PONG ") {
-            (at.progress, at.doubts) = (now, false);
+            (at.progress, at.pinged) = (now, false);
         }
         let label = label(line);
         match message(line) {
             Some((name, number)) if name == self.name => {
                 assert!(number <= self.sent, "{name} has not sent {number}");
-                // What comes without a label is of an earlier connection, as a copy for this one.
+                // Without a label it was sent over an earlier connection.
                 assert!(label.is_none_or(|label| label == number), "{line}");
                 self.confirmed.insert(number);
             }
-            Some(message) => self.heard.last_mut().expect("each connection has one").push(message),
+            Some(message) => {
+                self.received.last_mut().expect("each connection has one").push(message);
+            }
             None => {}
         }
         let Some(number) = label else { return };
@@ -169,7 +171,7 @@ impl Person {
         at.open.remove(&number);
         let [sent, answered] = at.answers.get_mut(&number).expect("it was sent here");
         *answered += 1;
-        assert!(answered <= sent, "{line} is an answer too many");
+        assert!(answered <= sent, "{line} is one answer too many");
     }
 
     /// The connection that a message was sent over, if it is sent once.
@@ -177,7 +179,7 @@ impl Person {
         self.began.partition_point(|began| *began < number)
     }
 
-    /// Whether everything is confirmed; of who sends once, or answered.
+    /// Whether everything is confirmed, or answered if it is not resent.
     pub(super) fn is_done(&self) -> bool {
         match &self.at {
             _ if self.resends => self.done() == self.sent,

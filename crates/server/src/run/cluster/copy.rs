@@ -1,16 +1,17 @@
 //! Copies of a node's store: made for others, and fetched by a node that has none or is too late.
 
 use super::starting::Starting;
-use super::{ClusterError, Found, RunError, random, seal};
+use super::{ClusterError, ClusterLog, RunError, random, seal};
 use crate::clock;
 use crate::cluster::jetstream::{
-    Asker, COPIES, CopyNews, CopyRequest, Nats, NodeStatus, Refusal, unwritable,
+    COPIES, CopyDestination, CopyReply, CopyRequest, Nats, NodeStatus, Refusal, unwritable,
 };
 use crate::cluster::seal::{KEY_BYTES, Seal};
 use crate::config::Cluster;
 use crate::config::cluster::is_node_name;
 use crate::limits::{
-    CLOCKS_APART_MILLIS, COPY_NEWS_MILLIS, COPY_REQUESTS, COPY_WAIT_MILLIS, DISK_FREE_LEAST, Limits,
+    CLOCKS_APART_MILLIS, COPY_PROGRESS_MILLIS, COPY_REQUESTS, COPY_WAIT_MILLIS, DISK_FREE_LEAST,
+    Limits,
 };
 use crate::metrics::{Metrics, SnapshotOutcome, Space};
 use std::collections::VecDeque;
@@ -28,8 +29,8 @@ pub(in crate::run) struct Copies {
     maker: Maker,
     seal: Seal,
     making: Arc<AtomicBool>,
-    /// The latest requests that it has heeded.
-    heeded: VecDeque<u64>,
+    /// The latest requests that were handled.
+    handled: VecDeque<u64>,
 }
 
 /// What it takes to make one.
@@ -42,10 +43,10 @@ struct Maker {
 }
 
 /// What became of a request.
-pub(in crate::run) enum Heeded {
-    /// It is of nobody in the cluster, or came twice; or no thread can be started for it.
+pub(in crate::run) enum CopyOutcome {
+    /// It is not of this cluster, or a duplicate; or no thread can be started for it.
     Ignored,
-    /// The answer to it: one is being made already.
+    /// The reply to it: one is being made already.
     Busy((String, Vec<u8>)),
     /// It is being made, for a node of this name, or for none.
     Making(Option<String>),
@@ -58,9 +59,9 @@ impl Copies {
         data: PathBuf,
         key: [u8; KEY_BYTES],
     ) -> Result<Copies, RunError> {
-        let (making, heeded) = (Arc::default(), VecDeque::new());
+        let (making, handled) = (Arc::default(), VecDeque::new());
         let maker = Maker { config, limits, data, key };
-        Ok(Copies { maker, seal: seal(&key, COPIES)?, making, heeded })
+        Ok(Copies { maker, seal: seal(&key, COPIES)?, making, handled })
     }
 
     /// Bytes of the database, and so of a copy.
@@ -68,22 +69,22 @@ impl Copies {
         bytes_of(&self.maker.data)
     }
 
-    /// Takes in a request, and makes a copy on a thread of its own.
-    pub(in crate::run) fn heed(&mut self, sealed: &[u8], metrics: &Arc<Metrics>) -> Heeded {
+    /// Handles a request: makes a copy on a thread of its own.
+    pub(in crate::run) fn handle(&mut self, sealed: &[u8], metrics: &Arc<Metrics>) -> CopyOutcome {
         let request = CopyRequest::open(&self.seal, sealed);
         let Some(request) = request.filter(|it| self.is_new(it, clock::wall())) else {
-            return Heeded::Ignored;
+            return CopyOutcome::Ignored;
         };
-        if self.heeded.len() == COPY_REQUESTS {
-            self.heeded.pop_front();
+        if self.handled.len() == COPY_REQUESTS {
+            self.handled.pop_front();
         }
-        self.heeded.push_back(request.id);
+        self.handled.push_back(request.id);
         if self.making.swap(true, Ordering::AcqRel) {
-            return Heeded::Busy(request.answer(CopyNews::Busy, &mut self.seal));
+            return CopyOutcome::Busy(request.reply(CopyReply::Busy, &mut self.seal));
         }
-        let node = match &request.asker {
-            Asker::Node(name) => Some(name.clone()),
-            Asker::File => None,
+        let node = match &request.destination {
+            CopyDestination::Node(name) => Some(name.clone()),
+            CopyDestination::File => None,
         };
         let (maker, making, metrics) = (self.maker.clone(), self.making.clone(), metrics.clone());
         let spawned = thread::Builder::new().name("copy".to_owned()).spawn(move || {
@@ -101,37 +102,37 @@ impl Copies {
         if let Err(error) = spawned {
             tracing::warn!(%error, "Cannot start a thread for the copy that was asked for");
             self.making.store(false, Ordering::Release);
-            return Heeded::Ignored;
+            return CopyOutcome::Ignored;
         }
-        Heeded::Making(node)
+        CopyOutcome::Making(node)
     }
 
     /// Whether a request is for this node, and did not come before: whoever records one could send it
     /// again and again.
     fn is_new(&self, request: &CopyRequest, now: i64) -> bool {
         let age = now.saturating_sub(request.at).saturating_abs();
-        request.of == self.maker.config.node
+        request.maker == self.maker.config.node
             && age <= 2 * CLOCKS_APART_MILLIS
-            && !self.heeded.contains(&request.id)
+            && !self.handled.contains(&request.id)
     }
 }
 
 impl Maker {
-    /// Makes a copy, and tells whoever has asked for it.
+    /// Makes a copy, and replies to whoever has requested it.
     fn make(&self, request: &CopyRequest) -> Result<(), RunError> {
         let nats = Nats::connect(&self.config)?;
         let mut seal = seal(&self.key, COPIES)?;
         tracing::info!("Making a copy of all data, as another node or an operator asks");
         let made = self.put(&nats, &mut seal, request);
         if made.is_err() {
-            // NATS forgets the pieces later.
-            let _ = nats.remove_copies(&request.asker, &request.of);
+            // The pieces expire.
+            let _ = nats.remove_copies(&request.destination, &request.maker);
         }
-        let news = match &made {
-            Ok(news) => news.clone(),
-            Err(error) => CopyNews::Failed(error.to_string()),
+        let reply = match &made {
+            Ok(reply) => reply.clone(),
+            Err(error) => CopyReply::Failed(error.to_string()),
         };
-        nats.tell(request.answer(news, &mut seal))?;
+        nats.reply(request.reply(reply, &mut seal))?;
         made?;
         tracing::info!("The copy is there");
         Ok(())
@@ -142,48 +143,48 @@ impl Maker {
         nats: &Nats,
         seal: &mut Seal,
         request: &CopyRequest,
-    ) -> Result<CopyNews, RunError> {
-        let tell = |done, of, seal: &mut Seal| {
-            nats.tell(request.answer(CopyNews::Making { done, of }, seal))
+    ) -> Result<CopyReply, RunError> {
+        let report = |done, total, seal: &mut Seal| {
+            nats.reply(request.reply(CopyReply::Making { done, total }, seal))
         };
-        tell(0, 0, seal)?;
-        // Whoever asks again has given up what was made before.
-        nats.remove_copies(&request.asker, &request.of)?;
+        report(0, 0, seal)?;
+        // A new request replaces what was made before.
+        nats.remove_copies(&request.destination, &request.maker)?;
         check_space(&self.data, bytes_of(&self.data), |total| self.limits.reserve(total))?;
-        let file = Passing::new(&self.data)?;
+        let file = TemporaryCopy::new(&self.data)?;
         let progress = Arc::<Progress>::default();
         thread::scope(|scope| {
             let backup = scope.spawn(|| store::backup(&self.data, &file.0, &[], &progress));
-            let mut told = Instant::now();
+            let mut last_report = Instant::now();
             while !backup.is_finished() {
                 thread::sleep(Duration::from_millis(10));
-                if told.elapsed() >= Duration::from_millis(COPY_NEWS_MILLIS) {
-                    let (done, of) = progress.bytes();
-                    // If nobody hears it, the copy is made all the same.
-                    let _ = tell(done, of, seal);
-                    told = Instant::now();
+                if last_report.elapsed() >= Duration::from_millis(COPY_PROGRESS_MILLIS) {
+                    let (done, total) = progress.bytes();
+                    // If the report is lost, the copy is made all the same.
+                    let _ = report(done, total, seal);
+                    last_report = Instant::now();
                 }
             }
             backup.join().map_err(|_| RunError::Panic)
         })??;
-        let of = fs::metadata(&file.0)?.len();
-        let mut told = Instant::now();
-        let copy = nats.put_copy(request, &file.0, seal, |done, seal| {
-            if told.elapsed() >= Duration::from_millis(COPY_NEWS_MILLIS) {
-                let _ = tell(done, of, seal);
-                told = Instant::now();
+        let total = fs::metadata(&file.0)?.len();
+        let mut last_report = Instant::now();
+        let copy = nats.upload_copy(request, &file.0, seal, |done, seal| {
+            if last_report.elapsed() >= Duration::from_millis(COPY_PROGRESS_MILLIS) {
+                let _ = report(done, total, seal);
+                last_report = Instant::now();
             }
         })?;
-        Ok(CopyNews::Made(copy))
+        Ok(CopyReply::Made(copy))
     }
 }
 
-/// The file of a copy on its way to others, removed when it is dropped.
-struct Passing(PathBuf);
+/// The file of a copy for others, removed when it is dropped.
+struct TemporaryCopy(PathBuf);
 
-impl Passing {
-    fn new(data: &Path) -> Result<Passing, RunError> {
-        let file = Passing(store::passing(data)?.join("copy.db"));
+impl TemporaryCopy {
+    fn new(data: &Path) -> Result<TemporaryCopy, RunError> {
+        let file = TemporaryCopy(store::passing(data)?.join("copy.db"));
         file.remove()?;
         Ok(file)
     }
@@ -196,7 +197,7 @@ impl Passing {
     }
 }
 
-impl Drop for Passing {
+impl Drop for TemporaryCopy {
     fn drop(&mut self) {
         if let Err(error) = self.remove() {
             tracing::warn!(file = %self.0.display(), %error, "A copy for others cannot be removed");
@@ -234,8 +235,8 @@ fn check_space(
     }
 }
 
-/// Whether another node may give the copy that this one did not.
-fn is_worth_another(error: &RunError) -> bool {
+/// Whether another node, or the same one later, may give the copy.
+fn is_retryable(error: &RunError) -> bool {
     let RunError::Cluster(ClusterError::Refusal(refusal)) = error else { return false };
     use Refusal::{
         CopyGone, NoCopy, NoJetStream, NoNode, NodeBusy, NodeSilent, Silent, Unreachable,
@@ -253,26 +254,26 @@ fn is_worth_another(error: &RunError) -> bool {
     )
 }
 
-impl Found {
-    /// Gets a copy of another node's store into a new file, waiting until one can give it. `times`:
-    /// how much space that takes in the end, in copies.
+impl ClusterLog {
+    /// Fetches a copy of another node's store into a new file, waiting until one can give it. `times`:
+    /// the space that it takes in the end, in copies.
     pub(super) fn fetch_copy(
         &self,
         file: &Path,
-        asker: &Asker,
+        destination: &CopyDestination,
         times: u64,
         progress: &Progress,
     ) -> Result<(), RunError> {
-        let mut said = String::new();
+        let mut last_reason = String::new();
         let mut seal = seal(&self.key, COPIES)?;
         loop {
-            let why = match self.fetch_from_any(file, asker, times, &mut seal, progress) {
-                Err(why) if is_worth_another(&why) => why.to_string(),
+            let why = match self.fetch_from_any(file, destination, times, &mut seal, progress) {
+                Err(why) if is_retryable(&why) => why.to_string(),
                 other => return other,
             };
-            if said != why {
-                super::say(&format!("{why}; trying again until one does"));
-                said = why;
+            if last_reason != why {
+                super::warn(&format!("{why}; trying again until one does"));
+                last_reason = why;
             }
             progress.begin(Stage::Waiting, 0);
             let waited = Instant::now();
@@ -283,16 +284,16 @@ impl Found {
         }
     }
 
-    /// Asks one node after another that takes part. Returns the last error.
+    /// Asks one member after another. Returns the last error.
     fn fetch_from_any(
         &self,
         file: &Path,
-        asker: &Asker,
+        destination: &CopyDestination,
         times: u64,
         seal: &mut Seal,
         progress: &Progress,
     ) -> Result<(), RunError> {
-        let mut nodes = self.nats.ask_nodes()?;
+        let mut nodes = self.nats.node_statuses()?;
         // Anybody with access to NATS can answer.
         nodes.retain(|node| node.joined && is_node_name(&node.node));
         nodes.dedup_by(|one, other| one.node == other.node);
@@ -304,11 +305,11 @@ impl Found {
         for node in &nodes {
             let folder = file.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
             check_space(folder, node.store_bytes.saturating_mul(times), |_| DISK_FREE_LEAST)?;
-            let fetched = self.fetch_from(node, file, asker, seal, progress);
-            // What is left there, NATS forgets later.
-            let _ = self.nats.remove_copies(asker, &node.node);
+            let fetched = self.fetch_from(node, file, destination, seal, progress);
+            // What is left there expires.
+            let _ = self.nats.remove_copies(destination, &node.node);
             match fetched {
-                Err(why) if is_worth_another(&why) => last = why,
+                Err(why) if is_retryable(&why) => last = why,
                 other => return other,
             }
         }
@@ -319,22 +320,23 @@ impl Found {
         &self,
         node: &NodeStatus,
         file: &Path,
-        asker: &Asker,
+        destination: &CopyDestination,
         seal: &mut Seal,
         progress: &Progress,
     ) -> Result<(), RunError> {
         let request = (random()?, clock::wall());
         progress.begin(Stage::Copying, 0);
-        let copy = self.nats.ask_for_copy(request, (&node.node, asker), seal, |done, of| {
-            if progress.bytes().1 != of {
-                progress.begin(Stage::Copying, of);
-            }
-            Ok::<_, RunError>(progress.reach(done)?)
-        })?;
+        let copy =
+            self.nats.request_copy(request, (&node.node, destination), seal, |done, total| {
+                if progress.bytes().1 != total {
+                    progress.begin(Stage::Copying, total);
+                }
+                Ok::<_, RunError>(progress.reach(done)?)
+            })?;
         progress.begin(Stage::Fetching, copy.bytes);
         store::write_new(file, |out| {
             let mut done = 0;
-            self.nats.get_copy(copy, seal, |bytes| {
+            self.nats.download_copy(copy, seal, |bytes| {
                 out.write_all(bytes).map_err(unwritable(file))?;
                 done += bytes.len() as u64;
                 Ok(progress.reach(done)?)
@@ -350,9 +352,10 @@ impl Found {
     ) -> Result<(), RunError> {
         tracing::info!("Fetching a copy of another node's data");
         let _starting = Starting::begin(progress);
-        let (file, asker) = (staging.backup(), Asker::Node(self.config.node.clone()));
-        // There is the copy, and then the database that becomes of it.
-        self.fetch_copy(&file, &asker, 2, progress)?;
+        let (file, destination) =
+            (staging.backup(), CopyDestination::Node(self.config.node.clone()));
+        // Space for the copy, and for the database restored from it.
+        self.fetch_copy(&file, &destination, 2, progress)?;
         store::restore(&file, staging.folder(), &[], progress)?;
         self.check_ours(staging.folder())?;
         staging.finish(&[])?;
@@ -367,7 +370,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_counts_once_for_a_while_and_for_the_node_it_names() {
+    fn a_request_is_accepted_once_for_a_while_and_by_the_node_it_names() {
         let folder = tempfile::tempdir().unwrap();
         let config: Cluster = toml::from_str(
             "name = \"chat\"\nnode = \"a\"\nservers = [\"nats://127.0.0.1:9\"]\nkey_file = \"k\"",
@@ -376,28 +379,28 @@ mod tests {
         let data = folder.path().to_owned();
         let mut copies = Copies::new(config, Limits::default(), data, [1; 32]).unwrap();
         let request = |id: u64, at: i64, of: &str| {
-            let asker = Asker::Node("b".to_owned());
-            CopyRequest::new((id, at), of.to_owned(), asker, "answer".to_owned())
+            let destination = CopyDestination::Node("b".to_owned());
+            CopyRequest::new((id, at), of.to_owned(), destination, "answer".to_owned())
         };
         assert!(copies.is_new(&request(1, 1000, "a"), 1000));
         assert!(!copies.is_new(&request(1, 1000, "b"), 1000), "another node's");
         assert!(!copies.is_new(&request(1, 1000, "a"), 1000 + 200_000), "from long ago");
-        copies.heeded.push_back(1);
+        copies.handled.push_back(1);
         assert!(!copies.is_new(&request(1, 1000, "a"), 1000), "sent again");
 
         let metrics = Arc::new(Metrics::in_cluster(1));
         let mut other = Seal::new(&[2; 32], COPIES, [0; 16]);
         let forged = request(2, clock::wall(), "a").seal(&mut other);
-        assert!(matches!(copies.heed(&forged, &metrics), Heeded::Ignored));
+        assert!(matches!(copies.handle(&forged, &metrics), CopyOutcome::Ignored));
         copies.making.store(true, Ordering::Release);
         let mut ours = Seal::new(&[1; 32], COPIES, [0; 16]);
         let sealed = request(3, clock::wall(), "a").seal(&mut ours);
-        assert!(matches!(copies.heed(&sealed, &metrics), Heeded::Busy(_)));
-        assert!(matches!(copies.heed(&sealed, &metrics), Heeded::Ignored), "sent again");
+        assert!(matches!(copies.handle(&sealed, &metrics), CopyOutcome::Busy(_)));
+        assert!(matches!(copies.handle(&sealed, &metrics), CopyOutcome::Ignored), "sent again");
     }
 
     #[test]
-    fn what_does_not_fit_is_not_begun() {
+    fn a_copy_that_does_not_fit_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         check_space(folder.path(), 1, |_| 0).expect("a byte fits");
         let none = check_space(folder.path(), u64::MAX / 2, |_| 0).expect_err("too much");

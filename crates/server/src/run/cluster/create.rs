@@ -1,7 +1,7 @@
 //! `chatserver cluster create`: creates the log, and the data folder of the first node.
 
 use super::founding::{Founding, PURPOSE};
-use super::{ClusterError, RunError, connect, is_there, read_key, seal};
+use super::{ClusterError, RunError, connect, has_contents, read_key, seal};
 use crate::clock;
 use crate::cluster::jetstream::{Nats, Refusal, StreamInfo, stream_name};
 use crate::cluster::key::hex;
@@ -25,7 +25,7 @@ pub(super) fn run(file: &Path, data: Option<PathBuf>, from: Option<&Path>) -> Re
     }
     let (key, check) = read_key(cluster)?;
     let in_place = from.is_some_and(|from| is_same(from, &data));
-    if is_there(&data.join("parlor.db")) && !in_place {
+    if has_contents(&data.join("parlor.db")) && !in_place {
         return Err(ClusterError::NotEmpty(data).into());
     }
     if let Some(from) = from {
@@ -101,7 +101,7 @@ fn begin(
     let identity = info.identity().map_err(ClusterError::from)?;
     let sealed = founding.seal(&mut seal(&Seal::key_of(key, &identity.id), PURPOSE)?);
     nats.publish_first(sealed).map_err(ClusterError::from)?;
-    founding.found(store, &identity)?;
+    founding.initialize(store, &identity)?;
     Ok(())
 }
 
@@ -119,7 +119,7 @@ fn open(data: &Path, is_new: bool) -> Result<(Box<SqliteStore>, Founding), RunEr
     }
     let (instance, now) = (loaded.instance, clock::wall());
     let settings = Settings::from(&Config::default());
-    Ok((store, Founding { is_all: is_new, instance, cloak_key, settings, now }))
+    Ok((store, Founding { began_empty: is_new, instance, cloak_key, settings, now }))
 }
 
 /// Copies the data of a single server, which may be running.

@@ -18,8 +18,8 @@ pub(super) const PURPOSE: &[u8] = b"founding";
 /// How a cluster was founded.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Founding {
-    /// Whether this is everything: it began without accounts, rooms and history.
-    pub(super) is_all: bool,
+    /// It began without accounts, rooms and history, so this is everything.
+    pub(super) began_empty: bool,
     /// The prefix of msgids.
     pub(super) instance: String,
     /// The key that hides addresses.
@@ -50,14 +50,18 @@ impl Founding {
     ) -> Result<(), RunError> {
         let staging = Staging::begin(data)?;
         let mut store = open(staging.folder(), &self.instance, progress)?;
-        self.found(&mut *store, identity)?;
+        self.initialize(&mut *store, identity)?;
         store.close()?;
         Ok(staging.finish(&[])?)
     }
 
     /// Turns a store into that of a node that has applied only this: a new store or, if the cluster
     /// began with data, a store with those. One commit: the store is a node's, or as it was.
-    pub(super) fn found(&self, store: &mut dyn Store, identity: &Identity) -> Result<(), Failure> {
+    pub(super) fn initialize(
+        &self,
+        store: &mut dyn Store,
+        identity: &Identity,
+    ) -> Result<(), Failure> {
         let mut loaded = store.load()?;
         loaded.cloak_key = Some(self.cloak_key);
         let (state, effects) = State::new(self.settings.clone(), loaded, self.now);

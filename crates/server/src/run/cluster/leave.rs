@@ -1,12 +1,12 @@
 //! `chatserver cluster leave`: makes a single server's data of a node's.
 
-use super::{ClusterError, Found, Member, RunError, find, open};
+use super::{ClusterError, ClusterLog, Member, RunError, find_log, open};
 use crate::clock;
 use crate::cluster::jetstream::Nats;
 use crate::cluster::log::Log;
 use crate::config::Config;
 use crate::hub::{Input, Stamped};
-use crate::limits::LOG_LOOK_MILLIS;
+use crate::limits::LOG_POLL_MILLIS;
 use crate::run::shown::Shown;
 use crate::run::tasks::BESIDE;
 use std::fs;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use store::{SqliteStore, Staging, Store, Write};
 
 /// Copies a node's data, with all that the log has, into a new folder that is a single server's. The
-/// node must not run; its own data stay as they are, but for what it takes in of the log.
+/// node must not run; its own data stay as they are, except that they catch up with the log.
 pub(super) fn run(
     config: &Path,
     data: Option<PathBuf>,
@@ -37,9 +37,9 @@ pub(super) fn run(
     if !without_log {
         // Unlike a node that starts, it does not wait for the log: that may be gone.
         Nats::connect(cluster).and_then(|nats| nats.info()).map_err(ClusterError::NoLog)?;
-        let found = find(cluster)?;
+        let found = find_log(cluster)?;
         let mut store = Box::new(found.open_stored(&data, shown.progress())?);
-        take_in(found, &mut store, &config, &data)?;
+        catch_up(found, &mut store, &config, &data)?;
         store.close()?;
     }
     let file = staging.backup();
@@ -56,21 +56,21 @@ pub(super) fn run(
 }
 
 /// Applies and stores all that the log has.
-fn take_in(
-    found: Found,
+fn catch_up(
+    log: ClusterLog,
     store: &mut SqliteStore,
     config: &Arc<Config>,
     data: &Path,
 ) -> Result<(), RunError> {
-    let (mut hub, clock, member) = found.load(store, config, data)?;
+    let (mut hub, clock, member) = log.load(store, config, data)?;
     let Member { mut log, mut participant, .. } = member;
-    participant.only_read();
+    participant.set_read_only();
     let begun = Instant::now();
     while !participant.is_up_to_date() {
         let now = begun.elapsed().as_millis() as u64;
-        if let Some(event) = log.next(Duration::from_millis(LOG_LOOK_MILLIS)) {
+        if let Some(event) = log.next(Duration::from_millis(LOG_POLL_MILLIS)) {
             let ordered = participant
-                .heed(event, now)
+                .handle(event, now)
                 .map_err(|excluded| ClusterError::Excluded(excluded.to_string()))?;
             for ordered in ordered {
                 let (now, steady) = (clock::wall(), clock.steady());
@@ -79,7 +79,7 @@ fn take_in(
                 store.commit(&mut effects.writes.iter())?;
             }
         }
-        let (requests, _) = participant.look(now);
+        let (requests, _) = participant.poll(now);
         requests.into_iter().for_each(|request| log.request(request));
     }
     Ok(())

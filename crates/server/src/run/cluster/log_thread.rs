@@ -1,7 +1,7 @@
 //! The log thread of a cluster node: it passes what the log orders to the hub, and publishes what
 //! the hub gives it.
 
-use super::{Copies, Heeded, Member, RunError};
+use super::{Copies, CopyOutcome, Member, RunError};
 use crate::cluster::jetstream::{JetStream, NodeStatus};
 use crate::cluster::log::Log;
 use crate::cluster::participant::Participant;
@@ -9,10 +9,10 @@ use crate::cluster::queue::{LogCommand, ToHub, to_hub, to_log};
 use crate::effects::SentEntry;
 use crate::hub::Input;
 use crate::hub::input::{Ordered, OrderedStep};
-use crate::limits::{LATE_MILLIS, LEAVE_MILLIS, LOG_LOOK_MILLIS};
+use crate::limits::{LATE_MILLIS, LEAVE_MILLIS, LOG_POLL_MILLIS};
 use crate::metrics::{Cluster as ClusterMetrics, Metrics, SnapshotOutcome};
 use crate::queue::Sender;
-use crate::run::hub_thread::LogEnds;
+use crate::run::hub_thread::LogQueues;
 use crate::wake::Wake;
 use proto::node::Node as Place;
 use std::collections::VecDeque;
@@ -30,7 +30,7 @@ struct Node {
 }
 
 impl Member {
-    /// The hub's end of the queues to and from the log thread, and what that thread runs.
+    /// The hub's ends of the queues to and from the log thread, and what that thread runs.
     /// `advertise`: where clients may connect to this node.
     pub(in crate::run) fn into_log_thread(
         self,
@@ -38,9 +38,9 @@ impl Member {
         hub: Sender<Input>,
         metrics: Arc<Metrics>,
         wake: SyncSender<Wake>,
-    ) -> Result<(LogEnds, impl FnOnce() -> Result<(), RunError> + Send + 'static), RunError> {
+    ) -> Result<(LogQueues, impl FnOnce() -> Result<(), RunError> + Send + 'static), RunError> {
         let Member { mut log, mut participant, copies, is_copy } = self;
-        log.hear_questions()?;
+        log.accept_requests()?;
         if let Some(place) = advertise {
             participant.advertise(place);
         }
@@ -50,29 +50,28 @@ impl Member {
         let (to_log, commands) = to_log(log.waker());
         let (to_hub, processed) = to_hub(hub);
         let node = Node { log, participant, copies, hub: to_hub, metrics };
-        Ok((LogEnds { to_log, processed }, move || run(node, &commands, &wake)))
+        Ok((LogQueues { to_log, processed }, move || run(node, &commands, &wake)))
     }
 }
 
-/// Runs until the node has left, or can take part no longer.
+/// Runs until the node has left, or can no longer be a member.
 fn run(
     node: Node,
     commands: &Receiver<LogCommand>,
     wake: &SyncSender<Wake>,
 ) -> Result<(), RunError> {
     let Node { mut log, mut participant, mut copies, hub, metrics: all_metrics } = node;
-    let (begun, patience) = (Instant::now(), Duration::from_millis(LOG_LOOK_MILLIS));
+    let (begun, timeout) = (Instant::now(), Duration::from_millis(LOG_POLL_MILLIS));
     let metrics = all_metrics.cluster().expect("it is a node of a cluster");
-    // Since when it has not read all that there is.
-    let mut behind = begun;
-    let mut ours = Ours(VecDeque::new());
+    let mut behind_since = begun;
+    let mut undelivered = Undelivered(VecDeque::new());
     // When to stop waiting for the last publications, and why the node stops, unless it was asked
     // to.
-    let (mut leaving, mut why): (Option<Instant>, Option<String>) = (None, None);
+    let (mut deadline, mut reason): (Option<Instant>, Option<String>) = (None, None);
     loop {
-        let event = log.next(patience);
+        let event = log.next(timeout);
         let now = begun.elapsed().as_millis() as u64;
-        let ordered = match event.map(|event| participant.heed(event, now)) {
+        let ordered = match event.map(|event| participant.handle(event, now)) {
             None => Vec::new(),
             Some(Ok(ordered)) => ordered,
             Some(Err(excluded)) => {
@@ -82,62 +81,62 @@ fn run(
             }
         };
         for ordered in ordered {
-            ours.come_back(&ordered, metrics);
+            undelivered.delivered(&ordered, metrics);
             // The hub has ended only when the node stops; the log is still read for a while.
-            hub.pass_on(ordered);
+            hub.send_ordered(ordered);
         }
         for command in commands.try_iter() {
             match command {
                 LogCommand::Entry(entry) => {
-                    ours.0.push_back((entry.clone(), Instant::now()));
-                    participant.say(entry);
+                    undelivered.0.push_back((entry.clone(), Instant::now()));
+                    participant.publish(entry);
                 }
-                LogCommand::AllEnded => {
-                    ours.0.clear();
-                    participant.all_ended();
+                LogCommand::AllSessionsEnded => {
+                    undelivered.0.clear();
+                    participant.all_sessions_ended();
                 }
-                LogCommand::Kept(sequence) => participant.kept(sequence),
-                LogCommand::Leave { because } => {
+                LogCommand::LiveStored(sequence) => participant.live_stored(sequence),
+                LogCommand::Leave { reason: given } => {
                     participant.leave();
-                    why = why.or(because);
-                    leaving = Some(Instant::now() + Duration::from_millis(LEAVE_MILLIS));
+                    reason = reason.or(given);
+                    deadline = Some(Instant::now() + Duration::from_millis(LEAVE_MILLIS));
                 }
             }
         }
-        let (requests, news) = participant.look(now);
+        let (requests, input) = participant.poll(now);
         requests.into_iter().for_each(|request| log.request(request));
-        if let Some(news) = news {
-            if matches!(news, Input::LogSilent(_)) {
-                ours.0.clear(); // Some of them do not come back.
+        if let Some(input) = input {
+            if matches!(input, Input::LogUnavailable(_)) {
+                undelivered.0.clear(); // Some of them will not be delivered.
             }
-            hub.tell(news);
+            hub.send(input);
         }
         metrics.add(&mut participant.tally);
-        let figures = participant.figures();
-        metrics.shows(figures);
-        if figures.lag == 0 && participant.is_up_to_date() {
-            behind = Instant::now();
+        let gauges = participant.gauges();
+        metrics.set(gauges);
+        if gauges.lag == 0 && participant.is_up_to_date() {
+            behind_since = Instant::now();
         }
-        if log.is_asked() {
-            log.answer(&status(&participant, &copies, behind.elapsed()));
+        if log.has_status_requests() {
+            log.reply_status(&status(&participant, &copies, behind_since.elapsed()));
         }
         for request in log.take_copy_requests() {
-            match copies.heed(&request, &all_metrics) {
-                Heeded::Ignored | Heeded::Making(None) => {}
-                Heeded::Busy(answer) => log.tell(answer),
-                Heeded::Making(Some(node)) => participant.hold_for(&node, now),
+            match copies.handle(&request, &all_metrics) {
+                CopyOutcome::Ignored | CopyOutcome::Making(None) => {}
+                CopyOutcome::Busy(answer) => log.reply(answer),
+                CopyOutcome::Making(Some(node)) => participant.place_hold(&node, now),
             }
         }
-        if let Some(until) = leaving {
-            let late = Instant::now() >= until;
+        if let Some(deadline) = deadline {
+            let late = Instant::now() >= deadline;
             if late {
                 tracing::warn!(
                     "The log does not answer; the other nodes will find out that this one is gone"
                 );
             }
             if late || participant.node().is_none() {
-                if let Some(why) = why {
-                    let _ = wake.send(Wake::Excluded(why));
+                if let Some(reason) = reason {
+                    let _ = wake.send(Wake::Excluded(reason));
                 }
                 return Ok(());
             }
@@ -145,19 +144,19 @@ fn run(
     }
 }
 
-/// How the node is, for those who ask.
+/// The status of the node.
 fn status(participant: &Participant, copies: &Copies, behind: Duration) -> NodeStatus {
-    let (roster, figures) = (participant.roster(), participant.figures());
-    let members = roster.all_live().filter_map(|(node, _)| roster.name(node));
+    let (roster, gauges) = (participant.roster(), participant.gauges());
+    let members = roster.members().filter_map(|(node, _)| roster.name(node));
     let late = behind.as_millis() as u64;
     NodeStatus {
         node: participant.name().to_owned(),
         release: env!("CARGO_PKG_VERSION").to_owned(),
         joined: participant.node().is_some(),
         applied: participant.applied(),
-        lag: figures.lag,
+        lag: gauges.lag,
         lag_millis: if late > LATE_MILLIS { late } else { 0 },
-        available: figures.available,
+        available: gauges.available,
         members: members.map(str::to_owned).collect(),
         store_bytes: copies.bytes(),
     }
@@ -165,16 +164,16 @@ fn status(participant: &Participant, copies: &Copies, behind: Duration) -> NodeS
 
 /// This node's entries that the log has not delivered yet, and since when. They are delivered in
 /// order.
-struct Ours(VecDeque<(SentEntry, Instant)>);
+struct Undelivered(VecDeque<(SentEntry, Instant)>);
 
-impl Ours {
-    fn come_back(&mut self, ordered: &Ordered, metrics: &ClusterMetrics) {
+impl Undelivered {
+    fn delivered(&mut self, ordered: &Ordered, metrics: &ClusterMetrics) {
         for step in &ordered.steps {
             if let OrderedStep::Entry(entry) = step
                 && let Some((first, since)) = self.0.front()
                 && first.bytes() == entry.bytes()
             {
-                metrics.came_back(since.elapsed());
+                metrics.entry_delivered(since.elapsed());
                 self.0.pop_front();
             }
         }

@@ -1,7 +1,7 @@
 //! `chatserver cluster snapshot`: a backup of the cluster, made by one of its nodes.
 
-use super::{ClusterError, RunError, find};
-use crate::cluster::jetstream::Asker;
+use super::{ClusterError, RunError, find_log};
+use crate::cluster::jetstream::CopyDestination;
 use crate::config::Config;
 use crate::run::shown::Shown;
 use std::path::Path;
@@ -13,9 +13,9 @@ pub(super) fn run(config: &Path, file: &Path) -> Result<(), RunError> {
     if file.symlink_metadata().is_ok() {
         return Err(ClusterError::FileExists(file.to_owned()).into());
     }
-    let found = find(cluster)?;
+    let found = find_log(cluster)?;
     let shown = Shown::start_stoppable()?;
-    let fetched = found.fetch_copy(file, &Asker::File, 1, shown.progress());
+    let fetched = found.fetch_copy(file, &CopyDestination::File, 1, shown.progress());
     drop(shown);
     fetched?;
     println!(

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Shows how the cluster is. Returns whether all is well.
+/// Shows the status of the cluster. Returns whether all is well.
 pub(super) fn run(file: &Path, as_json: bool) -> Result<bool, RunError> {
     let config = Config::read(file)?;
     let cluster = config.cluster.as_ref().ok_or(ClusterError::NotConfigured)?;
     let nats = Nats::connect(cluster)?;
     let info = nats.info()?;
-    let nodes = nats.ask_nodes()?;
+    let nodes = nats.node_statuses()?;
     let unhealthy = unhealthy(&info, &nodes);
     match as_json {
         true => println!("{}", to_json(&cluster.name, &info, &nodes, &unhealthy)),

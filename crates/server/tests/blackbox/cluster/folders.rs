@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::process::{Signal, kill_process};
 
-use super::{Cluster, about, create, sentence, value, well};
+use super::{Cluster, about, assert_success, create, sentence, value};
 use crate::support::{Server, chatserver};
 
 /// Sends a request to NATS, without its client, and waits for the answer.
@@ -76,7 +76,7 @@ fn a_password_of_a_node_is_not_changed_beside_the_log() {
 }
 
 #[test]
-fn data_of_somebody_else_stay_as_they_are() {
+fn foreign_data_folders_stay_as_they_are() {
     let (Some(cluster), Some(other)) = (Cluster::new(), Cluster::new()) else { return };
     let mut stranger = other.create("b");
     stranger.log_in("ann");
@@ -118,7 +118,7 @@ fn data_of_somebody_else_stay_as_they_are() {
 }
 
 #[test]
-fn a_node_that_is_too_late_does_not_leave_with_a_part() {
+fn a_node_that_is_too_far_behind_cannot_leave_with_partial_data() {
     let Some(cluster) = Cluster::new() else { return };
     let first = cluster.create("a");
     let mut second = cluster.join("b");
@@ -156,7 +156,7 @@ fn a_failed_create_leaves_nothing_and_is_repeated() {
         sentence(&create(&serve, more));
         assert_eq!(contents(&data), []);
         fs::write(&file, &config).expect("it is written");
-        well(&create(&serve, more));
+        assert_success(&create(&serve, more));
         assert!(data.join("parlor.db").exists());
         let deleted = ask_nats(&cluster.nats.url(), "$JS.API.STREAM.DELETE.parlor_test", "");
         assert!(deleted.contains(r#""success":true"#), "{deleted}");
@@ -175,7 +175,7 @@ fn with_files_up_to(blocks: u32, command: &Command) -> Command {
 const BLOCKS_ENOUGH: u32 = 1 << 16;
 
 #[test]
-fn a_first_start_that_is_killed_at_any_moment_is_made_up_for() {
+fn a_first_start_that_is_killed_at_any_moment_can_be_repeated() {
     let Some(cluster) = Cluster::new() else { return };
     let first = cluster.create("a");
     first.log_in("ann");
@@ -204,14 +204,14 @@ fn a_first_start_that_is_killed_at_any_moment_is_made_up_for() {
 }
 
 #[test]
-fn files_of_others_beside_a_folder_stay() {
+fn other_files_beside_a_folder_stay() {
     let Some(cluster) = Cluster::new() else { return };
     let (single, place) = (single("from before"), tempfile::tempdir().expect("a folder"));
     let from = single.data();
     let mut first = Server::start_by(&cluster.config("a"), |command| {
         let theirs = Path::new(value(&command, "--data")).with_extension("copy");
         fs::write(&theirs, "theirs").expect("it is written");
-        well(&create(&command, &["--from", from.to_str().expect("a path")]));
+        assert_success(&create(&command, &["--from", from.to_str().expect("a path")]));
         assert_eq!(fs::read_to_string(&theirs).expect("it is there"), "theirs");
         command
     });
@@ -220,7 +220,7 @@ fn files_of_others_beside_a_folder_stay() {
     fs::write(&theirs, "theirs").expect("it is written");
     let data = first.data();
     let (data, to) = (data.to_str().expect("a path"), to.to_str().expect("a path"));
-    well(&about(&cluster, "leave", &["--data", data, "--to", to]));
+    assert_success(&about(&cluster, "leave", &["--data", data, "--to", to]));
     assert_eq!(fs::read_to_string(&theirs).expect("it is there"), "theirs");
     let key = "tls-key.pem";
     let (before, after) = (fs::read(single.data().join(key)), fs::read(Path::new(to).join(key)));
@@ -246,10 +246,10 @@ fn a_snapshot_is_whole_or_not_there_and_comes_from_a_node_that_answers() {
     kill_process(second.pid(), Signal::STOP).expect("it is ours");
     let output = snapshot.output().expect("the program runs");
     kill_process(second.pid(), Signal::CONT).expect("it is ours");
-    well(&output);
+    assert_success(&output);
     let mut restore = chatserver();
     restore.arg("restore").arg(&file).arg("--data").arg(place.path().join("restored"));
-    well(&restore.output().expect("the program runs"));
+    assert_success(&restore.output().expect("the program runs"));
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn the_service_manager_waits_for_a_node_that_fetches_a_copy() {
     let single = single("from before");
     let from = single.data();
     let _first = Server::start_by(&cluster.config("a"), |command| {
-        well(&create(&command, &["--from", from.to_str().expect("a path")]));
+        assert_success(&create(&command, &["--from", from.to_str().expect("a path")]));
         command
     });
     let place = tempfile::tempdir().expect("a folder");
@@ -280,7 +280,7 @@ fn the_service_manager_waits_for_a_node_that_fetches_a_copy() {
 }
 
 #[test]
-fn a_copy_is_made_only_for_who_has_the_key() {
+fn a_copy_is_made_only_for_those_who_have_the_key() {
     let Some(cluster) = Cluster::new() else { return };
     let first = cluster.create("a");
     first.log_in("ann");
@@ -300,12 +300,12 @@ fn a_copy_is_made_only_for_who_has_the_key() {
     fs::write(&config, cluster.config("b")).expect("it is written");
     let mut snapshot = chatserver();
     snapshot.args(["cluster", "snapshot", "--config"]).arg(&config).arg("--to").arg(&file);
-    well(&snapshot.output().expect("the program runs"));
+    assert_success(&snapshot.output().expect("the program runs"));
     assert!(first.log().contains("Making a copy"), "for who has it: {}", first.log());
 }
 
 #[test]
-fn a_node_leaves_a_silent_log_only_if_that_is_said_to_be_lost() {
+fn a_node_leaves_without_the_log_only_if_told_to() {
     let Some(mut cluster) = Cluster::new() else { return };
     let mut first = cluster.create("a");
     first.log_in("ann");
@@ -318,7 +318,7 @@ fn a_node_leaves_a_silent_log_only_if_that_is_said_to_be_lost() {
     assert!(said.contains("if the log is lost for good, --without-log takes only"), "{said}");
     assert!(!to.join("parlor.db").exists());
     let without = ["--without-log", "--data", paths[0], "--to", paths[1]];
-    well(&about(&cluster, "leave", &without));
+    assert_success(&about(&cluster, "leave", &without));
     assert!(to.join("parlor.db").exists());
 }
 
@@ -332,7 +332,7 @@ fn what_is_salvaged_of_a_node_is_a_single_servers() {
         let mut salvage = chatserver();
         salvage.arg("salvage").arg(first.data()).arg(value(&command, "--data"));
         let output = salvage.output().expect("the program runs");
-        well(&output);
+        assert_success(&output);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("what is salvaged are a single server's"), "{said}");
         let node = cluster.refused(&cluster.config("a"), Some(value(&command, "--data").as_ref()));

@@ -1,5 +1,5 @@
-//! What holds for a whole cluster, checked on two nodes with one log: names and limits, operators, bans,
-//! resends, what people are told about others elsewhere, and a log that does not answer.
+//! Tests of two nodes with one log: names and limits, operators, bans, resends, what people are told
+//! about others elsewhere, and outages of the log.
 
 mod in_flight;
 
@@ -46,7 +46,7 @@ impl World {
             let mut store = MemoryStore::new("test");
             let (mut hub, writes) = Hub::new(config.clone(), store.load().unwrap(), 0);
             store.commit(&mut writes.iter()).unwrap();
-            hub.node.sent = Some(0);
+            hub.node.entries_sent = Some(0);
             world.hubs.push(hub);
             world.shards.push(TestShards::new(Box::new(store)));
             let names = ["left", "right"].map(Box::from).into();
@@ -77,7 +77,7 @@ impl World {
     }
 
     /// The log delivers everything to both.
-    fn settle(&mut self) {
+    fn deliver_all(&mut self) {
         while let Some(sent) = self.log.pop_front() {
             self.sequence += 1;
             for at in 0..2 {
@@ -91,56 +91,56 @@ impl World {
         assert!(states[0] == states[1]);
     }
 
-    fn does(&mut self, session: SessionId, text: &str, event: ClientEvent) {
+    fn client_event(&mut self, session: SessionId, text: &str, event: ClientEvent) {
         let events = vec![SessionEvent { session, event }];
         let batch = Batch { shard: 0, text: text.into(), events };
         self.apply(usize::from(session.node) - 1, Input::Batch(batch));
     }
 
     /// The session of this slot at a node opens. Both nodes number theirs alike.
-    fn opens(&mut self, node: u16, address: &str) -> SessionId {
+    fn open(&mut self, node: u16, address: &str) -> SessionId {
         let at = usize::from(node) - 1;
         self.opened[at] += 1;
         let session = SessionId { node, shard: 0, slot: self.opened[at], generation: 1 };
-        self.shards[at].opens(session);
+        self.shards[at].open(session);
         let address = address.parse().expect("an address");
-        self.does(session, "", ClientEvent::Opened { address, entropy: [0; 16] });
+        self.client_event(session, "", ClientEvent::Opened { address, entropy: [0; 16] });
         session
     }
 
     /// Sends a line, which the log does not deliver yet.
-    fn sends(&mut self, session: SessionId, line: &str) {
-        self.does(session, line, ClientEvent::Line(0..line.len() as u32));
+    fn send(&mut self, session: SessionId, line: &str) {
+        self.client_event(session, line, ClientEvent::Line(0..line.len() as u32));
     }
 
-    /// Sends a line, and returns everything that this session is told until it has taken effect.
-    fn says(&mut self, session: SessionId, line: &str) -> String {
-        self.told(session);
-        self.sends(session, line);
-        self.settle();
-        self.told(session)
+    /// Sends a line, and returns all output of this session until it has taken effect.
+    fn exec(&mut self, session: SessionId, line: &str) -> String {
+        self.take_output(session);
+        self.send(session, line);
+        self.deliver_all();
+        self.take_output(session)
     }
 
-    /// What a session was told since this was last asked.
-    fn told(&mut self, session: SessionId) -> String {
+    /// The output of a session since the last call.
+    fn take_output(&mut self, session: SessionId) -> String {
         let shards = &mut self.shards[usize::from(session.node) - 1];
         let lines = shards.lines.get_mut(&session).expect("it was opened");
         std::mem::take(lines).join("\n")
     }
 
     fn guest(&mut self, node: u16, nick: &str) -> SessionId {
-        let session = self.opens(node, "192.0.2.7");
-        self.sends(session, &format!("NICK {nick}"));
-        self.says(session, "USER u 0 * :Somebody");
+        let session = self.open(node, "192.0.2.7");
+        self.send(session, &format!("NICK {nick}"));
+        self.exec(session, "USER u 0 * :Somebody");
         session
     }
 
     fn account(&mut self, node: u16, name: &str, capabilities: &str) -> SessionId {
-        let session = self.opens(node, "192.0.2.7");
-        self.sends(session, &format!("CAP REQ :{capabilities}"));
-        self.sends(session, "CAP END");
-        let told = self.says(session, &format!("LOGIN {name} :secret"));
-        assert!(told.contains(" LOGIN "), "{told}");
+        let session = self.open(node, "192.0.2.7");
+        self.send(session, &format!("CAP REQ :{capabilities}"));
+        self.send(session, "CAP END");
+        let output = self.exec(session, &format!("LOGIN {name} :secret"));
+        assert!(output.contains(" LOGIN "), "{output}");
         session
     }
 
@@ -170,32 +170,32 @@ fn derived(task: &Task) -> Outcome {
 fn a_name_is_taken_once_in_the_whole_cluster() {
     let mut world = World::new();
     world.guest(1, "ann");
-    let late = world.opens(2, "192.0.2.7");
-    assert!(world.says(late, "NICK ann").contains(" 433 "));
+    let late = world.open(2, "192.0.2.7");
+    assert!(world.exec(late, "NICK ann").contains(" 433 "));
     // At once, at both nodes.
-    let both = [world.opens(1, "192.0.2.7"), late];
+    let both = [world.open(1, "192.0.2.7"), late];
     for session in both {
-        world.sends(session, "NICK bob");
-        world.sends(session, "USER u 0 * :Somebody");
+        world.send(session, "NICK bob");
+        world.send(session, "USER u 0 * :Somebody");
     }
-    world.settle();
-    let told = both.map(|session| world.told(session));
-    assert!(told[0].contains(" 001 bob ") && !told[0].contains(" 433 "), "{}", told[0]);
-    assert!(told[1].contains(" 433 ") && !told[1].contains(" 001 "), "{}", told[1]);
+    world.deliver_all();
+    let output = both.map(|session| world.take_output(session));
+    assert!(output[0].contains(" 001 bob ") && !output[0].contains(" 433 "), "{}", output[0]);
+    assert!(output[1].contains(" 433 ") && !output[1].contains(" 001 "), "{}", output[1]);
 }
 
 #[test]
 fn an_account_registered_at_two_nodes_at_once_belongs_to_one_and_the_other_is_told() {
     let mut world = World::new();
-    let both = [world.opens(1, "192.0.2.7"), world.opens(2, "192.0.2.7")];
+    let both = [world.open(1, "192.0.2.7"), world.open(2, "192.0.2.7")];
     for session in both {
-        world.sends(session, "LOGIN ann :secret");
+        world.send(session, "LOGIN ann :secret");
     }
-    world.settle();
-    let told = both.map(|session| world.told(session));
-    assert!(told[0].contains(" ACCOUNT_CREATED ann "), "{}", told[0]);
+    world.deliver_all();
+    let output = both.map(|session| world.take_output(session));
+    assert!(output[0].contains(" ACCOUNT_CREATED ann "), "{}", output[0]);
     // As on one node: the name has a password now, and this is not it.
-    assert!(told[1].contains("FAIL LOGIN WRONG_PASSWORD ann "), "{}", told[1]);
+    assert!(output[1].contains("FAIL LOGIN WRONG_PASSWORD ann "), "{}", output[1]);
 }
 
 #[test]
@@ -203,16 +203,19 @@ fn an_account_has_its_connections_at_all_nodes_together() {
     let mut world = World::new();
     let first = world.account(1, "ann", "");
     let second = world.account(2, "ann", "");
-    let third = world.opens(2, "192.0.2.7");
-    let told = world.says(third, "LOGIN ann :secret");
-    assert!(told.contains("ERROR") && world.is_gone(third), "{told}");
+    let third = world.open(2, "192.0.2.7");
+    let output = world.exec(third, "LOGIN ann :secret");
+    assert!(output.contains("ERROR") && world.is_gone(third), "{output}");
     // Each is listed with its node, and ended by its own name, although both have the same numbers there.
-    let told = world.says(first, "ACCOUNT SESSIONS");
-    assert!(told.contains(" SESSION 1.0.1.1 "), "{told}");
-    assert!(told.contains(" SESSION 2.0.1.1 * ") && told.contains("the node right"), "{told}");
-    let told = world.says(first, "WHOIS ann");
-    assert!(told.contains(" 320 ann ann :has connections to the node right: 1"), "{told}");
-    world.says(first, "ACCOUNT END 2.0.1.1");
+    let output = world.exec(first, "ACCOUNT SESSIONS");
+    assert!(output.contains(" SESSION 1.0.1.1 "), "{output}");
+    assert!(
+        output.contains(" SESSION 2.0.1.1 * ") && output.contains("the node right"),
+        "{output}"
+    );
+    let output = world.exec(first, "WHOIS ann");
+    assert!(output.contains(" 320 ann ann :has connections to the node right: 1"), "{output}");
+    world.exec(first, "ACCOUNT END 2.0.1.1");
     assert!(world.is_gone(second) && !world.is_gone(first));
 }
 
@@ -220,19 +223,19 @@ fn an_account_has_its_connections_at_all_nodes_together() {
 fn operators_act_on_people_at_other_nodes() {
     let mut world = World::new();
     let boss = world.account(1, "eve", "");
-    assert!(world.says(boss, "OPER boss up").contains(" 381 "));
+    assert!(world.exec(boss, "OPER boss up").contains(" 381 "));
     let killed = world.guest(2, "bob");
-    let told = world.says(boss, "KILL bob :spam");
-    assert!(told.contains("connections: 1"), "{told}");
-    assert!(world.is_gone(killed) && world.told(killed).contains("Killed (eve (spam))"));
+    let output = world.exec(boss, "KILL bob :spam");
+    assert!(output.contains("connections: 1"), "{output}");
+    assert!(world.is_gone(killed) && world.take_output(killed).contains("Killed (eve (spam))"));
     assert!(world.hubs[1].node.sessions.get(&killed).is_none());
-    let banned = world.opens(2, ELSEWHERE);
-    world.sends(banned, "NICK cem");
-    world.says(banned, "USER u 0 * :Somebody");
-    let told = world.says(boss, "SERVERBAN ADD 198.51.100.0/24 :spam");
-    assert!(told.contains(" ADDED "), "{told}");
+    let banned = world.open(2, ELSEWHERE);
+    world.send(banned, "NICK cem");
+    world.exec(banned, "USER u 0 * :Somebody");
+    let output = world.exec(boss, "SERVERBAN ADD 198.51.100.0/24 :spam");
+    assert!(output.contains(" ADDED "), "{output}");
     assert!(world.is_gone(banned));
-    let again = world.opens(2, ELSEWHERE);
+    let again = world.open(2, ELSEWHERE);
     assert!(world.is_gone(again), "the ban holds at each node");
 }
 
@@ -240,18 +243,18 @@ fn operators_act_on_people_at_other_nodes() {
 fn people_are_told_who_is_online_elsewhere() {
     let mut world = World::new();
     let ann = world.account(1, "ann", "");
-    assert!(world.says(ann, "MONITOR + bob").contains(" 731 ann "));
+    assert!(world.exec(ann, "MONITOR + bob").contains(" 731 ann "));
     let bob = world.account(2, "bob", "");
-    let told = world.told(ann);
-    assert!(told.contains(" 730 ") && told.contains(":bob!"), "{told}");
-    assert!(world.says(ann, "ISON bob").contains(":bob"));
-    let told = world.says(ann, "PM bob :hello");
-    assert!(told.contains("NOTE PM SENT bob "), "{told}");
-    assert!(world.told(bob).contains("hello"));
-    world.says(bob, "QUIT");
-    let told = world.told(ann);
-    assert!(told.contains(" 731 ") && told.contains(":bob"), "{told}");
-    assert!(world.says(ann, "PM bob :are you there?").contains("NOTE PM STORED bob "));
+    let output = world.take_output(ann);
+    assert!(output.contains(" 730 ") && output.contains(":bob!"), "{output}");
+    assert!(world.exec(ann, "ISON bob").contains(":bob"));
+    let output = world.exec(ann, "PM bob :hello");
+    assert!(output.contains("NOTE PM SENT bob "), "{output}");
+    assert!(world.take_output(bob).contains("hello"));
+    world.exec(bob, "QUIT");
+    let output = world.take_output(ann);
+    assert!(output.contains(" 731 ") && output.contains(":bob"), "{output}");
+    assert!(world.exec(ann, "PM bob :are you there?").contains("NOTE PM STORED bob "));
 }
 
 #[test]
@@ -260,15 +263,15 @@ fn a_message_sent_again_to_another_node_is_stored_once() {
     let capabilities = "echo-message message-tags labeled-response draft/message-redaction";
     let [left, right] = [1, 2].map(|node| world.account(node, "ann", capabilities));
     let line = "@label=a;+parlor/resend=x PRIVMSG #lobby :once";
-    let told = [left, right].map(|session| world.says(session, line));
-    assert!(told.iter().all(|told| told.contains("label=a")), "{told:?}");
+    let output = [left, right].map(|session| world.exec(session, line));
+    assert!(output.iter().all(|output| output.contains("label=a")), "{output:?}");
     for at in 0..2 {
         assert_eq!(world.lobby(at).len(), 1);
     }
     // Taken back at the other node, it is gone at both.
     let event = &world.lobby(0)[0];
     let msgid = store::msgid("test", event.id);
-    world.says(right, &format!("REDACT #lobby {msgid}"));
+    world.exec(right, &format!("REDACT #lobby {msgid}"));
     for at in 0..2 {
         assert_eq!(world.lobby(at), []);
     }
@@ -278,10 +281,10 @@ fn a_message_sent_again_to_another_node_is_stored_once() {
 fn what_was_read_at_one_node_is_read_at_all() {
     let mut world = World::new();
     let [left, right] = [1, 2].map(|node| world.account(node, "ann", "draft/read-marker"));
-    world.says(left, "MARKREAD #lobby timestamp=1970-01-01T00:00:05.000Z");
+    world.exec(left, "MARKREAD #lobby timestamp=1970-01-01T00:00:05.000Z");
     let marker = "MARKREAD #lobby timestamp=1970-01-01T00:00:05.000Z";
-    assert!(world.told(right).contains(marker));
-    assert!(world.says(right, "MARKREAD #lobby").contains(marker));
+    assert!(world.take_output(right).contains(marker));
+    assert!(world.exec(right, "MARKREAD #lobby").contains(marker));
 }
 
 #[test]
@@ -289,123 +292,129 @@ fn a_room_renamed_at_one_node_has_its_name_at_all() {
     let mut world = World::new();
     let [ann, bob] = [world.account(1, "ann", ""), world.account(2, "bob", "")];
     for session in [ann, bob] {
-        world.says(session, "JOIN #a");
+        world.exec(session, "JOIN #a");
     }
-    world.says(ann, "RENAME #a #b");
-    assert!(world.told(bob).contains("JOIN #b"));
-    world.says(bob, "PRIVMSG #b :hello");
-    assert!(world.told(ann).contains("PRIVMSG #b :hello"));
+    world.exec(ann, "RENAME #a #b");
+    assert!(world.take_output(bob).contains("JOIN #b"));
+    world.exec(bob, "PRIVMSG #b :hello");
+    assert!(world.take_output(ann).contains("PRIVMSG #b :hello"));
 }
 
 /// Messages need not wait for messages; everything else waits for all before it.
 #[test]
-fn messages_follow_each_other_into_the_log_and_nothing_else_does() {
+fn only_messages_are_pipelined() {
     let mut world = World::new();
     let ann = world.account(1, "ann", "labeled-response echo-message");
     let bob = world.account(2, "bob", "");
-    world.told(ann);
+    world.take_output(ann);
     for number in 1..=3 {
-        world.sends(ann, &format!("@label={number} PRIVMSG #lobby :{number}"));
+        world.send(ann, &format!("@label={number} PRIVMSG #lobby :{number}"));
     }
     assert_eq!(world.log.len(), 3, "none waits");
-    world.sends(ann, "@label=ping PING 4");
-    world.sends(ann, "@label=5 PRIVMSG #lobby :5");
-    world.sends(ann, "@label=join JOIN #a");
-    world.sends(ann, "@label=6 PRIVMSG #a :6");
-    assert_eq!((world.log.len(), world.told(ann).as_str()), (3, ""), "they wait for the PING");
-    world.settle();
-    let told = world.told(ann);
-    let at = |label| told.find(&format!("label={label} ")).expect("it is answered");
+    world.send(ann, "@label=ping PING 4");
+    world.send(ann, "@label=5 PRIVMSG #lobby :5");
+    world.send(ann, "@label=join JOIN #a");
+    world.send(ann, "@label=6 PRIVMSG #a :6");
+    assert_eq!(
+        (world.log.len(), world.take_output(ann).as_str()),
+        (3, ""),
+        "they wait for the PING"
+    );
+    world.deliver_all();
+    let output = world.take_output(ann);
+    let at = |label| output.find(&format!("label={label} ")).expect("it is answered");
     let order = ["1", "2", "3", "ping", "5", "join", "6"].map(at);
-    assert!(order.is_sorted(), "{told}");
-    world.told(bob);
-    // At most so many; the rest follows as they come back.
+    assert!(order.is_sorted(), "{output}");
+    world.take_output(bob);
+    // At most so many; the rest follows as they are delivered.
     let all = SESSION_IN_FLIGHT + 10;
     for number in 0..all {
-        world.sends(ann, &format!("PRIVMSG #lobby :{number}."));
+        world.send(ann, &format!("PRIVMSG #lobby :{number}."));
     }
     assert_eq!(world.log.len(), SESSION_IN_FLIGHT);
-    world.settle();
-    let told = world.told(bob);
-    let told = told.lines().filter_map(|line| line.split_once(" PRIVMSG #lobby :"));
-    let told: Vec<_> = told.map(|(_, text)| text.to_owned()).collect();
-    assert_eq!(told, (0..all).map(|number| format!("{number}.")).collect::<Vec<_>>());
+    world.deliver_all();
+    let output = world.take_output(bob);
+    let texts = output.lines().filter_map(|line| line.split_once(" PRIVMSG #lobby :"));
+    let texts: Vec<_> = texts.map(|(_, text)| text.to_owned()).collect();
+    assert_eq!(texts, (0..all).map(|number| format!("{number}.")).collect::<Vec<_>>());
     assert_eq!(world.hubs[0].node.in_flight_bytes, 0);
-    world.sends(ann, "PRIVMSG #lobby :last");
-    world.sends(ann, "PRIVMSG #lobby :very last");
+    world.send(ann, "PRIVMSG #lobby :last");
+    world.send(ann, "PRIVMSG #lobby :very last");
     assert!(world.hubs[0].node.in_flight_bytes > 0);
-    world.does(ann, "", ClientEvent::Closed { reason: "gone".into() });
-    world.settle();
-    assert!(world.told(bob).contains(" :very last"));
+    world.client_event(ann, "", ClientEvent::Closed { reason: "gone".into() });
+    world.deliver_all();
+    assert!(world.take_output(bob).contains(" :very last"));
     assert_eq!(world.hubs[0].node.in_flight_bytes, 0);
 }
 
-/// What may be in the log stays without an answer until that is known. Nothing else waits for it.
+/// A command that may be in the log is answered once that is known. Nothing else waits for it.
 #[test]
-fn while_the_log_is_silent_sessions_go_on_without_it() {
+fn during_an_outage_sessions_continue_without_the_log() {
     let mut world = World::new();
     let ann = world.account(1, "ann", "echo-message labeled-response");
-    world.told(ann);
-    world.sends(ann, "@label=first PRIVMSG #lobby :first");
-    world.sends(ann, "PING waits");
-    assert_eq!(world.told(ann), "", "it waits for its answer");
-    world.apply(0, Input::LogSilent(Vec::new()));
-    let told = world.told(ann);
-    assert!(told.contains(" PONG ") && told.contains("waits"), "{told}");
-    world.sends(ann, "@label=ping PING there");
-    let told = world.told(ann);
-    assert!(told.contains("label=ping") && told.contains("PONG"), "{told}");
-    world.sends(ann, "@label=second PRIVMSG #lobby :second");
-    let told = world.told(ann);
-    assert_eq!(told.lines().count(), 1, "{told}");
-    assert!(told.starts_with("@label=second ") && told.contains("FAIL PRIVMSG LOG_UNAVAILABLE"));
-    world.sends(ann, "CHATHISTORY LATEST #lobby * 5");
-    let told = world.told(ann);
-    assert!(told.contains("Latest") && !told.contains("FAIL"), "{told}");
-    world.sends(ann, "LIST");
-    assert!(world.told(ann).contains(" 323 "));
+    world.take_output(ann);
+    world.send(ann, "@label=first PRIVMSG #lobby :first");
+    world.send(ann, "PING waits");
+    assert_eq!(world.take_output(ann), "", "it waits for its answer");
+    world.apply(0, Input::LogUnavailable(Vec::new()));
+    let output = world.take_output(ann);
+    assert!(output.contains(" PONG ") && output.contains("waits"), "{output}");
+    world.send(ann, "@label=ping PING there");
+    let output = world.take_output(ann);
+    assert!(output.contains("label=ping") && output.contains("PONG"), "{output}");
+    world.send(ann, "@label=second PRIVMSG #lobby :second");
+    let output = world.take_output(ann);
+    assert_eq!(output.lines().count(), 1, "{output}");
+    assert!(
+        output.starts_with("@label=second ") && output.contains("FAIL PRIVMSG LOG_UNAVAILABLE")
+    );
+    world.send(ann, "CHATHISTORY LATEST #lobby * 5");
+    let output = world.take_output(ann);
+    assert!(output.contains("Latest") && !output.contains("FAIL"), "{output}");
+    world.send(ann, "LIST");
+    assert!(world.take_output(ann).contains(" 323 "));
     // It was in the log.
-    world.settle();
-    world.apply(0, Input::LogAnswers);
-    let told = world.told(ann);
-    assert_eq!(told.lines().count(), 1, "{told}");
-    assert!(told.contains("label=first") && told.contains("PRIVMSG #lobby :first"), "{told}");
-    let told = world.says(ann, "@label=third PRIVMSG #lobby :third");
-    assert!(told.contains("label=third") && told.contains("PRIVMSG #lobby :third"), "{told}");
+    world.deliver_all();
+    world.apply(0, Input::LogAvailable);
+    let output = world.take_output(ann);
+    assert_eq!(output.lines().count(), 1, "{output}");
+    assert!(output.contains("label=first") && output.contains("PRIVMSG #lobby :first"), "{output}");
+    let output = world.exec(ann, "@label=third PRIVMSG #lobby :third");
+    assert!(output.contains("label=third") && output.contains("PRIVMSG #lobby :third"), "{output}");
     let texts: Vec<_> = world.lobby(1).iter().map(|event| event.text.to_string()).collect();
     assert_eq!(texts, ["first", "third"]);
 }
 
-/// A secret is shown only once it is made. One that is refused takes no other's place.
+/// A secret is shown only once it is stored. A refused one does not replace it.
 #[test]
-fn a_secret_under_way_is_shown_although_another_was_refused() {
+fn a_secret_in_flight_is_shown_although_another_was_refused() {
     let mut world = World::new();
     let ann = world.account(1, "ann", "");
-    world.told(ann);
-    world.sends(ann, "ACCOUNT TOKEN ADD first");
-    world.apply(0, Input::LogSilent(Vec::new()));
-    world.sends(ann, "ACCOUNT TOKEN ADD second");
-    let told = world.told(ann);
-    assert!(told.contains("FAIL ACCOUNT LOG_UNAVAILABLE"), "{told}");
-    world.settle();
-    world.apply(0, Input::LogAnswers);
-    let told = world.told(ann);
-    assert!(told.contains("NOTE ACCOUNT TOKEN_ADDED first drawn "), "{told}");
+    world.take_output(ann);
+    world.send(ann, "ACCOUNT TOKEN ADD first");
+    world.apply(0, Input::LogUnavailable(Vec::new()));
+    world.send(ann, "ACCOUNT TOKEN ADD second");
+    let output = world.take_output(ann);
+    assert!(output.contains("FAIL ACCOUNT LOG_UNAVAILABLE"), "{output}");
+    world.deliver_all();
+    world.apply(0, Input::LogAvailable);
+    let output = world.take_output(ann);
+    assert!(output.contains("NOTE ACCOUNT TOKEN_ADDED first drawn "), "{output}");
 }
 
-/// Every verb that can change something, where it only asks.
+/// Every verb that can change something, in the form that only queries.
 #[test]
-fn questions_are_answered_while_the_log_is_silent() {
+fn queries_are_answered_during_an_outage() {
     let mut world = World::new();
     let [ann, bob] = ["ann", "bob"].map(|name| world.account(1, name, ""));
-    world.says(ann, "JOIN #a");
-    world.says(ann, "TOPIC #a :weather");
-    world.told(ann);
+    world.exec(ann, "JOIN #a");
+    world.exec(ann, "TOPIC #a :weather");
+    world.take_output(ann);
     // Bob waits for an answer, Ann does not.
-    world.sends(bob, "PRIVMSG #lobby :first");
-    world.apply(0, Input::LogSilent(Vec::new()));
+    world.send(bob, "PRIVMSG #lobby :first");
+    world.apply(0, Input::LogUnavailable(Vec::new()));
     let under_way = world.log.len();
-    world.told(bob);
+    world.take_output(bob);
     for (line, answer) in [
         ("TOPIC #a", " 332 "),
         ("MODE #a", " 324 "),
@@ -430,56 +439,59 @@ fn questions_are_answered_while_the_log_is_silent() {
         ("INVITATION LIST", "NOTE INVITATION "),
     ] {
         for (session, name) in [(ann, "ann"), (bob, "bob")] {
-            world.sends(session, &line.replace("ann", name));
-            let told = world.told(session);
-            assert!(told.contains(answer) && !told.contains("FAIL"), "{name}, {line}: {told}");
+            world.send(session, &line.replace("ann", name));
+            let output = world.take_output(session);
+            assert!(
+                output.contains(answer) && !output.contains("FAIL"),
+                "{name}, {line}: {output}"
+            );
         }
     }
     for line in ["TOPIC #a :rain", "MODE #a +m", "MODE ann +i", "SILENCE bob", "NOTIFY #a mute"] {
         for (session, name) in [(ann, "ann"), (bob, "bob")] {
-            world.sends(session, &line.replace("ann", name));
-            let told = world.told(session);
-            assert!(told.contains("LOG_UNAVAILABLE"), "{name}, {line}: {told}");
+            world.send(session, &line.replace("ann", name));
+            let output = world.take_output(session);
+            assert!(output.contains("LOG_UNAVAILABLE"), "{name}, {line}: {output}");
         }
     }
     assert_eq!(world.log.len(), under_way);
 }
 
-/// What never left for the log is refused, with its label, and what waited behind it goes on.
+/// A command that was never sent to the log is refused, with its label, and lines behind it continue.
 #[test]
-fn what_had_not_left_for_a_silent_log_is_refused() {
+fn unsent_entries_are_refused_when_an_outage_begins() {
     let mut world = World::new();
     let ann = world.account(1, "ann", "echo-message labeled-response");
-    let guest = world.opens(1, "192.0.2.7");
-    world.told(ann);
-    world.sends(ann, "@label=first PRIVMSG #lobby :first");
-    world.sends(ann, "@label=then PING then");
-    world.sends(guest, "LOGIN bob :secret");
-    let phone = world.opens(1, "192.0.2.7");
-    world.sends(phone, "CAP REQ :sasl standard-replies");
-    world.sends(phone, "AUTHENTICATE PLAIN");
-    world.sends(phone, "AUTHENTICATE AGFubgBzZWNyZXQ=");
-    let taken: Vec<_> = world.log.drain(..).collect();
-    assert!(taken.len() == 3 && taken.iter().all(SentEntry::is_awaited));
-    world.apply(0, Input::LogSilent(taken));
-    let told = world.told(ann);
-    let lines: Vec<_> = told.lines().collect();
+    let guest = world.open(1, "192.0.2.7");
+    world.take_output(ann);
+    world.send(ann, "@label=first PRIVMSG #lobby :first");
+    world.send(ann, "@label=then PING then");
+    world.send(guest, "LOGIN bob :secret");
+    let phone = world.open(1, "192.0.2.7");
+    world.send(phone, "CAP REQ :sasl standard-replies");
+    world.send(phone, "AUTHENTICATE PLAIN");
+    world.send(phone, "AUTHENTICATE AGFubgBzZWNyZXQ=");
+    let unsent: Vec<_> = world.log.drain(..).collect();
+    assert!(unsent.len() == 3 && unsent.iter().all(SentEntry::is_awaited));
+    world.apply(0, Input::LogUnavailable(unsent));
+    let output = world.take_output(ann);
+    let lines: Vec<_> = output.lines().collect();
     assert!(
         lines[0].starts_with("@label=first ") && lines[0].contains("LOG_UNAVAILABLE"),
-        "{told}"
+        "{output}"
     );
-    assert!(lines[1].contains("label=then") && lines[1].contains("PONG"), "{told}");
-    let told = world.told(guest);
-    assert!(told.contains("FAIL LOGIN LOG_UNAVAILABLE"), "{told}");
+    assert!(lines[1].contains("label=then") && lines[1].contains("PONG"), "{output}");
+    let output = world.take_output(guest);
+    assert!(output.contains("FAIL LOGIN LOG_UNAVAILABLE"), "{output}");
     // Not only by 904, which a client takes for a wrong password.
-    let told = world.told(phone);
-    let fail = told.find("FAIL AUTHENTICATE LOG_UNAVAILABLE").expect("it says why");
-    assert!(fail < told.find(" 904 ").expect("the exchange is over"), "{told}");
-    // Who leaves meanwhile has left when the log answers.
-    world.sends(ann, "QUIT");
+    let output = world.take_output(phone);
+    let fail = output.find("FAIL AUTHENTICATE LOG_UNAVAILABLE").expect("it says why");
+    assert!(fail < output.find(" 904 ").expect("the exchange is over"), "{output}");
+    // A session that quits meanwhile has ended once the log is available.
+    world.send(ann, "QUIT");
     assert!(world.is_gone(ann));
-    world.apply(0, Input::LogAnswers);
-    world.settle();
+    world.apply(0, Input::LogAvailable);
+    world.deliver_all();
     assert!(world.hubs.iter().all(|hub| hub.state.users.is_empty()));
     assert_eq!(world.lobby(0), []);
 }
@@ -489,14 +501,14 @@ fn what_had_not_left_for_a_silent_log_is_refused() {
 fn a_connection_that_closes_before_its_answer_gives_its_slot_to_the_next() {
     let mut world = World::new();
     let ann = world.account(1, "ann", "");
-    world.sends(ann, "PRIVMSG #lobby :last");
-    world.does(ann, "", ClientEvent::Closed { reason: "gone".into() });
+    world.send(ann, "PRIVMSG #lobby :last");
+    world.client_event(ann, "", ClientEvent::Closed { reason: "gone".into() });
     let next = SessionId { generation: 2, ..ann };
-    world.shards[0].opens(next);
+    world.shards[0].open(next);
     let address = "192.0.2.8".parse().expect("an address");
-    world.does(next, "", ClientEvent::Opened { address, entropy: [0; 16] });
-    world.sends(next, "NICK bob");
-    world.says(next, "USER u 0 * :Somebody");
+    world.client_event(next, "", ClientEvent::Opened { address, entropy: [0; 16] });
+    world.send(next, "NICK bob");
+    world.exec(next, "USER u 0 * :Somebody");
     assert_eq!(world.lobby(1).len(), 1);
     let online: Vec<_> = world.hubs[1].state.users.values().map(|user| &*user.nick).collect();
     assert_eq!(online, ["bob"]);
