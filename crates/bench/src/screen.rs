@@ -157,7 +157,7 @@ impl Person {
         for action in actions {
             if let Action::Do(intent) = action {
                 // A server that does not know how to do it is not what is measured.
-                let _ = self.chat.intend(intent, START_MS, &mut self.sent);
+                let _ = self.chat.perform(intent, START_MS, &mut self.sent);
             }
         }
         self.sent.clear();
