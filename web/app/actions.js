@@ -170,7 +170,7 @@ export function wantNotify(app, target, notify) {
 }
 
 /**
- * Sends a line and says what the server says, if it is a no.
+ * Sends a line, and shows the server's refusal, if it refuses.
  * @param {App} app
  * @param {string} line
  * @param {string} [done] what to say if it is a yes

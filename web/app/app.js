@@ -114,7 +114,7 @@ export class App {
   }
 
   /**
-   * Does what the person wants; a no is shown.
+   * Performs an intent; a refusal is shown.
    * @param {import("../core/types.js").Intent} intent
    * @param {boolean} [quietly] it is no person's wish, so a no need not be shown
    * @returns {boolean} whether it was done
@@ -148,11 +148,11 @@ export class App {
   /** @param {Dialog | undefined} dialog */
   show(dialog) {
     this.dialog = dialog;
-    // At once, so that what is typed next goes where it belongs.
+    // At once, so that what is typed next goes into the dialog.
     this.drawNow();
   }
 
-  /** Answers what waits for the password: with a connection that has it, or with none. @param {Asking} [owner] */
+  /** Ends the question for the password: with a connection that is logged in by it, or with none. @param {Asking} [owner] */
   endProof(owner) {
     const { proved } = this;
     this.proved = undefined;
@@ -176,7 +176,7 @@ export class App {
     if (this.pane === "list" && isNarrow()) history.pushState("chat", "");
     [this.pane, this.answered, this.dialog, this.joining] = ["chat", undefined, undefined, undefined];
     this.intend({ type: "open", target: name }, true);
-    // Only now: a conversation that is new is told of first, while the one before is shown.
+    // Only now: a new conversation is reported first, while the previous one is shown.
     this.current = name;
     const conversation = this.conversation;
     if (conversation?.kind === "person") this.presence.watch(name, this.sendLine);
@@ -213,7 +213,7 @@ export class App {
   };
 
   /**
-   * The core tells what has changed.
+   * Handles changes in the core.
    * @param {Change[]} changes
    */
   changed(changes) {
@@ -224,7 +224,7 @@ export class App {
   }
 
   /**
-   * Takes a line that is for a dialog, or tells about people, so that it does not reach the timeline.
+   * Handles a line that is for a dialog or about presence, so that it does not reach the timeline.
    * @param {string} line
    */
   takesLine(line) {
@@ -237,7 +237,7 @@ export class App {
     return taken;
   }
 
-  /** What is shown stays shown when it gets another name; if it is gone, so is the view of it. */
+  /** The shown conversation stays shown when it is renamed; when it is gone, nothing is shown. */
   #followName() {
     const shown = this.timeline.conversation;
     if (!shown || this.current === undefined || this.conversation === shown) return;

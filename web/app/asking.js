@@ -31,7 +31,7 @@ export class Asking {
   }
 
   /**
-   * Asks; the answer comes whole, or not at all: then it is empty.
+   * Sends a line; resolves with the complete answer, or with an empty one if there is none.
    * @param {string} line without tags
    * @returns {Promise<Message[]>}
    */
@@ -47,7 +47,7 @@ export class Asking {
   }
 
   /**
-   * Takes a line if it is part of an answer.
+   * Handles a line if it is part of an answer.
    * @param {string} line
    */
   takes(line) {
@@ -97,7 +97,7 @@ export class Asking {
 }
 
 /**
- * The server's sentence, if an answer is a no; a sentence of ours if there is no answer.
+ * The server's sentence, if an answer is a refusal; a sentence of ours if there is no answer.
  * @param {readonly Message[]} answer
  */
 export function refusalIn(answer) {

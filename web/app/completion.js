@@ -67,7 +67,7 @@ function commandDetail(name) {
 }
 
 /**
- * Those who may be meant: who spoke last comes first.
+ * The names to suggest: recent speakers first.
  * @param {Conversation[]} conversations
  * @param {Conversation | undefined} current
  * @param {string} me

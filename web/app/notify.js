@@ -1,4 +1,4 @@
-// Telling the person who looks elsewhere: notifications, the title, the badge of an installed page.
+// Attracting attention: notifications, the title, the badge of an installed page.
 
 /** @import { Entry } from "../core/types.js" */
 /** @import { App } from "./app.js" */
@@ -14,7 +14,7 @@ export function notificationState() {
 }
 
 /**
- * Tells of a message, if the person wants to be told of it and is not looking at it.
+ * Notifies of a message, if the person wants that and is not looking at it.
  * @param {App} app
  * @param {string} target
  * @param {Entry} entry
@@ -57,7 +57,7 @@ export function showCounts(app) {
 }
 
 /**
- * What is unread in conversations of which the person wants to be told.
+ * The unread counts of all conversations that are not muted.
  * @param {App} app
  */
 export function unreadOf(app) {

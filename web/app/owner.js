@@ -34,7 +34,7 @@ export function ownerOn(app, socket) {
 }
 
 /**
- * Asks for the password, unless it has been given; nothing if the person does not want to.
+ * Asks for the password, unless it has been given; resolves with nothing if the person cancels.
  * @param {App} app
  * @returns {Promise<Asking | undefined>}
  */

@@ -91,7 +91,7 @@ function Moderation({ app, nick, close }) {
 }
 
 /**
- * What WHOIS tells, as lines to read.
+ * The answer to WHOIS, as lines to read.
  * @param {readonly Message[]} answer
  */
 function factsIn(answer) {

@@ -1,4 +1,4 @@
-// What the server tells about people beside messages: display names and status (METADATA), who is online (MONITOR).
+// What is known of people besides messages: display names and status (METADATA), who is online (MONITOR).
 
 /** @import { Message } from "../core/types.js" */
 import { fold } from "../core/fold.js";
@@ -8,7 +8,7 @@ import { formatLine, nickOf, parseMessage } from "../core/message.js";
 const shownKeys = ["display-name", "status"];
 /** People of whom something is kept. */
 const mostPeople = 20_000;
-/** Names that the server tells of when they come and go. */
+/** Names watched with MONITOR. */
 const mostWatched = 100;
 
 export class Presence {
@@ -21,7 +21,7 @@ export class Presence {
   ignored = new Set();
 
   /**
-   * After a login: asks to be told.
+   * After a login: subscribes to metadata and presence.
    * @param {ReadonlyMap<string, string>} tokens
    * @param {(line: string) => void} send
    */
@@ -35,7 +35,7 @@ export class Presence {
   }
 
   /**
-   * Has the server tell when somebody comes and goes.
+   * Watches whether somebody is online.
    * @param {string} nick
    * @param {(line: string) => void} send
    */
@@ -71,7 +71,7 @@ export class Presence {
   }
 
   /**
-   * Takes a line if it is about this.
+   * Handles a line if it is about metadata or presence.
    * @param {string} line
    * @param {string} me
    * @returns {boolean} whether it need not be shown

@@ -39,7 +39,7 @@ export function saveSettings(settings) {
   }
 }
 
-/** Tells early.js whether somebody stays logged in on this device. @param {boolean} stays */
+/** Records for early.js whether somebody stays logged in on this device. @param {boolean} stays */
 export function markStaying(stays) {
   try {
     if (stays) localStorage.setItem("parlor.stays", "1");

@@ -66,7 +66,7 @@ function openedBatch(received) {
 export function collectLine(chat, reference, received) {
   const { verb, tags } = received.message;
   if (verb === "BATCH") return receiveBatch(chat, received);
-  // How far a search came stands in its batch.
+  // A search's batch says how far back it went.
   if (verb === "NOTE") return receiveStandard(chat, received);
   const batch = chat.batches.get(reference);
   if (!batch) return undefined;

@@ -13,7 +13,7 @@ import { Server } from "./server.js";
  * @typedef {{ type: "page", target: string, run: Run } | { type: "search", more: boolean }
  *   | { type: "command", target: string }} Request
  *   A request whose answer is outstanding: a page of history; a search, and whether it goes on with an earlier
- *   one; something whose answers are shown where it was asked.
+ *   one; a command whose answers are shown in the conversation where it was typed.
  */
 
 /**
@@ -25,7 +25,7 @@ export class Chat {
   /** This person's name. */
   me = "";
   server = new Server();
-  /** Lines arrive and are sent. */
+  /** The connection is logged in. */
   connected = false;
   /** @type {Map<string, Conversation>} By folded name; the server's has the empty name. */
   conversations = new Map([["", new Conversation("", "server")]]);
@@ -35,9 +35,9 @@ export class Chat {
   search = { words: "", loading: false, found: [], note: "" };
   /** @type {Listed[]} The newest list of rooms. */
   listed = [];
-  /** The conversation to which answers without a place of their own belong: the one opened last. */
+  /** The conversation that shows answers which name no other: the one opened last. */
   current = "";
-  /** All that comes with the welcome is here: what comes now follows what came before. */
+  /** The whole welcome has arrived: from now on live lines follow each other without a gap. */
   settled = false;
 
   // What follows is for the core's own modules.
@@ -50,9 +50,9 @@ export class Chat {
   /** @type {Change[]} */
   changes = [];
   next = 0;
-  /** @type {{ target: string, run: Run }[]} Pages that are needed to know where messages belong. */
+  /** @type {{ target: string, run: Run }[]} Pages to request because they show the place of a message in the timeline. */
   wanted = [];
-  /** @type {Map<string, number>} When others were last told that this person is typing, by folded name. */
+  /** @type {Map<string, number>} When others were last notified that this person is typing, by folded name. */
   typingTold = new Map();
   #added = 0;
 
@@ -62,7 +62,7 @@ export class Chat {
   }
 
   /**
-   * A new connection has logged in. Sends what was not confirmed before, and a `PING` whose answer ends the welcome.
+   * A new connection has logged in. Sends unconfirmed messages again, and a `PING` whose answer ends the welcome.
    * @param {string} me @param {Map<string, string>} capabilities Those in effect, with their values. @param {string[]} out
    */
   loggedIn(me, capabilities, out) {
@@ -75,13 +75,13 @@ export class Chat {
     sendWaiting(this, out);
   }
 
-  /** Takes a line from the server, without its line ending. @param {string} line @param {number} nowMs @param {string[]} out */
+  /** Handles a line from the server, without its line ending. @param {string} line @param {number} nowMs @param {string[]} out */
   receive(line, nowMs, out) {
     receiveLine(this, line, nowMs, out);
   }
 
   /**
-   * Does what a person wants. Returns the number of the last message that `say` made.
+   * Performs an intent. Returns the number of the last message that `say` made.
    * @param {Intent} intent @param {number} nowMs @param {string[]} out @returns {number | undefined}
    * @throws {Impossible} And nothing has happened.
    */
@@ -89,7 +89,7 @@ export class Chat {
     return carryOut(this, intent, nowMs, out);
   }
 
-  /** Does what is due. @param {number} nowMs @param {string[]} out */
+  /** Handles expired timers: resends deferred messages, stops showing people as typing. @param {number} nowMs @param {string[]} out */
   tick(nowMs, out) {
     let due = false;
     for (const outgoing of this.outgoing) {
@@ -137,7 +137,7 @@ export class Chat {
     this.touch("conversation", "");
   }
 
-  /** Takes up what was known of a conversation before: there may be more since. @param {string} name @param {"room" | "person"} kind @param {Entry[]} rows */
+  /** Restores a stored conversation; newer messages may be missing. @param {string} name @param {"room" | "person"} kind @param {Entry[]} rows */
   restoreConversation(name, kind, rows) {
     if (this.conversation(name) || this.conversations.size >= LIMITS.CONVERSATIONS) return;
     const conversation = new Conversation(name, kind);
@@ -147,7 +147,7 @@ export class Chat {
     this.touch("conversation", name);
   }
 
-  /** Takes up messages that were on their way before, under their old resend ids. @param {Outgoing[]} outgoing */
+  /** Restores messages that were not confirmed, under their old resend ids. @param {Outgoing[]} outgoing */
   restoreOutgoing(outgoing) {
     const textIds = new Map();
     for (const one of outgoing.slice(0, LIMITS.OUTGOING - this.outgoing.length)) {
@@ -180,12 +180,12 @@ export class Chat {
 
   // What follows is for the core's own modules.
 
-  /** Something of a conversation has changed. @param {"timeline" | "conversation"} type @param {string} target */
+  /** Reports a change of a conversation. @param {"timeline" | "conversation"} type @param {string} target */
   touch(type, target) {
     this.changes.push({ type, target });
   }
 
-  /** An answer will not come. @param {Request} request @param {string} reason */
+  /** A request will not be answered. @param {Request} request @param {string} reason */
   forgetRequest(request, reason) {
     if (request.type === "page") {
       const conversation = this.conversation(request.target);
@@ -198,7 +198,7 @@ export class Chat {
     }
   }
 
-  /** A request has been answered, with whatever came. @param {number} label @param {string} reason */
+  /** A request has been answered. @param {number} label @param {string} reason */
   endRequest(label, reason) {
     const request = this.requests.get(label);
     this.requests.delete(label);
@@ -216,13 +216,13 @@ export class Chat {
     return made;
   }
 
-  /** Shows a sentence of the server's, or about the connection. @param {string} target @param {Kind} kind @param {number} nowMs @param {string} text */
+  /** Adds a sentence from the server, or about the connection, to a conversation. @param {string} target @param {Kind} kind @param {number} nowMs @param {string} text */
   inform(target, kind, nowMs, text) {
     const place = this.conversation(target) ? target : "";
     this.add(place, newEntry(kind, this.server.name, nowMs, text));
   }
 
-  /** Adds a row that came live; false if it was there. @param {string} target @param {Entry} entry */
+  /** Adds a live row; false if it was known. @param {string} target @param {Entry} entry */
   add(target, entry) {
     const conversation = this.conversationOrNew(target);
     const follows = this.settled || entry.msgid === undefined;

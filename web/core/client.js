@@ -14,7 +14,7 @@ import { refreshConversation } from "./send.js";
 import { Socket } from "./socket.js";
 import { DeviceStore } from "./storage.js";
 
-/** How soon after a message the server is shown that it came: it keeps private ones until then. */
+/** How soon a shown private message is acknowledged: the server keeps it until then. */
 const SEEN_MS = 1_000;
 /** How long changes of conversations gather before they are kept. */
 const KEEP_MS = 1_000;
@@ -35,12 +35,12 @@ const systemClock = {
 
 /**
  * The client as the app sees it: one login, its chat, its connection and what is kept on this device.
- * The app draws `chat`, tells what the person wants, and is called back when something has changed.
+ * The app draws `chat`, passes on intents, and is called back when something has changed.
  *
- * Only who stays logged in on this device has anything kept on it.
+ * Only if the person stays logged in on this device is anything stored on it.
  */
 export class Client {
-  /** What is known; another one for each login, so take it from here each time. */
+  /** The model; each login has a new one, so read it from here each time. */
   chat;
   /** @type {Status} */
   status = { phase: "out" };
@@ -61,7 +61,7 @@ export class Client {
   #kept;
   /** This login has succeeded before. */
   #isKnown = false;
-  /** A connection broke on which an account was being made: whether there is one now, the server knows. */
+  /** The connection broke while an account was being made: it may exist now. */
   #isUnsure = false;
   /** The token that was asked for, for this device. */
   #token = "";
@@ -80,7 +80,7 @@ export class Client {
   #timers = new Map();
 
   /**
-   * What is not given is the browser's.
+   * The defaults are the browser's.
    * @param {object} options
    * @param {(place: string) => WebSocket} options.connect A new WebSocket (`text.ircv3.net`) to where the page is from (no name)
    *   or to another node (`HOST:PORT`); or one that was opened early.
@@ -142,7 +142,7 @@ export class Client {
     this.onStatus();
   }
 
-  /** Tells when the page or the network is back or gone, and keeps what is not kept yet when the page goes. @param {Window} page */
+  /** Watches whether the page is visible and the network is there, and stores the rest when the page is hidden. @param {Window} page */
   watchPage(page) {
     page.addEventListener("online", () => this.socket.wake());
     page.addEventListener("offline", () => this.socket.lost());
@@ -153,7 +153,7 @@ export class Client {
     });
   }
 
-  /** Logs in, or registers; how it goes, `status` says. @param {Login} login */
+  /** Logs in, or registers; `status` has the progress. @param {Login} login */
   logIn(login) {
     this.#forget();
     this.#forgetDevice();
@@ -192,7 +192,7 @@ export class Client {
 
   /** The account has this password now. @param {string} password */
   passwordChanged(password) {
-    // A token goes on as it is.
+    // A token stays valid.
     if (this.#login && !this.#kept) {
       this.#login = { ...this.#login, password };
       this.#keys = undefined;
@@ -214,7 +214,7 @@ export class Client {
   }
 
   /**
-   * Does what the person wants. Returns the number of the last message that `say` made.
+   * Performs an intent. Returns the number of the last message that `say` made.
    * @param {Intent} intent @returns {number | undefined} @throws {Impossible} With a sentence to show.
    */
   intend(intent) {
@@ -222,14 +222,14 @@ export class Client {
     const out = [];
     const number = this.chat.intend(intent, this.clock.now(), out);
     if (intent.type === "open") this.#keep((store) => store.keepCurrent(intent.target));
-    // What is said is kept before it is sent: a page that goes in between has it still.
+    // A message is stored before it is sent, so closing the page in between does not lose it.
     if (number !== undefined || intent.type === "retry" || intent.type === "discard") this.#keepOutgoing();
     this.socket.send(out);
     this.#tellChanges();
     return number;
   }
 
-  /** What was begun to be written in a conversation. @param {string} target */
+  /** The draft of a conversation. @param {string} target */
   draft(target) {
     return this.#drafts.get(fold(target)) ?? "";
   }
@@ -297,7 +297,7 @@ export class Client {
     return this.#tellChanges();
   }
 
-  /** The login goes on. @param {Step} step @param {string[]} out */
+  /** Continues the login. @param {Step} step @param {string[]} out */
   #take(step, out) {
     if (step.type === "prove") {
       this.#prove(step.challenge);
@@ -446,7 +446,7 @@ export class Client {
     this.#setStatus(status);
   }
 
-  /** Nothing is known any more. */
+  /** Forgets everything. */
   #forget() {
     this.socket.close();
     for (const timer of this.#timers.values()) this.clock.clearTimer(timer);
@@ -473,7 +473,7 @@ export class Client {
     this.onStatus();
   }
 
-  /** Tells the app what has changed, and does what follows from it. */
+  /** Reports changes to the app, and reacts to them. */
   #tellChanges() {
     const changes = this.chat.takeChanges();
     const next = this.chat.nextTickMs();
@@ -509,7 +509,7 @@ export class Client {
     this.#tellChanges();
   }
 
-  /** Does something once, a while from now. @param {string} what @param {number} ms @param {() => void} run @param {boolean} [anew] */
+  /** Does something once, after a delay. @param {string} what @param {number} ms @param {() => void} run @param {boolean} [anew] */
   #later(what, ms, run, anew = false) {
     if (this.#timers.has(what)) {
       if (!anew) return;

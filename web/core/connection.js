@@ -10,7 +10,7 @@ import { splitOnce } from "./server.js";
  *   | { type: "done" }
  *   | { type: "failed", problem: Problem, reason: string }} Step
  *   What comes next: the password is to be proved (`answer` takes the proof); what follows the login may be sent along;
- *   the server has said welcome, and from its line on everything is for the chat; it came to nothing.
+ *   the server has sent the welcome, and from that line on everything is for the chat; the login failed.
  */
 
 /**
@@ -56,7 +56,7 @@ export class Connection {
     }
   }
 
-  /** Takes a line from the server. @param {string} line @param {string[]} out @returns {Step | undefined} */
+  /** Handles a line from the server. @param {string} line @param {string[]} out @returns {Step | undefined} */
   receive(line, out) {
     const message = parseMessage(line);
     if (!message || this.#stage === "done") return undefined;
@@ -88,7 +88,7 @@ export class Connection {
     }
   }
 
-  /** Takes the proof of the password. @param {string} proof @param {string[]} out */
+  /** Sends the proof of the password. @param {string} proof @param {string[]} out */
   answer(proof, out) {
     return this.#enter(out, btoa(proof));
   }
@@ -106,7 +106,7 @@ export class Connection {
     return this.#isOfferComplete && this.login.how === "guest" ? this.#enter(out) : undefined;
   }
 
-  /** Who it is, is settled, or will be by what is sent now. @param {string[]} out @param {string} [proof] @returns {Step} */
+  /** Ends the negotiation: the person is identified, or will be by the lines that are sent now. @param {string[]} out @param {string} [proof] @returns {Step} */
   #enter(out, proof) {
     if (!this.#isOfferComplete) return this.#failed("server", "The server did not say what it can.");
     const wanted = WANTED.filter((name) => this.offered.has(name));
@@ -202,7 +202,7 @@ const problemsOfFail = {
   DISK_FULL: "later",
 };
 
-/** Nothing if it is none. @param {string} text */
+/** The decoded text; undefined if it is not Base64. @param {string} text */
 function decodeBase64(text) {
   return /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0 ? atob(text) : "";
 }

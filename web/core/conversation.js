@@ -4,7 +4,7 @@ import { fold, same } from "./fold.js";
 import { LIMITS } from "./limits.js";
 import { Timeline } from "./timeline.js";
 
-/** A room, a person, or the server itself (its notices, and answers that have no place elsewhere). */
+/** A room, a person, or the server itself (its notices, and answers that belong to no other). */
 export class Conversation {
   joined = false;
   topic = "";
@@ -50,14 +50,14 @@ export class Conversation {
     else if (this.members.size < LIMITS.MEMBERS) this.members.set(fold(nick), { nick, marks, away: false });
   }
 
-  /** Everything has been read. */
+  /** Marks everything as read. */
   setRead() {
     this.unread = this.mentions = 0;
     this.unreadMore = false;
     this.firstUnread = undefined;
   }
 
-  /** Somebody is typing, or has stopped. @param {string} nick @param {number} nowMs @param {boolean} active */
+  /** Records that somebody is typing, or has stopped. @param {string} nick @param {number} nowMs @param {boolean} active */
   setTyping(nick, nowMs, active) {
     this.typing = this.typing.filter((typing) => typing.until > nowMs && !same(typing.nick, nick));
     if (active && this.typing.length < LIMITS.TYPING) this.typing.push({ nick, until: nowMs + LIMITS.TYPING_MS });

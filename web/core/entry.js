@@ -17,7 +17,7 @@ export function isComingOrGoing({ kind }) {
   return kind === "join" || kind === "part" || kind === "quit" || kind === "nick";
 }
 
-/** Empties it, because `by` took it back. @param {Entry} entry @param {string} by */
+/** Empties it, because `by` redacted it. @param {Entry} entry @param {string} by */
 export function redactEntry(entry, by) {
   entry.text = "";
   entry.reactions = [];

@@ -26,7 +26,7 @@ export const LIMITS = {
   /** Rooms kept of a `LIST`. */
   LISTED: 5_000,
   TYPING: 20,
-  /** How long somebody is shown as typing, and how often others are told (IRCv3 typing). */
+  /** How long somebody is shown as typing, and how often others are notified (IRCv3 typing). */
   TYPING_MS: 6_000,
   TYPING_TOLD_MS: 3_000,
   /** The longest wait asked of by a server before a message is sent again. */

@@ -7,7 +7,7 @@ import { nickOf } from "./message.js";
 import { readEntry } from "./said.js";
 import { refreshConversation } from "./send.js";
 
-/** Adds the row of an event, and says that the lists have changed. @param {Chat} chat @param {Received} received */
+/** Adds the row of an event, and reports the change. @param {Chat} chat @param {Received} received */
 function happened(chat, received) {
   const placed = readEntry(chat, received);
   if (!placed) return;
@@ -27,7 +27,7 @@ export function receiveJoin(chat, received, out) {
     conversation.members.clear();
   }
   conversation.addMember(who, "");
-  // Being back in a room after a login is nothing that happened there.
+  // Joining a room again by logging in is not an event there.
   if (chat.settled || !mine) happened(chat, received);
   if (mine && same(chat.current, room) && chat.settled) refreshConversation(chat, room, out);
 }

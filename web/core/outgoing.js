@@ -6,7 +6,7 @@ import { LIMITS } from "./limits.js";
 import { formatLine } from "./message.js";
 /** @import { Server } from "./server.js" */
 
-/** Why a piece of a text was not sent: the one before it was refused, and a text has no holes. */
+/** Why a piece of a text was not sent: the one before it was refused, and a text must not have holes. */
 export const HELD_BACK = "The part before it was refused";
 
 /** @typedef {{ bytes: number, lines: number }} Multiline The most that a message of several lines can have. */

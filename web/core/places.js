@@ -40,12 +40,12 @@ export class Listing {
 export class Places {
   /** The place of the last connection. */
   current = "";
-  /** That connection came to a login. */
+  /** That connection was logged in. */
   #isProven = false;
   /** @type {string[]} What is left to try before a pause. */
   #left = [];
 
-  /** @param {() => string[]} known The addresses of all nodes, as last told. */
+  /** @param {() => string[]} known The addresses of all nodes, as last announced. */
   constructor(known) {
     this.known = known;
   }
@@ -74,14 +74,14 @@ export class Places {
     return this.#left.shift() ?? "";
   }
 
-  /** A connection to this place stands. @param {string} place */
+  /** A connection to this place is open. @param {string} place */
   connected(place) {
     this.current = place;
     this.#isProven = false;
     this.#left = [];
   }
 
-  /** It has come to a login. */
+  /** It is logged in. */
   loggedIn() {
     this.#isProven = true;
   }

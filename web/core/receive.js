@@ -12,7 +12,7 @@ import { receiveRedact, receiveSaid, receiveTagged } from "./said.js";
 import { refreshConversation, sendWaiting, settleUnconfirmed, tryLoadPage } from "./send.js";
 import { splitOnce } from "./server.js";
 
-/** The parameter of the `PING` that is answered when all that belongs to the welcome has come. */
+/** The parameter of the `PING` whose answer ends the welcome. */
 export const WELCOMED = "welcomed";
 
 /** @param {Chat} chat @param {string} line @param {number} nowMs @param {string[]} out */
@@ -30,14 +30,14 @@ export function receiveLine(chat, line, nowMs, out) {
   const take = receivers[verb] ?? (/^\d{3}$/.test(verb) ? receiveNumeric : undefined);
   take?.(chat, received, out);
   if (message.tags.has("label") && verb !== "BATCH" && received.label !== undefined) {
-    // An answer of one line, which is not what was asked for.
+    // A single line instead of a batch answers a request by refusing it.
     chat.endRequest(received.label, received.last());
   }
   // The piece before may be confirmed now.
   sendWaiting(chat, out);
   const wanted = chat.wanted;
   chat.wanted = [];
-  // Without a connection it comes with the gap that it lies in.
+  // Without a connection the message is fetched later, with the gap that contains it.
   for (const { target, run } of wanted) tryLoadPage(chat, target, run, out);
 }
 
@@ -76,11 +76,11 @@ const receivers = {
   NOTE: receiveStandard,
 };
 
-/** All that comes with the welcome is here. @param {Chat} chat @param {Received} received @param {string[]} out */
+/** The whole welcome has arrived. @param {Chat} chat @param {Received} received @param {string[]} out */
 function receivePong(chat, received, out) {
   if (received.last() !== WELCOMED) return;
   for (const { timeline } of chat.conversations.values()) {
-    // What came with the welcome need not be all that was missed.
+    // The welcome need not have contained everything that was missed.
     if (timeline.newest()) timeline.breakOff();
   }
   chat.settled = true;

@@ -28,7 +28,7 @@ export class Received {
     return this.tag("+draft/reply") ?? this.tag("+reply");
   }
 
-  /** When the server took it, or now. */
+  /** The server time, or now. */
   timeMs() {
     return parseTime(this.tag("time") ?? "") ?? this.nowMs;
   }
@@ -49,17 +49,17 @@ export class Received {
   }
 }
 
-/** Where an answer belongs: the conversation in which it was asked for, or the one it names. @param {Chat} chat @param {Received} received */
+/** The conversation to show a reply in: where the command was typed, or the room that the reply names. @param {Chat} chat @param {Received} received */
 export function placeOf(chat, received) {
   const request = chat.requests.get(received.label ?? 0);
   if (request?.type === "command") return request.target;
-  // What comes with the welcome is nothing that anybody has asked for.
+  // Nobody has asked for the lines of the welcome.
   if (!chat.settled) return "";
   const named = received.message.params.slice(1);
   return named.find((param) => chat.server.isRoom(param) && chat.conversation(param)) ?? chat.current;
 }
 
-/** Shows a sentence where it belongs. @param {Chat} chat @param {Received} received @param {Kind} kind @param {string} text */
+/** Shows a reply in its conversation. @param {Chat} chat @param {Received} received @param {Kind} kind @param {string} text */
 export function tellInPlace(chat, received, kind, text) {
   chat.inform(placeOf(chat, received), kind, received.nowMs, text);
 }

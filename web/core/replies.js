@@ -55,7 +55,7 @@ export function receiveNumeric(chat, received) {
       chat.changes.push({ type: "listed" });
       break;
     case "263": {
-      // How long to wait is in its sentence at most.
+      // Its sentence may say for how long.
       const seconds = /(?:^| )(\d+) second(?!.* second)/s.exec(received.last())?.[1];
       putOff(chat, received, Number(seconds ?? 1), received.last());
       break;
@@ -76,7 +76,7 @@ function wholeNumber(text) {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** A no: to a message if it has its label or its receiver, otherwise to whatever was asked. @param {Chat} chat @param {Received} received @param {string} reason */
+/** A refusal: of the message with its label or its receiver, otherwise of another request. @param {Chat} chat @param {Received} received @param {string} reason */
 function receiveRefusal(chat, received, reason) {
   const target = received.param(1);
   const isMeant = (/** @type {Outgoing} */ { sent, delivery, to }) =>
@@ -87,7 +87,7 @@ function receiveRefusal(chat, received, reason) {
   tellInPlace(chat, received, "error", about ? `${about}: ${reason}` : reason);
 }
 
-/** Has a message wait, and all that were sent after it. @param {Chat} chat @param {Received} received @param {number} seconds @param {string} sentence */
+/** Defers a message, and all that were sent after it. @param {Chat} chat @param {Received} received @param {number} seconds @param {string} sentence */
 function putOff(chat, received, seconds, sentence) {
   const { label, nowMs } = received;
   const wait = Math.max(seconds * 1000, 1000);
@@ -153,7 +153,7 @@ export function receiveUnread(chat, received) {
   chat.touch("conversation", conversation.name);
 }
 
-/** Of what this person wants to be told in a conversation: `NOTIFY target follow|mute|default`. @param {Chat} chat @param {Received} received */
+/** Which messages of a conversation this person is notified of: `NOTIFY target follow|mute|default`. @param {Chat} chat @param {Received} received */
 export function receiveNotify(chat, received) {
   const conversation = chat.conversationOrNew(received.param(0));
   const word = received.param(1);

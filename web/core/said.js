@@ -1,4 +1,4 @@
-// Messages, and what belongs to them: reactions, typing, what is taken back, pins.
+// Messages, and what refers to them: reactions, redactions, pins; typing.
 /** @import { Chat } from "./chat.js" */
 /** @import { Entry, Kind } from "./types.js" */
 /** @import { Received } from "./received.js" */
@@ -9,7 +9,7 @@ import { HELD_BACK } from "./outgoing.js";
 
 /** @typedef {{ place: string, entry: Entry }} Placed A row, and the name of its conversation. */
 
-/** A message or an event of a conversation as a row. None for what belongs nowhere. @param {Chat} chat @param {Received} received @returns {Placed | undefined} */
+/** A message or an event of a conversation as a row. None if it belongs to no conversation. @param {Chat} chat @param {Received} received @returns {Placed | undefined} */
 export function readEntry(chat, received) {
   if (!received.message.source) return undefined;
   const from = received.from();
@@ -82,7 +82,7 @@ function clientTags({ message }) {
   return tags;
 }
 
-/** A message that came live. @param {Chat} chat @param {Received} received */
+/** A live message. @param {Chat} chat @param {Received} received */
 export function receiveSaid(chat, received) {
   const { source } = received.message;
   if (!source) return;
@@ -96,7 +96,7 @@ export function receiveSaid(chat, received) {
   if (placed) arrivedMessage(chat, placed, received.label);
 }
 
-/** A whole message is here. @param {Chat} chat @param {Placed} placed @param {number | undefined} label */
+/** A complete message has arrived. @param {Chat} chat @param {Placed} placed @param {number | undefined} label */
 export function arrivedMessage(chat, { place, entry }, label) {
   const { mine, mentionsMe } = entry;
   if (mine && confirmOutgoing(chat, entry, label) && hasPlaceToFind(chat, place, entry)) return;
@@ -132,8 +132,8 @@ function confirmOutgoing(chat, entry, label) {
 }
 
 /**
- * The server may have had a message since the last connection: then others have come after it, and only history
- * knows its place. Asks for that.
+ * A message resent after a break may have been stored before it, and others after it: then only history knows its
+ * place. Requests that page; false if the message is known or history is not supported.
  * @param {Chat} chat @param {string} place @param {Entry} entry
  */
 function hasPlaceToFind(chat, place, { msgid }) {

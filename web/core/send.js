@@ -1,4 +1,4 @@
-// What a person wants, as lines to the server.
+// Performs intents, as lines to the server.
 /** @import { Chat } from "./chat.js" */
 /** @import { Intent, Run } from "./types.js" */
 import { fold, same } from "./fold.js";
@@ -8,7 +8,7 @@ import { applyReaction } from "./said.js";
 import { cutMessages, outgoingEntry, pieceBytes, writeOutgoing } from "./outgoing.js";
 import { searchAttributes } from "./query.js";
 
-/** Why an intent came to nothing; nothing was sent. `code` is for programs, the message for people. */
+/** Why an intent was not performed; nothing was sent. `code` is for programs, the message for people. */
 export class Impossible extends Error {
   /** @param {"noText" | "tooMany" | "unsupported" | "notConnected"} code @param {string} sentence */
   constructor(code, sentence) {
@@ -111,8 +111,8 @@ function sayText(chat, { to, text, action = false, replyTo }, out, nowMs) {
 }
 
 /**
- * Sends what has not been sent on this connection, in its order: nothing overtakes what the server has put off. A
- * piece of a text waits until the one before it is confirmed, where it is certain which confirmation is whose.
+ * Sends what has not been sent on this connection, in its order: nothing overtakes a message that the server has deferred. A
+ * piece of a text waits until the one before it is confirmed, if confirmations can be matched to messages.
  * @param {Chat} chat @param {string[]} out
  */
 export function sendWaiting(chat, out) {
@@ -146,11 +146,11 @@ export function settleUnconfirmed(chat, number) {
 
 /** @param {Chat} chat @param {{ number: number }} intent @param {string[]} out */
 function retryOutgoing(chat, { number }, out) {
-  // What is under way goes by itself.
+  // Unconfirmed messages need no retry.
   const failed = chat.outgoing.filter(({ delivery }) => delivery.state === "failed");
   const named = failed.find((outgoing) => outgoing.number === number);
   if (!named) return;
-  // All of its text that did not go, so that no later part goes before an earlier one.
+  // All unsent pieces of its text, so that none overtakes an earlier one.
   const again = failed.filter(({ textId }) => textId === named.textId);
   chat.outgoing = chat.outgoing.filter((outgoing) => !again.includes(outgoing));
   for (const outgoing of again) {
@@ -200,7 +200,7 @@ function openConversation(chat, { target }, out) {
   refreshConversation(chat, target, out);
 }
 
-/** Asks for the newest page of a conversation of which it is not known to be here. @param {Chat} chat @param {string} name @param {string[]} out */
+/** Requests the newest page of a conversation, unless it is known to be complete. @param {Chat} chat @param {string} name @param {string[]} out */
 export function refreshConversation(chat, name, out) {
   const conversation = chat.conversation(name);
   if (!conversation || conversation.kind === "server") return;
@@ -208,7 +208,7 @@ export function refreshConversation(chat, name, out) {
   const isComplete = isFromStart || rows.some((row) => row !== "gap");
   const isBroken = rows.at(-1) === "gap";
   if (conversation.loading === 0 && (!isComplete || isBroken || !chat.settled)) {
-    // Without history there is nothing to be asked for, and nothing to be told of it.
+    // On a server without history nothing is requested, and that is not an error.
     tryLoadPage(chat, name, "latest", out);
   }
 }

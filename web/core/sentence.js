@@ -1,8 +1,8 @@
-// Numerics as sentences: what they say is in their order of parameters, which a person cannot know.
+// Numerics as sentences, since the meaning of their parameters depends on the order.
 
 /**
  * The sentence of a numeric, by its parameters, the first of which is one's own name. Numerics that are in no table are
- * told as they came; empty for those that only say that something is over.
+ * shown as they are; empty for those that only end a list.
  * @param {string} numeric @param {readonly string[]} params @returns {string}
  */
 export function sentence(numeric, params) {

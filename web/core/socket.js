@@ -8,7 +8,7 @@ import { Places } from "./places.js";
  * @property {() => number} random From 0 to 1.
  */
 
-/** How long nothing may come before the server is asked for a sign of life, and how long it has for that. */
+/** How long nothing may come before the server is pinged, and how long it may take to answer. */
 const SILENCE_MS = 60_000;
 const ANSWER_MS = 15_000;
 /** The first wait before another try, and the longest. */
@@ -23,8 +23,8 @@ const NODE_WAIT_MS = 500;
 const UNSENT_BYTES = 4_000_000;
 
 /**
- * A WebSocket that comes back: with longer and longer waits, and at once when the network or the page is back.
- * A connection on which nothing comes is asked for a sign of life, and given up without one.
+ * A WebSocket that reconnects, with growing pauses, and at once when the network or the page is back.
+ * A silent connection is pinged, and given up without an answer.
  */
 export class Socket {
   /** @type {WebSocket | undefined} */
@@ -103,7 +103,7 @@ export class Socket {
     this.places.loggedIn();
   }
 
-  /** Ends it for good, or for another try after a while. @param {boolean} [again] @param {string} [reason] */
+  /** Closes it for good, or until another try after a pause. @param {boolean} [again] @param {string} [reason] */
   close(again = false, reason = "") {
     this.#isWanted = again;
     if (this.#socket) this.#broke(reason);
@@ -113,13 +113,13 @@ export class Socket {
     }
   }
 
-  /** The network or the page is back: a wait ends, and a silent connection has to show that it lives. */
+  /** The network or the page is back: a wait ends, and a silent connection is pinged. */
   wake() {
     if (this.#isWanted && !this.#socket) this.open();
     else if (this.#socket?.readyState === 1) this.#ask();
   }
 
-  /** The network is gone: browsers do not tell a WebSocket so, and some never close it. */
+  /** The network is gone: browsers do not report that to a WebSocket, and some never close it. */
   lost() {
     if (this.#isWanted) this.#broke("The network is gone.");
   }

@@ -123,13 +123,13 @@ export class Timeline {
     return [Math.min(at, common?.[0] ?? at), Math.max(at, common?.[1] ?? at)];
   }
 
-  /** Marks that a page from the midst of history has unknown neighbours. @param {number} from @param {number} end */
+  /** Adds gaps around a page from the middle of history, whose neighbours are unknown. @param {number} from @param {number} end */
   #fence(from, end) {
     if (this.rows[end] !== "gap") this.rows.splice(end, 0, "gap");
     if (from > 0 && this.rows[from - 1] !== "gap") this.rows.splice(from, 0, "gap");
   }
 
-  /** There is nothing in the run that was asked for: a gap there is none. @param {Run} run */
+  /** Handles an empty page: it closes the gap where it was requested. @param {Run} run */
   #nothingThere(run) {
     if (run === "latest") {
       // What has come since the server looked is no part of the answer.

@@ -44,7 +44,7 @@
  *   Which run of history a page is: the newest, next to a msgid, from a time on, around a msgid.
  */
 
-/** @typedef {"mentions" | "all" | "none"} Notify Of which messages this person wants to be told. */
+/** @typedef {"mentions" | "all" | "none"} Notify Which messages this person is notified of. */
 
 /** @typedef {{ nick: string, marks: string, away: boolean }} Member `marks`: the highest rank first, such as `@+`. */
 
@@ -128,7 +128,7 @@
 /**
  * @typedef {"password" | "code" | "name" | "newPassword" | "invitation" | "serverPassword" | "closed"
  *   | "account" | "encryption" | "token" | "later" | "killed" | "server"} Problem
- *   Why a login came to nothing, so what to ask for: the password was wrong; the code of the second
+ *   Why a login failed, so what to ask for: the password was wrong; the code of the second
  *   factor is missing or wrong; the name cannot be had; the new password cannot be one; an invitation is
  *   needed; the server's password is; nobody can register; guests cannot come in; the page must come by
  *   https; the token of this device is no longer good; not now; an operator ended the connections; the

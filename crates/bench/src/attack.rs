@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::drive::PATIENCE;
+use crate::driver::TIMEOUT;
 use crate::failure::{Failure, Result};
 use crate::proc;
 use crate::report::markdown;
@@ -23,13 +23,13 @@ const CONFIG: &str = include_str!("../attack.toml");
 /// How often the server's memory is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 /// What the pair's p99 stays under, whatever is done.
-const LATENCY_MOST: Duration = Duration::from_millis(250);
+const LATENCY_MAX: Duration = Duration::from_millis(250);
 /// What it stays under in multiples of the quiet run's.
-const LATENCY_RATIO_MOST: f64 = 5.0;
+const LATENCY_RATIO_MAX: f64 = 5.0;
 /// What a login stays under.
-const LOGIN_MOST: Duration = Duration::from_secs(2);
+const LOGIN_MAX: Duration = Duration::from_secs(2);
 /// What the server's memory stays under.
-const MEMORY_MOST: u64 = 512 << 20;
+const MEMORY_MAX: u64 = 512 << 20;
 
 /// Which attacks, and for how long.
 #[derive(Debug, Clone, Args)]
@@ -54,7 +54,7 @@ pub struct Attack {
     pub config: String,
 }
 
-/// What came of one attack.
+/// The result of one attack.
 #[derive(Debug)]
 pub struct Row {
     /// The attack; none: the quiet run.
@@ -80,19 +80,19 @@ pub struct Seen {
     pub sent: u64,
     /// Refusals.
     pub refused: u64,
-    /// What the attack was aimed at stands.
-    pub stands: bool,
+    /// The target of the attack is intact.
+    pub target_intact: bool,
 }
 
 impl Seen {
-    /// Whether all stayed within its bounds.
+    /// Whether everything stayed within its limits.
     #[must_use]
-    pub fn is_held(&self, quiet: Duration) -> bool {
-        let calm = self.latency.as_secs_f64() <= LATENCY_RATIO_MOST * quiet.as_secs_f64();
-        calm && self.latency < LATENCY_MOST
-            && self.login < LOGIN_MOST
-            && self.memory < MEMORY_MOST
-            && self.stands
+    pub fn is_within_limits(&self, quiet: Duration) -> bool {
+        let calm = self.latency.as_secs_f64() <= LATENCY_RATIO_MAX * quiet.as_secs_f64();
+        calm && self.latency < LATENCY_MAX
+            && self.login < LOGIN_MAX
+            && self.memory < MEMORY_MAX
+            && self.target_intact
     }
 
     fn cells(&self, quiet: Duration) -> [String; 9] {
@@ -106,7 +106,7 @@ impl Seen {
             format!("{:.0}", self.cpu * 100.0),
             self.sent.to_string(),
             self.refused.to_string(),
-            (if self.is_held(quiet) { "yes" } else { "no" }).to_owned(),
+            (if self.is_within_limits(quiet) { "yes" } else { "no" }).to_owned(),
         ]
     }
 }
@@ -144,10 +144,11 @@ impl Attack {
         let over = AtomicBool::new(false);
         let (talk, login, (memory, cpu)) = std::thread::scope(|scope| -> Result<_> {
             let talk = scope.spawn(|| innocents.talk(self.rate, &over));
-            let logins = scope.spawn(|| log_in_again_and_again(server.address(), &over));
+            let logins = scope.spawn(|| measure_logins(server.address(), &over));
             // A thread of its own, so that the others stand before it on the clients' core.
             let attack = scope.spawn(|| {
-                let seen = proc::stand_back().and_then(|()| self.attack(kind, &mut horde, &server));
+                let seen =
+                    proc::lower_priority().and_then(|()| self.attack(kind, &mut horde, &server));
                 over.store(true, Ordering::Relaxed);
                 seen
             });
@@ -156,13 +157,13 @@ impl Attack {
             let login = logins.join().expect("it does not panic")?;
             Ok((talk, login, attack?))
         })?;
-        let stands = kind.map_or(Ok(true), |kind| kind.has_failed(&mut horde))?;
+        let target_intact = kind.map_or(Ok(true), |kind| kind.has_failed(&mut horde))?;
         let attackers = horde.peers().iter().filter(|peer| peer.attacks);
         let (sent, refused) =
             attackers.fold((0, 0), |sum, peer| (sum.0 + peer.sent, sum.1 + peer.refused));
         let latency = talk[(talk.len() * 99).div_ceil(100) - 1];
         let slowest = talk[talk.len() - 1];
-        Ok(Seen { latency, slowest, login, memory, cpu, sent, refused, stands })
+        Ok(Seen { latency, slowest, login, memory, cpu, sent, refused, target_intact })
     }
 
     /// Attacks for as long as is asked for; the most memory that the server had, and the part of a core that it took.
@@ -178,7 +179,7 @@ impl Attack {
                 std::thread::sleep(Duration::from_millis(10));
                 continue;
             };
-            kind.go_on(horde, turn)?;
+            kind.open_connections(horde, turn)?;
             turn += 1;
             let attackers = horde.peers().iter_mut().enumerate();
             for (number, peer) in attackers.filter(|(_, peer)| peer.attacks && peer.is_done()) {
@@ -236,9 +237,9 @@ impl Innocents {
                 }
                 None
             });
-            if took.len() < said && heard_last.elapsed() > PATIENCE {
+            if took.len() < said && heard_last.elapsed() > TIMEOUT {
                 let what = "a message of an innocent pair".to_owned();
-                return Err(Failure::Silent { what, seconds: PATIENCE.as_secs() });
+                return Err(Failure::Silent { what, seconds: TIMEOUT.as_secs() });
             }
         }
         took.sort_unstable();
@@ -246,8 +247,8 @@ impl Innocents {
     }
 }
 
-/// Somebody logs in each second; the longest that it took.
-fn log_in_again_and_again(server: SocketAddr, over: &AtomicBool) -> Result<Duration> {
+/// Logs in once a second; returns the longest time it took.
+fn measure_logins(server: SocketAddr, over: &AtomicBool) -> Result<Duration> {
     let mut longest = Duration::ZERO;
     let mut is_made = false;
     while !over.load(Ordering::Relaxed) || !is_made {
@@ -265,7 +266,7 @@ fn log_in_again_and_again(server: SocketAddr, over: &AtomicBool) -> Result<Durat
     Ok(longest)
 }
 
-/// A Markdown table of what came of each attack.
+/// A Markdown table of the results.
 #[must_use]
 pub fn table(rows: &[Row]) -> String {
     let quiet = rows

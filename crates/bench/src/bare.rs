@@ -26,7 +26,7 @@ pub struct Pair {
 }
 
 /// A handshake that is done.
-pub struct Shaken {
+pub struct Handshake {
     /// The server's end.
     pub server: ServerEnd,
     /// The client's end.
@@ -71,7 +71,7 @@ impl Pair {
     ///
     /// # Errors
     /// What rustls says.
-    pub fn shake_hands(&self) -> Result<Shaken> {
+    pub fn handshake(&self) -> Result<Handshake> {
         let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
         let mut client = ClientEnd::connect(&self.client, &mut to_server)?;
         let start = Instant::now();
@@ -89,14 +89,14 @@ impl Pair {
         if !server.is_established() || !client.is_established() {
             return Err(Failure::Tls(rustls::Error::HandshakeNotComplete));
         }
-        Ok(Shaken { server, client, server_time })
+        Ok(Handshake { server, client, server_time })
     }
 }
 
 /// What a server's part of a handshake takes, the median of many.
 ///
 /// # Errors
-/// What rustls says; [`Failure::NotUnderstood`] if handshakes that should are not resumed.
+/// What rustls says; [`Failure::Unexpected`] if handshakes that should are not resumed.
 pub fn handshake_time(
     version: &'static SupportedProtocolVersion,
     resumed: bool,
@@ -104,12 +104,12 @@ pub fn handshake_time(
     let resumption =
         if resumed { Resumption::in_memory_sessions(1) } else { Resumption::disabled() };
     let pair = Pair::new(version, resumption)?;
-    pair.shake_hands()?;
+    pair.handshake()?;
     let mut times = Vec::with_capacity(HANDSHAKES);
     for _ in 0..HANDSHAKES {
-        let shaken = pair.shake_hands()?;
+        let shaken = pair.handshake()?;
         if shaken.client.is_resumed() != resumed {
-            return Err(Failure::NotUnderstood("a handshake of another kind".to_owned()));
+            return Err(Failure::Unexpected("a handshake of another kind".to_owned()));
         }
         times.push(shaken.server_time);
     }
@@ -126,7 +126,7 @@ pub fn encryption_time(
     lines_per_record: usize,
 ) -> Result<Duration> {
     let pair = Pair::with_ciphers(cipher.version(), Resumption::disabled(), vec![cipher])?;
-    let mut server = pair.shake_hands()?.server;
+    let mut server = pair.handshake()?.server;
     let plain = vec![b'x'; line_bytes * lines_per_record];
     let mut wire = Vec::new();
     let records = (LINES / lines_per_record).max(1);
@@ -164,24 +164,24 @@ mod tests {
     fn data_arrives_however_it_is_split() {
         for version in [&TLS12, &TLS13] {
             let pair = Pair::new(version, Resumption::disabled()).unwrap();
-            let Shaken { mut server, mut client, .. } = pair.shake_hands().unwrap();
+            let Handshake { mut server, mut client, .. } = pair.handshake().unwrap();
             let said = b"hello\r\n".repeat(3 * RECORD_BYTES / 7);
             let mut wire = Vec::new();
             server.send(&said, &mut wire).unwrap();
             server.send(b"bye\r\n", &mut wire).unwrap();
-            let (mut heard, mut answer) = (Vec::new(), Vec::new());
+            let (mut received, mut answer) = (Vec::new(), Vec::new());
             for byte in &wire {
                 let mut bytes = [client.held(), &[*byte]].concat();
-                client.receive(&mut bytes, &mut heard, &mut answer).unwrap();
+                client.receive(&mut bytes, &mut received, &mut answer).unwrap();
             }
-            assert_eq!(heard, [&said[..], b"bye\r\n"].concat());
+            assert_eq!(received, [&said[..], b"bye\r\n"].concat());
             assert!(answer.is_empty() && client.held().is_empty());
 
             client.send(&said, &mut answer).unwrap();
             client.close(&mut answer).unwrap();
-            let mut heard = Vec::new();
-            server.receive(&mut answer, &mut heard, &mut wire).unwrap();
-            assert_eq!(heard, said);
+            let mut received = Vec::new();
+            server.receive(&mut answer, &mut received, &mut wire).unwrap();
+            assert_eq!(received, said);
         }
     }
 
@@ -192,8 +192,8 @@ mod tests {
                 [(Resumption::disabled(), false), (Resumption::in_memory_sessions(1), true)]
             {
                 let pair = Pair::new(version, resumption).unwrap();
-                assert!(!pair.shake_hands().unwrap().client.is_resumed());
-                let second = pair.shake_hands().unwrap();
+                assert!(!pair.handshake().unwrap().client.is_resumed());
+                let second = pair.handshake().unwrap();
                 assert_eq!(second.client.is_resumed(), resumed);
                 assert!(second.server_time > Duration::ZERO);
                 assert_eq!(second.client.cipher().unwrap().version(), version);
@@ -207,13 +207,13 @@ mod tests {
         let mut pair = Pair::new(&TLS13, Resumption::in_memory_sessions(1)).unwrap();
         Arc::get_mut(&mut pair.server).unwrap().max_fragment_size = Some(64);
         let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
-        let (mut heard, mut nothing) = (Vec::new(), Vec::new());
+        let (mut received, mut nothing) = (Vec::new(), Vec::new());
         let mut client = ClientEnd::connect(&pair.client, &mut to_server).unwrap();
         let mut server = ServerEnd::accept(&pair.server).unwrap();
         let mut lines = 0;
         while !to_server.is_empty() {
             server
-                .receive(&mut std::mem::take(&mut to_server), &mut heard, &mut to_client)
+                .receive(&mut std::mem::take(&mut to_server), &mut received, &mut to_client)
                 .unwrap();
             for byte in std::mem::take(&mut to_client) {
                 let mut bytes = [client.held(), &[byte]].concat();
@@ -225,7 +225,7 @@ mod tests {
             }
         }
         assert!(lines > 64, "no ticket came");
-        assert_eq!(heard, b"hello\r\n".repeat(lines));
+        assert_eq!(received, b"hello\r\n".repeat(lines));
     }
 
     #[test]

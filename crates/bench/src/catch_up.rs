@@ -32,7 +32,7 @@ impl CatchUp {
     /// Any failure of a node.
     pub fn run(&self, kind: &Kind, bench: &Bench) -> Result<Vec<Figure>> {
         if !matches!(kind, Kind::Cluster(nodes) if nodes.get() > 1) {
-            return Err(Failure::Lacks("it takes a cluster of two nodes or more".to_owned()));
+            return Err(Failure::Unsupported("it takes a cluster of two nodes or more".to_owned()));
         }
         let mut server = Server::start(kind, bench)?;
         server.remove_node()?;

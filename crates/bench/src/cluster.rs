@@ -5,13 +5,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::failure::{Doing, Failure, Result};
+use crate::failure::{Context, Failure, Result};
 use crate::server::{Bench, Kind, free_port, loopback, spawn, write};
 
 /// Copies of the log, as many as NATS servers.
 const COPIES: usize = 3;
 /// How long each NATS server may take until it listens.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The log, and what nodes need to take part.
 pub(crate) struct Log {
@@ -55,8 +55,8 @@ impl Log {
         for port in clients {
             let start = Instant::now();
             while TcpStream::connect(loopback(*port)).is_err() {
-                if start.elapsed() > PATIENCE {
-                    let why = format!("a NATS server does not listen after {PATIENCE:?}");
+                if start.elapsed() > TIMEOUT {
+                    let why = format!("a NATS server does not listen after {TIMEOUT:?}");
                     return Err(Failure::Start { name: kind.name(), why });
                 }
                 std::thread::sleep(Duration::from_millis(10));
@@ -94,7 +94,8 @@ impl Drop for Log {
 /// Runs one command of our server. While the NATS servers do not agree yet, it waits for them.
 fn run(bench: &Bench, kind: &Kind, options: impl Fn(&mut Command) -> &mut Command) -> Result<()> {
     let mut command = Command::new(&bench.chatserver);
-    let output = options(&mut command).stdin(Stdio::null()).output().doing("making the cluster")?;
+    let output =
+        options(&mut command).stdin(Stdio::null()).output().context("making the cluster")?;
     if output.status.success() {
         return Ok(());
     }

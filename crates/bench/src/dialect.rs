@@ -11,12 +11,12 @@ pub enum Dialect {
 
 /// What a server's line means to a scenario.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Heard<'a> {
+pub enum ServerLine<'a> {
     /// Logged in.
     Welcome,
     /// The answer to [`Dialect::ping`].
     Pong,
-    /// The server asks whether we live; the answer to give is inside.
+    /// The server pings; with the token to answer.
     Ping(&'a [u8]),
     /// A message in a room.
     Message {
@@ -26,7 +26,7 @@ pub enum Heard<'a> {
         text: &'a [u8],
     },
     /// The server does not have the capabilities that were asked for.
-    Lacks(&'a [u8]),
+    Unsupported(&'a [u8]),
     /// An error.
     Refused(&'a [u8]),
     /// Anything else.
@@ -45,7 +45,7 @@ pub struct Person {
 }
 
 impl Dialect {
-    /// Lines with which a person logs in; the server's last word is [`Heard::Welcome`].
+    /// Lines with which a person logs in; the server's last word is [`ServerLine::Welcome`].
     #[must_use]
     pub fn login(self, person: &Person) -> String {
         if self == Self::Nats {
@@ -100,7 +100,7 @@ impl Dialect {
         }
     }
 
-    /// The answer to [`Heard::Ping`].
+    /// The answer to [`ServerLine::Ping`].
     #[must_use]
     pub fn pong(self, token: &[u8]) -> Vec<u8> {
         match self {
@@ -109,17 +109,17 @@ impl Dialect {
         }
     }
 
-    /// Understands one line, given without its line end.
+    /// Parses one line, given without its line end.
     #[must_use]
-    pub fn hear(self, line: &[u8]) -> Heard<'_> {
+    pub fn parse(self, line: &[u8]) -> ServerLine<'_> {
         match self {
-            Self::Irc => hear_irc(line),
-            Self::Nats => hear_nats(line),
+            Self::Irc => parse_irc(line),
+            Self::Nats => parse_nats(line),
         }
     }
 }
 
-fn hear_irc(line: &[u8]) -> Heard<'_> {
+fn parse_irc(line: &[u8]) -> ServerLine<'_> {
     let (tags, rest) = match line.strip_prefix(b"@") {
         Some(tagged) => word(tagged),
         None => (&line[..0], line),
@@ -129,33 +129,33 @@ fn hear_irc(line: &[u8]) -> Heard<'_> {
     match verb {
         b"PRIVMSG" => {
             let (_room, text) = word(parameters);
-            Heard::Message { tags, text: text.strip_prefix(b":").unwrap_or(text) }
+            ServerLine::Message { tags, text: text.strip_prefix(b":").unwrap_or(text) }
         }
-        b"001" => Heard::Welcome,
-        b"PONG" => Heard::Pong,
-        b"PING" => Heard::Ping(parameters),
-        b"CAP" if word(word(parameters).1).0 == b"NAK" => Heard::Lacks(line),
-        b"ERROR" | b"FAIL" => Heard::Refused(line),
+        b"001" => ServerLine::Welcome,
+        b"PONG" => ServerLine::Pong,
+        b"PING" => ServerLine::Ping(parameters),
+        b"CAP" if word(word(parameters).1).0 == b"NAK" => ServerLine::Unsupported(line),
+        b"ERROR" | b"FAIL" => ServerLine::Refused(line),
         // No message of the day: no error to anybody.
-        b"422" => Heard::Other(line),
+        b"422" => ServerLine::Other(line),
         [b'4' | b'5', tens, ones] if tens.is_ascii_digit() && ones.is_ascii_digit() => {
-            Heard::Refused(line)
+            ServerLine::Refused(line)
         }
-        _ => Heard::Other(line),
+        _ => ServerLine::Other(line),
     }
 }
 
 /// A message is two lines in NATS, its head and its text. Scenarios' texts begin with a digit of
 /// [`crate::traffic`]'s numbering, which is lower-case, so that they differ from all of the server's words.
-fn hear_nats(line: &[u8]) -> Heard<'_> {
+fn parse_nats(line: &[u8]) -> ServerLine<'_> {
     let (verb, parameters) = word(line);
     match verb {
-        b"MSG" | b"+OK" => Heard::Other(line),
-        b"INFO" => Heard::Welcome,
-        b"PONG" => Heard::Pong,
-        b"PING" => Heard::Ping(parameters),
-        b"-ERR" => Heard::Refused(line),
-        _ => Heard::Message { tags: &[], text: line },
+        b"MSG" | b"+OK" => ServerLine::Other(line),
+        b"INFO" => ServerLine::Welcome,
+        b"PONG" => ServerLine::Pong,
+        b"PING" => ServerLine::Ping(parameters),
+        b"-ERR" => ServerLine::Refused(line),
+        _ => ServerLine::Message { tags: &[], text: line },
     }
 }
 
@@ -173,19 +173,19 @@ mod tests {
 
     #[test]
     fn a_message_is_found_after_tags_and_source() {
-        let text = Heard::Message { tags: b"time=1;msgid=x", text: b"hello : all" };
+        let text = ServerLine::Message { tags: b"time=1;msgid=x", text: b"hello : all" };
         let line = b"@time=1;msgid=x :a!b@c PRIVMSG #r :hello : all";
-        assert_eq!(Dialect::Irc.hear(line), text);
-        let bare = Heard::Message { tags: b"", text: b"hi" };
-        assert_eq!(Dialect::Irc.hear(b":a!b@c PRIVMSG #r hi"), bare);
+        assert_eq!(Dialect::Irc.parse(line), text);
+        let bare = ServerLine::Message { tags: b"", text: b"hi" };
+        assert_eq!(Dialect::Irc.parse(b":a!b@c PRIVMSG #r hi"), bare);
     }
 
     #[test]
-    fn errors_are_told_from_answers() {
-        assert!(matches!(Dialect::Irc.hear(b":s 433 * a :in use"), Heard::Refused(_)));
-        assert!(matches!(Dialect::Irc.hear(b":s CAP * NAK :x"), Heard::Lacks(_)));
-        assert!(matches!(Dialect::Irc.hear(b":s 422 a :none"), Heard::Other(_)));
-        assert!(matches!(Dialect::Irc.hear(b":s 366 a #r :end"), Heard::Other(_)));
-        assert!(matches!(Dialect::Nats.hear(b"-ERR 'no'"), Heard::Refused(_)));
+    fn errors_are_distinguished_from_answers() {
+        assert!(matches!(Dialect::Irc.parse(b":s 433 * a :in use"), ServerLine::Refused(_)));
+        assert!(matches!(Dialect::Irc.parse(b":s CAP * NAK :x"), ServerLine::Unsupported(_)));
+        assert!(matches!(Dialect::Irc.parse(b":s 422 a :none"), ServerLine::Other(_)));
+        assert!(matches!(Dialect::Irc.parse(b":s 366 a #r :end"), ServerLine::Other(_)));
+        assert!(matches!(Dialect::Nats.parse(b"-ERR 'no'"), ServerLine::Refused(_)));
     }
 }

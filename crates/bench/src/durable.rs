@@ -38,7 +38,7 @@ impl Durable {
     /// Any failure of the server.
     pub fn run(&self, kind: &Kind, bench: &Bench) -> Result<Vec<Figure>> {
         if kind.is_floor() || kind.is_peer() {
-            return Err(Failure::Lacks("it keeps no messages".to_owned()));
+            return Err(Failure::Unsupported("it keeps no messages".to_owned()));
         }
         if !self.senders.is_multiple_of(2) {
             return Err(Failure::Options("an even number of senders, please".to_owned()));

@@ -16,9 +16,9 @@ pub enum Failure {
         /// What the system said.
         source: io::Error,
     },
-    /// The server cannot do what the scenario needs; the scenario passes over it.
+    /// The server lacks what the scenario needs, and is skipped.
     #[error("{0}")]
-    Lacks(String),
+    Unsupported(String),
     /// The server answered a request with an error.
     #[error("the server refused: {0}")]
     Refused(String),
@@ -46,7 +46,7 @@ pub enum Failure {
         /// How long, in seconds.
         seconds: u64,
     },
-    /// A delivery that is not the next one of its publisher at this member: a loss, a double or a wrong order.
+    /// A delivery that is not the next one of its publisher at this member: a loss, a duplicate or a wrong order.
     #[error("member {member} got message {got} of publisher {publisher}, but {expected} was next")]
     Miscounted {
         /// The member, from 0.
@@ -64,22 +64,22 @@ pub enum Failure {
     /// The options contradict each other.
     #[error("{0}")]
     Options(String),
-    /// The server said something that no server says.
-    #[error("not understood: {0}")]
-    NotUnderstood(String),
+    /// The data is not what the protocol or format allows.
+    #[error("unexpected data: {0}")]
+    Unexpected(String),
 }
 
-/// Names what was being done when the system refused.
-pub trait Doing<T> {
-    /// Wraps an error of the system with the sentence of what was being done.
+/// Adds to an error of the system what was being done.
+pub trait Context<T> {
+    /// Wraps an error of the system with a description of what was being done.
     ///
     /// # Errors
     /// The same error, with a name.
-    fn doing(self, what: impl Into<String>) -> Result<T>;
+    fn context(self, what: impl Into<String>) -> Result<T>;
 }
 
-impl<T, E: Into<io::Error>> Doing<T> for std::result::Result<T, E> {
-    fn doing(self, what: impl Into<String>) -> Result<T> {
+impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
+    fn context(self, what: impl Into<String>) -> Result<T> {
         self.map_err(|error| Failure::Io { what: what.into(), source: error.into() })
     }
 }

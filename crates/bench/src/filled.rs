@@ -11,7 +11,7 @@ use store::{
     AccountId, Conversation, Event, EventId, EventKind, RoomId, SqliteStore, Store, Write,
 };
 
-use crate::failure::{Doing, Failure, Result};
+use crate::failure::{Context, Failure, Result};
 
 /// Beside the store's own files: what it has, or is to have.
 const NOTES: &str = "bench-notes";
@@ -46,10 +46,10 @@ impl Filled<'_> {
             let why = format!("{folder} does not have {}: remove it", self.contents);
             return Err(Failure::Options(why));
         }
-        fs::create_dir_all(self.folder).doing("making the store's folder")?;
-        fs::write(&notes, self.contents).doing("writing the store's notes")?;
-        let mut store = SqliteStore::open(self.folder, "bench").map_err(told)?;
-        let first = 1 + store.load().map_err(told)?.last_event;
+        fs::create_dir_all(self.folder).context("making the store's folder")?;
+        fs::write(&notes, self.contents).context("writing the store's notes")?;
+        let mut store = SqliteStore::open(self.folder, "bench").map_err(store_failure)?;
+        let first = 1 + store.load().map_err(store_failure)?.last_event;
         let mut cost = Duration::ZERO;
         for begin in (first..=self.events).step_by(COMMIT as usize) {
             if Instant::now() > until {
@@ -60,7 +60,7 @@ impl Filled<'_> {
             let last = self.events.min(begin + COMMIT - 1);
             let writes: Vec<Write> = (begin..=last).map(message).collect();
             let begun = cpu_time();
-            store.commit(&mut writes.iter()).map_err(told)?;
+            store.commit(&mut writes.iter()).map_err(store_failure)?;
             cost += cpu_time().saturating_sub(begun);
         }
         let stored = (self.events + 1).saturating_sub(first);
@@ -106,6 +106,6 @@ pub fn cpu_time() -> Duration {
 }
 
 /// A failure of the store as one of a scenario.
-pub fn told(failure: store::Failure) -> Failure {
+pub fn store_failure(failure: store::Failure) -> Failure {
     Failure::Io { what: "the store".to_owned(), source: io::Error::other(failure) }
 }

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::failure::{Doing, Result};
+use crate::failure::{Context, Result};
 use crate::poller::{Poller, Ready};
 
 /// The listener's number; connections count from 0.
@@ -58,11 +58,11 @@ struct Connection {
 /// # Errors
 /// [`crate::failure::Failure::Io`] if the port, the epoll or the log fails.
 pub fn serve(log: Option<&Path>) -> Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing("listening")?;
-    listener.set_nonblocking(true).doing("listening")?;
-    let poller = Poller::new().doing("creating an epoll")?;
-    poller.add(&listener, LISTENER).doing("watching the listener")?;
-    let port = listener.local_addr().doing("listening")?.port();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listening")?;
+    listener.set_nonblocking(true).context("listening")?;
+    let poller = Poller::new().context("creating an epoll")?;
+    poller.add(&listener, LISTENER).context("watching the listener")?;
+    let port = listener.local_addr().context("listening")?.port();
     println!("[INFO] Waiting for connection on port {port}...");
     let mut floor = Floor {
         poller,
@@ -72,12 +72,12 @@ pub fn serve(log: Option<&Path>) -> Result<()> {
         rooms: HashMap::new(),
         dirty: Vec::new(),
         rendered: Vec::new(),
-        log: log.map(Log::create).transpose().doing("creating the log")?,
+        log: log.map(Log::create).transpose().context("creating the log")?,
     };
     let mut buffer = vec![0; READ_BYTES];
     let mut ready = Vec::new();
     loop {
-        floor.poller.wait(None, &mut ready).doing("waiting for clients")?;
+        floor.poller.wait(None, &mut ready).context("waiting for clients")?;
         for Ready { key, readable, writable } in ready.drain(..) {
             if key == LISTENER {
                 floor.accept()?;
@@ -91,7 +91,7 @@ pub fn serve(log: Option<&Path>) -> Result<()> {
             }
         }
         if let Some(log) = &mut floor.log {
-            log.store().doing("writing the log")?;
+            log.store().context("writing the log")?;
         }
         let mut dirty = std::mem::take(&mut floor.dirty);
         dirty.drain(..).for_each(|member| floor.write(member));
@@ -128,12 +128,12 @@ impl Floor {
             let stream = match self.listener.accept() {
                 Ok((stream, _)) => stream,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error).doing("accepting"),
+                Err(error) => return Err(error).context("accepting"),
             };
-            stream.set_nonblocking(true).doing("accepting")?;
-            stream.set_nodelay(true).doing("accepting")?;
+            stream.set_nonblocking(true).context("accepting")?;
+            stream.set_nodelay(true).context("accepting")?;
             let key = self.free.pop().unwrap_or(self.connections.len());
-            self.poller.add(&stream, key).doing("watching a client")?;
+            self.poller.add(&stream, key).context("watching a client")?;
             if key == self.connections.len() {
                 self.connections.push(None);
             }

@@ -11,8 +11,8 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SupportedProtocolVersion};
 
 use crate::bare;
-use crate::drive::PATIENCE;
-use crate::failure::{Doing, Failure, Result};
+use crate::driver::TIMEOUT;
+use crate::failure::{Context, Failure, Result};
 use crate::poller::{Poller, Ready};
 use crate::report::{Better, Figure, figure};
 use crate::server::{Bench, Kind, Server};
@@ -33,7 +33,7 @@ pub struct Handshakes {
 }
 
 /// One kind of handshake, and what its figures are called.
-struct Sort {
+struct HandshakeKind {
     version: &'static SupportedProtocolVersion,
     resumed: bool,
     per_second: &'static str,
@@ -42,8 +42,8 @@ struct Sort {
     to_bare: &'static str,
 }
 
-const SORTS: [Sort; 3] = [
-    Sort {
+const KINDS: [HandshakeKind; 3] = [
+    HandshakeKind {
         version: &TLS13,
         resumed: false,
         per_second: "TLS 1.3 handshakes per second",
@@ -51,7 +51,7 @@ const SORTS: [Sort; 3] = [
         bare: "TLS 1.3 handshake in memory, µs",
         to_bare: "TLS 1.3: to the handshake in memory",
     },
-    Sort {
+    HandshakeKind {
         version: &TLS12,
         resumed: false,
         per_second: "TLS 1.2 handshakes per second",
@@ -59,7 +59,7 @@ const SORTS: [Sort; 3] = [
         bare: "TLS 1.2 handshake in memory, µs",
         to_bare: "TLS 1.2: to the handshake in memory",
     },
-    Sort {
+    HandshakeKind {
         version: &TLS13,
         resumed: true,
         per_second: "resumed TLS 1.3 handshakes per second",
@@ -76,15 +76,15 @@ impl Handshakes {
     /// Any failure of the server.
     pub fn run(&self, kind: &Kind, bench: &Bench) -> Result<Vec<Figure>> {
         if kind.is_floor() || kind.is_peer() {
-            return Err(Failure::Lacks("it is measured without TLS".to_owned()));
+            return Err(Failure::Unsupported("it is measured without TLS".to_owned()));
         }
         if self.count == 0 || self.at_once == 0 {
             return Err(Failure::Options("there must be a handshake".to_owned()));
         }
         let server = Server::start(kind, bench)?;
         let mut figures = Vec::new();
-        for sort in &SORTS {
-            figures.extend(self.measure(sort, &server)?);
+        for handshake in &KINDS {
+            figures.extend(self.measure(handshake, &server)?);
         }
         let (batch, cpu) = self.batch(&server, None)?;
         figures.extend([
@@ -96,39 +96,39 @@ impl Handshakes {
         Ok(figures)
     }
 
-    fn measure(&self, sort: &Sort, server: &Server) -> Result<Vec<Figure>> {
+    fn measure(&self, handshake: &HandshakeKind, server: &Server) -> Result<Vec<Figure>> {
         // A ticket is good for once, so that each place has its own settings, with a store of tickets in them.
-        let resumption = || match sort.resumed {
+        let resumption = || match handshake.resumed {
             true => Resumption::in_memory_sessions(1),
             false => Resumption::disabled(),
         };
         let configs: Vec<Arc<ClientConfig>> = (0..self.at_once)
-            .map(|_| tls::client_config(&[sort.version], "irc", resumption()))
+            .map(|_| tls::client_config(&[handshake.version], "irc", resumption()))
             .collect::<Result<_>>()?;
-        if sort.resumed {
+        if handshake.resumed {
             let first = Handshakes { count: self.at_once, ..self.clone() };
             first.batch(server, Some(&configs))?;
         }
         let (batch, cpu) = self.batch(server, Some(&configs))?;
-        if (batch.resumed > 0) != sort.resumed {
+        if (batch.resumed > 0) != handshake.resumed {
             // A server may want no tickets; then there is no such figure.
             return Ok(Vec::new());
         }
-        let bare = bare::handshake_time(sort.version, sort.resumed)?.as_secs_f64() * 1e6;
+        let bare = bare::handshake_time(handshake.version, handshake.resumed)?.as_secs_f64() * 1e6;
         let mut figures = vec![
-            figure(sort.per_second, self.per_second(&batch), Better::Higher),
-            figure(sort.cpu, self.each(cpu), Better::Lower),
-            figure(sort.bare, bare, Better::Neither),
-            figure(sort.to_bare, self.each(cpu) / bare, Better::Lower),
+            figure(handshake.per_second, self.per_second(&batch), Better::Higher),
+            figure(handshake.cpu, self.each(cpu), Better::Lower),
+            figure(handshake.bare, bare, Better::Neither),
+            figure(handshake.to_bare, self.each(cpu) / bare, Better::Lower),
         ];
-        if sort.resumed {
+        if handshake.resumed {
             let share = 100.0 * batch.resumed as f64 / self.count as f64;
             figures.push(figure("of these resumed, %", share, Better::Higher));
         }
         Ok(figures)
     }
 
-    /// Makes all connections, and tells what they took of the server's CPU time.
+    /// Makes all connections; also returns the CPU time they took of the server.
     fn batch(
         &self,
         server: &Server,
@@ -154,7 +154,7 @@ struct Batch {
     resumed: usize,
 }
 
-/// One connection. The client says goodbye as soon as the handshake is done; the server, which cannot read that before it
+/// One connection. The client sends close_notify as soon as the handshake is done; the server, which cannot read that before it
 /// has done its part, ends the connection.
 struct Caller {
     stream: TcpStream,
@@ -170,7 +170,7 @@ impl Batch {
         at_once: usize,
         configs: Option<&[Arc<ClientConfig>]>,
     ) -> Result<Self> {
-        let mut poller = Poller::new().doing("creating an epoll")?;
+        let mut poller = Poller::new().context("creating an epoll")?;
         let (start, mut resumed) = (Instant::now(), 0);
         let (mut begun, mut ended) = (0, 0);
         let mut callers: Vec<Option<Caller>> = (0..at_once).map(|_| None).collect();
@@ -181,18 +181,18 @@ impl Batch {
                 && let Some(place) = free.pop()
             {
                 let caller = Caller::call(address, configs.map(|configs| &configs[place]))?;
-                poller.add(&caller.stream, place).doing("watching a client")?;
+                poller.add(&caller.stream, place).context("watching a client")?;
                 callers[place] = Some(caller);
                 begun += 1;
             }
-            poller.wait(Some(PATIENCE), &mut ready).doing("waiting for the server")?;
+            poller.wait(Some(TIMEOUT), &mut ready).context("waiting for the server")?;
             if ready.is_empty() {
                 let what = format!("the end of a connection ({ended} of {count} ended)");
-                return Err(Failure::Silent { what, seconds: PATIENCE.as_secs() });
+                return Err(Failure::Silent { what, seconds: TIMEOUT.as_secs() });
             }
             for Ready { key: place, .. } in ready.drain(..) {
                 let Some(caller) = &mut callers[place] else { continue };
-                if caller.go_on(place, &mut buffer)? {
+                if caller.process(place, &mut buffer)? {
                     resumed += usize::from(caller.tls.as_ref().is_some_and(ClientEnd::is_resumed));
                     callers[place] = None;
                     free.push(place);
@@ -206,29 +206,29 @@ impl Batch {
 
 impl Caller {
     fn call(address: SocketAddr, config: Option<&Arc<ClientConfig>>) -> Result<Self> {
-        let mut stream = TcpStream::connect(address).doing("connecting")?;
-        stream.set_nodelay(true).doing("connecting")?;
-        stream.set_nonblocking(true).doing("connecting")?;
+        let mut stream = TcpStream::connect(address).context("connecting")?;
+        stream.set_nodelay(true).context("connecting")?;
+        stream.set_nonblocking(true).context("connecting")?;
         let mut wire = Vec::new();
         let tls = config.map(|config| ClientEnd::connect(config, &mut wire)).transpose()?;
         // A socket that is new has room for a handshake.
-        stream.write_all(&wire).doing("beginning a handshake")?;
+        stream.write_all(&wire).context("beginning a handshake")?;
         let without_tls = tls.is_none();
         if without_tls {
-            stream.shutdown(Shutdown::Write).doing("ending a connection")?;
+            stream.shutdown(Shutdown::Write).context("ending a connection")?;
         }
         Ok(Self { stream, tls, said_goodbye: without_tls })
     }
 
-    /// Reads once, and tells whether the server has ended the connection as it should.
-    fn go_on(&mut self, place: usize, buffer: &mut [u8]) -> Result<bool> {
+    /// Reads once; true if the server has closed the connection properly.
+    fn process(&mut self, place: usize, buffer: &mut [u8]) -> Result<bool> {
         let held = self.tls.as_ref().map_or(&[][..], ClientEnd::held);
         let kept = held.len();
         buffer[..kept].copy_from_slice(held);
         let count = match self.stream.read(&mut buffer[kept..]) {
             Ok(count) => count,
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(false),
-            Err(error) => return Err(error).doing("reading a handshake"),
+            Err(error) => return Err(error).context("reading a handshake"),
         };
         let closed = |last| Failure::Closed { connection: place, last };
         match &mut self.tls {
@@ -242,7 +242,7 @@ impl Caller {
                     tls.close(&mut wire)?;
                     self.said_goodbye = true;
                 }
-                self.stream.write_all(&wire).doing("going on with a handshake")?;
+                self.stream.write_all(&wire).context("going on with a handshake")?;
             }
         }
         Ok(false)

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use crate::crowd;
-use crate::dialect::{Heard, Person};
-use crate::drive::{Drive, PATIENCE};
-use crate::failure::{Doing, Failure, Result};
+use crate::dialect::{Person, ServerLine};
+use crate::driver::{Driver, TIMEOUT};
+use crate::failure::{Context, Failure, Result};
 use crate::report::{Better, Figure, figure, latency_figures};
 use crate::server::{Bench, Kind, Server};
 use crate::traffic::new_histogram;
@@ -62,7 +62,7 @@ impl History {
     /// Any failure of the server, and a page with fewer messages than asked for.
     pub fn run(&self, kind: &Kind, bench: &Bench) -> Result<Vec<Figure>> {
         if *kind != Kind::Parlor {
-            return Err(Failure::Lacks("it keeps no history".to_owned()));
+            return Err(Failure::Unsupported("it keeps no history".to_owned()));
         }
         if self.page == 0 || self.readers == 0 || self.events < 2 * self.page {
             let needs = "a page and a reader, and events for two pages";
@@ -74,19 +74,19 @@ impl History {
         let places = self.places()?;
         let start = Instant::now();
         let server = Server::start_parlor(bench, &self.store, CONFIG)?;
-        let mut drive = server.drive()?;
-        crowd::log_in(&mut drive, &[person()], 1)?;
+        let mut driver = server.driver()?;
+        crowd::log_in(&mut driver, &[person()], 1)?;
         let first_login = start.elapsed();
         // Other devices of the same person: they are in the rooms already.
         let others = vec![person(); self.readers - 1];
-        crowd::log_in(&mut drive, &others, server.logins_at_once())?;
-        crowd::settle(&mut drive, self.readers)?;
+        crowd::log_in(&mut driver, &others, server.logins_at_once())?;
+        crowd::settle(&mut driver, self.readers)?;
         let mut reading = Reading::new(self, &places)?;
-        reading.go_on(&mut drive, Duration::from_secs_f64(self.warm_up))?;
+        reading.run_for(&mut driver, Duration::from_secs_f64(self.warm_up))?;
         reading.pages = 0;
         reading.latency.reset();
         let (cpu, start) = (server.cpu_time()?, Instant::now());
-        reading.go_on(&mut drive, Duration::from_secs_f64(self.seconds))?;
+        reading.run_for(&mut driver, Duration::from_secs_f64(self.seconds))?;
         let (elapsed, cpu) = (start.elapsed(), server.cpu_time()?.saturating_sub(cpu));
         let (pages, cpu) = (reading.pages as f64, cpu.as_secs_f64());
         let mut figures = vec![
@@ -109,22 +109,22 @@ impl History {
     /// Sends the events over the wire, round the rooms, and notes some of their msgids.
     fn fill(&self, bench: &Bench) -> Result<()> {
         let server = Server::start_parlor(bench, &self.store, CONFIG)?;
-        let mut drive = server.drive()?;
-        crowd::log_in(&mut drive, &[person()], 1)?;
+        let mut driver = server.driver()?;
+        crowd::log_in(&mut driver, &[person()], 1)?;
         let rooms: Vec<String> = (0..self.rooms()).map(|room| format!("h{room}")).collect();
         for room in &rooms {
-            crowd::join(&mut drive, 1, |_| [room.clone()])?;
+            crowd::join(&mut driver, 1, |_| [room.clone()])?;
         }
         let (mut sent, mut stored) = (0, 0);
         let mut notes = format!("{}\n", self.events);
         let mut last = Instant::now();
         while stored < self.events {
             while sent < self.events && sent - stored < FILL_WINDOW {
-                drive.say(0, &rooms[sent % rooms.len()], TEXT);
+                driver.say(0, &rooms[sent % rooms.len()], TEXT);
                 sent += 1;
             }
-            drive.poll(Duration::from_secs(1), |_, heard, now| {
-                let Heard::Message { tags, .. } = heard else { return Ok(()) };
+            driver.poll(Duration::from_secs(1), |_, line, now| {
+                let ServerLine::Message { tags, .. } = line else { return Ok(()) };
                 last = now;
                 let (room, place) = (stored % rooms.len(), stored / rooms.len());
                 stored += 1;
@@ -134,17 +134,17 @@ impl History {
                 }
                 Ok(())
             })?;
-            if last.elapsed() > PATIENCE {
+            if last.elapsed() > TIMEOUT {
                 let what = format!("event {stored} of {}", self.events);
-                return Err(Failure::Silent { what, seconds: PATIENCE.as_secs() });
+                return Err(Failure::Silent { what, seconds: TIMEOUT.as_secs() });
             }
         }
-        fs::write(self.store.join(NOTES), notes).doing("writing the store's notes")
+        fs::write(self.store.join(NOTES), notes).context("writing the store's notes")
     }
 
     fn places(&self) -> Result<Vec<Place>> {
         let path = self.store.join(NOTES);
-        let text = fs::read_to_string(&path).doing(not_filled(&path))?;
+        let text = fs::read_to_string(&path).context(not_filled(&path))?;
         let mut lines = text.lines();
         let events = lines.next().and_then(|line| line.parse::<usize>().ok());
         if events != Some(self.events) {
@@ -157,7 +157,7 @@ impl History {
             Some(Place { room: room.to_owned(), msgid: msgid.to_owned() })
         };
         let places: Option<Vec<Place>> = lines.map(place).collect();
-        places.ok_or_else(|| Failure::NotUnderstood(path.display().to_string()))
+        places.ok_or_else(|| Failure::Unexpected(path.display().to_string()))
     }
 }
 
@@ -183,7 +183,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads until the time is over and all that was asked has been answered.
-    fn go_on(&mut self, drive: &mut Drive, duration: Duration) -> Result<()> {
+    fn run_for(&mut self, driver: &mut Driver, duration: Duration) -> Result<()> {
         let end = Instant::now() + duration;
         let mut idle: VecDeque<usize> = (0..self.asked.len()).collect();
         let mut last = Instant::now();
@@ -192,35 +192,35 @@ impl<'a> Reading<'a> {
                 let place = &self.places[self.random.below(self.places.len())];
                 let Place { room, msgid } = place;
                 let ask = format!("CHATHISTORY BEFORE #{room} msgid={msgid} {}\r\n", self.page);
-                drive.send(reader, ask.as_bytes());
+                driver.send(reader, ask.as_bytes());
                 self.asked[reader] = Some((Instant::now(), 0));
             }
             if self.asked.iter().all(Option::is_none) {
                 return Ok(());
             }
-            drive.poll(Duration::from_secs(1), |reader, heard, now| {
+            driver.poll(Duration::from_secs(1), |reader, line, now| {
                 last = now;
-                if self.hear(reader, &heard, now)? {
+                if self.receive(reader, &line, now)? {
                     idle.push_back(reader);
                 }
                 Ok(())
             })?;
-            if last.elapsed() > PATIENCE {
+            if last.elapsed() > TIMEOUT {
                 let what = "a page".to_owned();
-                return Err(Failure::Silent { what, seconds: PATIENCE.as_secs() });
+                return Err(Failure::Silent { what, seconds: TIMEOUT.as_secs() });
             }
         }
     }
 
     /// Counts a page's messages; true at its end.
-    fn hear(&mut self, reader: usize, heard: &Heard<'_>, now: Instant) -> Result<bool> {
+    fn receive(&mut self, reader: usize, line: &ServerLine<'_>, now: Instant) -> Result<bool> {
         let Some((since, messages)) = &mut self.asked[reader] else { return Ok(false) };
-        match heard {
-            Heard::Message { .. } => *messages += 1,
-            Heard::Other(line) if is_end_of_batch(line) => {
+        match line {
+            ServerLine::Message { .. } => *messages += 1,
+            ServerLine::Other(line) if is_end_of_batch(line) => {
                 if *messages != self.page {
                     let why = format!("a page with {messages} of {} messages", self.page);
-                    return Err(Failure::NotUnderstood(why));
+                    return Err(Failure::Unexpected(why));
                 }
                 self.pages += 1;
                 let nanoseconds = u64::try_from((now - *since).as_nanos()).unwrap_or(u64::MAX);
@@ -262,7 +262,7 @@ fn msgid(tags: &[u8]) -> Option<&str> {
 }
 
 fn lacks_msgid(tags: &[u8]) -> Failure {
-    Failure::NotUnderstood(format!("tags without msgid: {}", String::from_utf8_lossy(tags)))
+    Failure::Unexpected(format!("tags without msgid: {}", String::from_utf8_lossy(tags)))
 }
 
 fn not_filled(path: &Path) -> String {

@@ -31,21 +31,21 @@ impl Idle {
     /// Any failure of the server.
     pub fn run(&self, kind: &Kind, bench: &Bench) -> Result<Vec<Figure>> {
         let server = Server::start(kind, bench)?;
-        let mut drive = server.drive()?;
+        let mut driver = server.driver()?;
         let person = |client| Person { nick: format!("b{client}"), ..Person::default() };
         let people: Vec<Person> = (0..self.connections).map(person).collect();
         let count = self.connections as f64;
 
         let (bytes, cpu, start) = (server.anonymous_bytes()?, server.cpu_time()?, Instant::now());
-        crowd::log_in(&mut drive, &people, server.logins_at_once())?;
+        crowd::log_in(&mut driver, &people, server.logins_at_once())?;
         let (login_time, login_cpu) = (start.elapsed(), server.cpu_time()?.saturating_sub(cpu));
-        crowd::join(&mut drive, people.len(), |client| rooms(client, people.len()))?;
-        crowd::settle(&mut drive, people.len())?;
+        crowd::join(&mut driver, people.len(), |client| rooms(client, people.len()))?;
+        crowd::settle(&mut driver, people.len())?;
 
         let (cpu, start) = (server.cpu_time()?, Instant::now());
         let duration = Duration::from_secs_f64(self.seconds);
         while let Some(left) = duration.checked_sub(start.elapsed()) {
-            drive.poll(left, |_, _, _| Ok(()))?;
+            driver.poll(left, |_, _, _| Ok(()))?;
         }
         let (idle_time, idle_cpu) = (start.elapsed(), server.cpu_time()?.saturating_sub(cpu));
         let used = server.anonymous_bytes()?.saturating_sub(bytes) as f64;

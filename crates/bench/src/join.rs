@@ -25,23 +25,23 @@ impl Join {
     /// Any failure of the server.
     pub fn run(&self, kind: &Kind, bench: &Bench) -> Result<Vec<Figure>> {
         if kind.dialect() == Dialect::Nats {
-            return Err(Failure::Lacks("it has no members".to_owned()));
+            return Err(Failure::Unsupported("it has no members".to_owned()));
         }
         let server = Server::start(kind, bench)?;
-        let mut drive = server.drive()?;
+        let mut driver = server.driver()?;
         let person = |client| Person { nick: nick(client), ..Person::default() };
         let people: Vec<Person> = (0..self.users).map(person).collect();
         let (cpu, start) = (server.cpu_time()?, Instant::now());
-        crowd::log_in(&mut drive, &people, server.logins_at_once())?;
-        crowd::join(&mut drive, people.len(), |_| ["lobby".to_owned()])?;
-        crowd::settle(&mut drive, people.len())?;
+        crowd::log_in(&mut driver, &people, server.logins_at_once())?;
+        crowd::join(&mut driver, people.len(), |_| ["lobby".to_owned()])?;
+        crowd::settle(&mut driver, people.len())?;
         let (elapsed, cpu) = (start.elapsed(), server.cpu_time()?.saturating_sub(cpu));
-        let bytes = drive.received_bytes() as f64;
+        let bytes = driver.received_bytes() as f64;
         Ok(vec![
             figure("time, s", elapsed.as_secs_f64(), Better::Lower),
             figure("server CPU, s", cpu.as_secs_f64(), Better::Lower),
             figure("bytes sent", bytes, Better::Lower),
-            figure("to telling everybody", bytes / telling_everybody(self.users), Better::Lower),
+            figure("to telling everybody", bytes / join_broadcast_bytes(self.users), Better::Lower),
             figure("users", self.users as f64, Better::Neither),
         ])
     }
@@ -51,8 +51,8 @@ fn nick(client: usize) -> String {
     format!("b{client}")
 }
 
-/// Bytes of the JOIN lines alone, if each who comes is told to each who is there.
-fn telling_everybody(users: usize) -> f64 {
+/// Bytes of the JOIN lines alone, if every join is sent to every member.
+fn join_broadcast_bytes(users: usize) -> f64 {
     let line = |client| format!(":{0}!~{0}@127.0.0.1 JOIN #lobby\r\n", nick(client)).len();
     (0..users).map(|client| (line(client) * (client + 1)) as f64).sum()
 }

@@ -170,11 +170,11 @@ mod tests {
     use clap::ValueEnum;
     use rustls::version::TLS13;
 
-    /// A server's end that says its lines when it has heard the client's, and hears only one line of each client.
+    /// A server's end that sends its lines once it has received the one line of the client.
     struct Server {
         tls: Option<ServerEnd>,
         messages: Option<Messages>,
-        heard: Vec<u8>,
+        received: Vec<u8>,
     }
 
     /// What the client says, as a line and as the RFC's masked frame; and what the server says.
@@ -188,14 +188,14 @@ mod tests {
         fn answer(&mut self, bytes: &mut [u8]) -> Vec<u8> {
             let mut wire = Vec::new();
             match &mut self.tls {
-                Some(tls) => tls.receive(bytes, &mut self.heard, &mut wire).unwrap(),
-                None => self.heard.extend_from_slice(bytes),
+                Some(tls) => tls.receive(bytes, &mut self.received, &mut wire).unwrap(),
+                None => self.received.extend_from_slice(bytes),
             }
             let opcode = if self.messages == Some(Messages::Text) { 0x81 } else { 0x82 };
             let frame = [&[opcode, 0x85], CLIENT_PAYLOAD].concat();
             let reply = match self.messages {
-                Some(messages) if self.heard.ends_with(b"\r\n\r\n") => {
-                    assert!(self.heard.starts_with(b"GET / HTTP/1.1\r\n"));
+                Some(messages) if self.received.ends_with(b"\r\n\r\n") => {
+                    assert!(self.received.starts_with(b"GET / HTTP/1.1\r\n"));
                     let subprotocol = messages.subprotocol();
                     format!(
                         "HTTP/1.1 101 Go\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
@@ -203,11 +203,11 @@ mod tests {
                     )
                     .into_bytes()
                 }
-                Some(_) if self.heard == frame => SERVER_FRAMES.to_vec(),
-                None if self.heard == CLIENT_LINE => SERVER_LINES.to_vec(),
+                Some(_) if self.received == frame => SERVER_FRAMES.to_vec(),
+                None if self.received == CLIENT_LINE => SERVER_LINES.to_vec(),
                 _ => return wire,
             };
-            self.heard.clear();
+            self.received.clear();
             match &mut self.tls {
                 Some(tls) => tls.send(&reply, &mut wire).unwrap(),
                 None => wire.extend_from_slice(&reply),
@@ -216,27 +216,27 @@ mod tests {
         }
     }
 
-    /// What the client heard, and its last words, if what the server sends comes in pieces.
+    /// What the client receives, and its final state, if the server's bytes arrive in pieces.
     fn talk(transport: Transport, piece_bytes: usize) -> (Vec<u8>, Layers) {
         let pair = Pair::new(&TLS13, Resumption::disabled()).unwrap();
         let tls =
             transport.is_encrypted().then(|| ServerEnd::accept(pair.server_config()).unwrap());
-        let mut server = Server { tls, messages: transport.messages(), heard: Vec::new() };
+        let mut server = Server { tls, messages: transport.messages(), received: Vec::new() };
         let config = client_config(transport).unwrap();
         let mut client = Layers::new(transport, config.as_ref()).unwrap().unwrap();
         let (mut scratch, mut outgoing) = (Scratch::default(), CLIENT_LINE.to_vec());
-        let mut heard = Vec::new();
-        while !heard.ends_with(b"two\n") && !heard.ends_with(b"two\r\n") {
+        let mut received = Vec::new();
+        while !received.ends_with(b"two\n") && !received.ends_with(b"two\r\n") {
             client.send(&mut outgoing, &mut scratch).unwrap();
             let answer = server.answer(&mut std::mem::take(&mut client.wire));
             assert!(!answer.is_empty(), "nobody has anything to say");
             for piece in answer.chunks(piece_bytes) {
                 let mut incoming = [client.held(), piece].concat();
-                client.receive(&mut incoming, &heard, &mut scratch).unwrap();
-                heard.clone_from(&scratch.lines);
+                client.receive(&mut incoming, &received, &mut scratch).unwrap();
+                received.clone_from(&scratch.lines);
             }
         }
-        (heard, client)
+        (received, client)
     }
 
     #[test]
@@ -245,10 +245,10 @@ mod tests {
             Transport::value_variants().iter().filter(|transport| **transport != Transport::Plain)
         {
             for piece_bytes in [1, 7, usize::MAX] {
-                let (heard, client) = talk(*transport, piece_bytes);
+                let (received, client) = talk(*transport, piece_bytes);
                 let with_websocket = transport.messages().is_some();
                 let lines = if with_websocket { &b"one\ntwo\n"[..] } else { SERVER_LINES };
-                assert_eq!(heard, lines, "{transport}, {piece_bytes} bytes a piece");
+                assert_eq!(received, lines, "{transport}, {piece_bytes} bytes a piece");
                 // The answer to the ping among the frames.
                 assert_eq!(!client.wire.is_empty(), with_websocket);
                 assert_eq!(client.cipher().is_some(), transport.is_encrypted());

@@ -10,7 +10,7 @@ pub mod transport;
 pub mod tls;
 pub mod websocket;
 pub mod layers;
-pub mod drive;
+pub mod driver;
 pub mod proc;
 mod cluster;
 pub mod server;

@@ -1,4 +1,4 @@
-//! `bench`: measures chat servers. `bench --help` tells how.
+//! `bench`: measures chat servers. See `bench --help`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -138,8 +138,8 @@ fn measure(options: &Options, bench: &Bench) -> Result<Vec<Outcome>> {
             let bench = Bench { transport: outcome.transport, ..bench.clone() };
             match one_run(&options.scenario, &outcome.kind, &bench) {
                 Ok(figures) => outcome.runs.push(figures),
-                Err(Failure::Lacks(why)) => outcome.skipped = Some(why),
-                // A peer that fails is told of; it must not hide what the others can do.
+                Err(Failure::Unsupported(why)) => outcome.skipped = Some(why),
+                // The failure of a peer is reported, but must not hide the other results.
                 Err(failure) if outcome.kind.is_peer() => {
                     outcome.runs.clear();
                     outcome.skipped = Some(failure.to_string());

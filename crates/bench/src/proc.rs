@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-use crate::failure::{Doing, Failure, Result};
+use crate::failure::{Context, Failure, Result};
 
 /// CPU time of a process since it started: user and system, all threads, all children, in steps of 10 ms.
 ///
@@ -30,10 +30,10 @@ pub fn anonymous_bytes(pid: u32) -> Result<u64> {
     let mut total = 0;
     for pid in family(pid)? {
         let path = format!("/proc/{pid}/smaps_rollup");
-        let text = fs::read_to_string(&path).doing(format!("reading {path}"))?;
+        let text = fs::read_to_string(&path).context(format!("reading {path}"))?;
         let line = text.lines().find_map(|line| line.strip_prefix("Anonymous:"));
         let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        total += kib.ok_or(Failure::NotUnderstood(path))? * 1024;
+        total += kib.ok_or(Failure::Unexpected(path))? * 1024;
     }
     Ok(total)
 }
@@ -44,7 +44,7 @@ fn family(pid: u32) -> Result<Vec<u32>> {
     let mut at = 0;
     while at < family.len() {
         let path = format!("/proc/{0}/task/{0}/children", family[at]);
-        let text = fs::read_to_string(&path).doing(format!("reading {path}"))?;
+        let text = fs::read_to_string(&path).context(format!("reading {path}"))?;
         family.extend(text.split_whitespace().filter_map(|word| word.parse::<u32>().ok()));
         at += 1;
     }
@@ -54,14 +54,13 @@ fn family(pid: u32) -> Result<Vec<u32>> {
 /// The numbers behind the state in `/proc/PID/stat`, from field 3 on; what is negative counts as 0.
 fn stat_fields(pid: u32) -> Result<Vec<u64>> {
     let path = format!("/proc/{pid}/stat");
-    let text = fs::read_to_string(&path).doing(format!("reading {path}"))?;
+    let text = fs::read_to_string(&path).context(format!("reading {path}"))?;
     // The name before it is in brackets and may have spaces and brackets itself.
-    let (_name, rest) =
-        text.rsplit_once(") ").ok_or_else(|| Failure::NotUnderstood(path.clone()))?;
+    let (_name, rest) = text.rsplit_once(") ").ok_or_else(|| Failure::Unexpected(path.clone()))?;
     let fields: Vec<u64> =
         rest.split_whitespace().map(|word| word.parse().unwrap_or_default()).collect();
     if fields.len() < 15 {
-        return Err(Failure::NotUnderstood(path));
+        return Err(Failure::Unexpected(path));
     }
     Ok(fields)
 }
@@ -73,18 +72,18 @@ fn stat_fields(pid: u32) -> Result<Vec<u64>> {
 pub fn pin(core: usize) -> Result<()> {
     let mut set = CpuSet::new();
     set.set(core);
-    sched_setaffinity(None, &set).doing(format!("keeping to core {core}"))
+    sched_setaffinity(None, &set).context(format!("keeping to core {core}"))
 }
 
-/// By how much [`stand_back`] is nicer than others: on a busy core it has a seventieth of what they have.
+/// The nice value of [`lower_priority`]: on a busy core such a thread gets a seventieth of the others' time.
 const NICE: i32 = 19;
 
-/// Has this thread run behind all others of its core.
+/// Lowers the priority of this thread below all others of its core.
 ///
 /// # Errors
 /// [`Failure::Io`] if the system refuses.
-pub fn stand_back() -> Result<()> {
-    setpriority_process(None, NICE).doing("standing back behind other threads").map(drop)
+pub fn lower_priority() -> Result<()> {
+    setpriority_process(None, NICE).context("lowering the priority of a thread").map(drop)
 }
 
 /// Lets this process, and what it starts, open as many files as the system allows.
@@ -94,7 +93,7 @@ pub fn stand_back() -> Result<()> {
 pub fn allow_many_files() -> Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
-        .doing("raising the number of open files")
+        .context("raising the number of open files")
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub struct Outcome {
     pub transport: Transport,
     /// The figures of each run, all in the same order.
     pub runs: Vec<Vec<Figure>>,
-    /// Why the server was passed over.
+    /// Why the server was skipped.
     pub skipped: Option<String>,
 }
 
@@ -127,8 +127,8 @@ pub fn table(outcomes: &[Outcome]) -> String {
             let to_peer = with_peers.then(|| ratio(figure, first, others, Kind::is_peer));
             row.extend([to_floor, to_peer].into_iter().flatten());
             row.extend(like_it.iter().map(|other| match &other.kind {
-                Kind::Older(_) | Kind::Unindexed => beyond(figure, first, other),
-                _ => beyond(figure, other, first),
+                Kind::Older(_) | Kind::Unindexed => ratio_and_difference(figure, first, other),
+                _ => ratio_and_difference(figure, other, first),
             }));
             rows.push(row);
         }
@@ -136,7 +136,7 @@ pub fn table(outcomes: &[Outcome]) -> String {
     let mut text = markdown(&rows);
     for outcome in outcomes {
         if let Some(why) = &outcome.skipped {
-            text += &format!("\n{} was passed over: {why}\n", outcome.name());
+            text += &format!("\n{} was skipped: {why}\n", outcome.name());
         }
     }
     text
@@ -154,7 +154,7 @@ fn figures<'a>(measured: &[&'a Outcome]) -> Vec<&'a Figure> {
 }
 
 /// The ratio of two medians, and their difference.
-fn beyond(figure: &Figure, this: &Outcome, other: &Outcome) -> String {
+fn ratio_and_difference(figure: &Figure, this: &Outcome, other: &Outcome) -> String {
     match (this.median(figure.name), other.median(figure.name)) {
         (Some(this), Some(other)) if other > 0.0 && figure.better != Better::Neither => {
             let sign = if this < other { '-' } else { '+' };
@@ -279,7 +279,7 @@ mod tests {
             late,
         ]);
         assert_eq!(cells(&table, "| CPU")[2..8], ["3", "2", "12", "6", "1.50 ×", "0.50 ×"]);
-        assert!(table.contains("nats was passed over: not installed"));
+        assert!(table.contains("nats was skipped: not installed"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use tui::tui::Link;
 use tui::{Action, Settings, Tui};
 
-use crate::failure::{Doing, Failure, Result};
+use crate::failure::{Context, Failure, Result};
 use crate::proc;
 use crate::report::{Better, Figure, figure};
 use crate::server::Kind;
@@ -53,16 +53,16 @@ impl Screen {
     /// Measures it.
     ///
     /// # Errors
-    /// [`Failure::Lacks`] for any server but ours, since none is measured.
+    /// [`Failure::Unsupported`] for any server but ours, since none is measured.
     pub fn run(&self, kind: &Kind) -> Result<Vec<Figure>> {
         if *kind != Kind::Parlor {
-            return Err(Failure::Lacks("it is the client that is measured".to_owned()));
+            return Err(Failure::Unsupported("it is the client that is measured".to_owned()));
         }
         // First, so that nothing that was freed is used again.
         let memory = self.memory()?;
         let mut person = Person::new(self);
         for _ in 0..self.messages {
-            person.hear();
+            person.receive();
         }
         let end = person.draw()?;
         let mut figures = vec![
@@ -90,7 +90,7 @@ impl Screen {
         let mut frames = new_histogram();
         let mut bytes = Vec::new();
         for _ in 0..self.new {
-            person.hear();
+            person.receive();
             let (nanos, written) = person.draw()?;
             frames.saturating_record(nanos);
             bytes.push(written);
@@ -115,7 +115,7 @@ impl Screen {
         let before = proc::anonymous_bytes(std::process::id())?;
         let mut person = Person::new(self);
         for _ in 0..self.kept {
-            person.hear();
+            person.receive();
         }
         person.draw()?;
         let after = proc::anonymous_bytes(std::process::id())?;
@@ -157,14 +157,14 @@ impl Person {
         for action in actions {
             if let Action::Do(intent) = action {
                 // A server that does not know how to do it is not what is measured.
-                let _ = self.chat.intend(intent, START_MS, &mut self.sent);
+                let _ = self.chat.perform(intent, START_MS, &mut self.sent);
             }
         }
         self.sent.clear();
     }
 
     /// Somebody says something, a minute after the message before.
-    fn hear(&mut self) {
+    fn receive(&mut self) {
         let number = self.said;
         self.said += 1;
         let mut time = Vec::new();
@@ -183,7 +183,7 @@ impl Person {
         let begun = Instant::now();
         let actions = self.tui.draw(&self.chat, START_MS, &mut self.frame);
         let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.act(actions.doing("drawing a frame")?);
+        self.act(actions.context("drawing a frame")?);
         Ok((nanos, self.frame.len()))
     }
 

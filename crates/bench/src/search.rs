@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use store::{AccountId, Conversation, EventId, Reader, RoomId, SqliteStore, Store, Words, Write};
 
-use crate::failure::{Doing, Failure, Result};
-use crate::filled::{self, Filled, cpu_time, time, told};
+use crate::failure::{Context, Failure, Result};
+use crate::filled::{self, Filled, cpu_time, store_failure, time};
 use crate::report::{Better, Figure, figure};
 use crate::server::Kind;
 use crate::traffic::new_histogram;
@@ -111,7 +111,7 @@ impl Search {
     /// Any failure of the store, or an index that is not complete.
     pub fn run(&self, kind: &Kind) -> Result<Vec<Figure>> {
         if *kind != Kind::Parlor {
-            return Err(Failure::Lacks("its store is not ours".to_owned()));
+            return Err(Failure::Unsupported("its store is not ours".to_owned()));
         }
         let until = Instant::now() + Duration::from_secs(self.seconds);
         let contents = format!("{} messages in {} rooms to search", self.events, self.rooms);
@@ -121,11 +121,12 @@ impl Search {
         let (mut store, cost) = filled.open(until, &message)?;
         figures.extend(cost.map(|cost| figure("storing a message, µs", cost, Better::Lower)));
         figures.extend(index(&mut store, until)?);
-        let mut reader = store.reader().map_err(told)?;
+        let mut reader = store.reader().map_err(store_failure)?;
         for (names, question) in QUESTIONS {
             figures.extend(self.ask(&mut *reader, names, question)?);
         }
-        let bytes = fs::metadata(self.store.join("search.db")).doing("looking at the index")?.len();
+        let bytes =
+            fs::metadata(self.store.join("search.db")).context("looking at the index")?.len();
         let events = self.events as f64;
         figures.extend([
             figure("index, bytes per message", bytes as f64 / events, Better::Lower),
@@ -156,7 +157,7 @@ impl Search {
                 ..asked
             };
             let start = Instant::now();
-            let found = reader.search(&asked, &|_| true).map_err(told)?;
+            let found = reader.search(&asked, &|_| true).map_err(store_failure)?;
             times.saturating_record(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
             late += f64::from(u8::from(found.reached.is_some_and(|reached| reached.late)));
         }
@@ -171,7 +172,7 @@ impl Search {
 
 /// Completes the index, as far as the time lets it.
 fn index(store: &mut SqliteStore, until: Instant) -> Result<Option<Figure>> {
-    let mut index = store.word_index().map_err(told)?.expect("a store on disk has one");
+    let mut index = store.word_index().map_err(store_failure)?.expect("a store on disk has one");
     let (mut added, mut cost) = (0, Duration::ZERO);
     loop {
         let begun = cpu_time();

@@ -13,13 +13,13 @@ use tempfile::TempDir;
 
 use crate::cluster::Log;
 use crate::dialect::Dialect;
-use crate::drive::Drive;
-use crate::failure::{Doing, Failure, Result};
+use crate::driver::Driver;
+use crate::failure::{Context, Failure, Result};
 use crate::proc;
 use crate::transport::Transport;
 
 /// How long a server may take to start.
-const START_PATIENCE: Duration = Duration::from_secs(300);
+const START_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Where `chatserver` and the floor say which port they got.
 const LISTENING: &str = "[INFO] Waiting for connection on port ";
@@ -157,7 +157,7 @@ impl Server {
     /// Starts a server with an empty store and waits until it takes connections.
     ///
     /// # Errors
-    /// [`Failure::Lacks`] if its program is not installed or does not support the transport, [`Failure::Start`] if
+    /// [`Failure::Unsupported`] if its program is not installed or does not support the transport, [`Failure::Start`] if
     /// it ends or stays silent.
     pub fn start(kind: &Kind, bench: &Bench) -> Result<Self> {
         let folder = temporary_folder()?;
@@ -181,7 +181,10 @@ impl Server {
         config: &str,
     ) -> Result<Self> {
         if bench.transport != Transport::Plain && (kind.is_floor() || kind.is_peer()) {
-            return Err(Failure::Lacks(format!("it is measured without {}", bench.transport)));
+            return Err(Failure::Unsupported(format!(
+                "it is measured without {}",
+                bench.transport
+            )));
         }
         let port = free_port()?;
         let mut command = match kind {
@@ -189,7 +192,7 @@ impl Server {
             Kind::Unindexed => {
                 // Where the index should be there is a folder, so that nobody can write one.
                 fs::create_dir_all(data.join("search.db/in the way"))
-                    .doing("blocking the index")?;
+                    .context("blocking the index")?;
                 parlor_command(&bench.chatserver, folder.path(), data, config)?
             }
             Kind::Older(program) => parlor_command(program, folder.path(), data, config)?,
@@ -251,7 +254,7 @@ impl Server {
         let log = self.log.as_ref().expect("a cluster has a log");
         let (name, path) = (format!("node-{}", self.children.len()), self.folder.path());
         let place = path.join(format!("of {name}"));
-        fs::create_dir_all(&place).doing("making a node's folder")?;
+        fs::create_dir_all(&place).context("making a node's folder")?;
         let config = log.node(&name);
         let mut command = parlor_command(&bench.chatserver, &place, &path.join(&name), &config)?;
         self.launch(&mut command, bench, &format!("output of {name}"), loopback(0))
@@ -266,7 +269,7 @@ impl Server {
         self.pids.pop();
         self.addresses.pop();
         let killed = child.kill();
-        child.wait().and(killed).doing("killing a node")
+        child.wait().and(killed).context("killing a node")
     }
 
     /// Bytes of the files of a cluster's node.
@@ -276,8 +279,9 @@ impl Server {
     pub fn stored_bytes(&self, node: usize) -> Result<u64> {
         let folder = self.folder.path().join(format!("node-{node}"));
         let mut bytes = 0;
-        for file in fs::read_dir(folder).doing("looking at a node's files")? {
-            let file = file.and_then(|file| file.metadata()).doing("looking at a node's files")?;
+        for file in fs::read_dir(folder).context("looking at a node's files")? {
+            let file =
+                file.and_then(|file| file.metadata()).context("looking at a node's files")?;
             bytes += file.len();
         }
         Ok(bytes)
@@ -292,8 +296,8 @@ impl Server {
         address: SocketAddr,
     ) -> Result<()> {
         let output = self.folder.path().join(output);
-        let file = File::create(&output).doing("creating the server's output file")?;
-        let errors = file.try_clone().doing("sharing the server's output file")?;
+        let file = File::create(&output).context("creating the server's output file")?;
+        let errors = file.try_clone().context("sharing the server's output file")?;
         command.stdin(Stdio::null()).stdout(file).stderr(errors);
         let child = spawn(command, &self.kind, bench)?;
         self.pids.push(child.id());
@@ -321,9 +325,9 @@ impl Server {
     /// Clients for it, none connected yet.
     ///
     /// # Errors
-    /// What [`Drive::new`] says.
-    pub fn drive(&self) -> Result<Drive> {
-        Drive::new(self.kind.dialect(), self.addresses.clone(), self.transport)
+    /// What [`Driver::new`] says.
+    pub fn driver(&self) -> Result<Driver> {
+        Driver::new(self.kind.dialect(), self.addresses.clone(), self.transport)
     }
 
     /// How many clients to log in at the same time so that it is the server that takes its time.
@@ -357,23 +361,23 @@ impl Server {
     /// The values of a metric of our own server, with their labels, in the order in which it gives them.
     ///
     /// # Errors
-    /// [`Failure::Io`] if it does not answer, [`Failure::NotUnderstood`] if a value is no number.
+    /// [`Failure::Io`] if it does not answer, [`Failure::Unexpected`] if a value is no number.
     pub fn metric(&self, name: &str) -> Result<Vec<(String, f64)>> {
         let asking = || "asking for metrics";
-        let mut stream = TcpStream::connect(self.address()).doing(asking())?;
+        let mut stream = TcpStream::connect(self.address()).context(asking())?;
         let request = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        stream.write_all(request).doing(asking())?;
+        stream.write_all(request).context(asking())?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).doing(asking())?;
+        stream.read_to_string(&mut answer).context(asking())?;
         if !answer.starts_with("HTTP/1.1 200 ") {
-            return Err(Failure::NotUnderstood(answer));
+            return Err(Failure::Unexpected(answer));
         }
         let lines = answer.lines().filter_map(|line| {
             let rest = line.strip_prefix(name)?;
             rest.starts_with(['{', ' ']).then(|| rest.rsplit_once(' '))?
         });
         let value = |(labels, value): (&str, &str)| {
-            let value = value.parse().map_err(|_| Failure::NotUnderstood(value.to_owned()))?;
+            let value = value.parse().map_err(|_| Failure::Unexpected(value.to_owned()))?;
             Ok((labels.to_owned(), value))
         };
         lines.map(value).collect()
@@ -384,7 +388,7 @@ impl Server {
         let start = Instant::now();
         let says_its_port = !self.kind.is_peer();
         loop {
-            let said = fs::read_to_string(output).doing("reading the server's output")?;
+            let said = fs::read_to_string(output).context("reading the server's output")?;
             if says_its_port {
                 if let Some(port) = said.lines().find_map(listening_port) {
                     return Ok(loopback(port));
@@ -393,13 +397,13 @@ impl Server {
                 return Ok(address);
             }
             let ended = match self.children.last_mut() {
-                Some(child) => child.try_wait().doing("asking for the server's end")?,
+                Some(child) => child.try_wait().context("asking for the server's end")?,
                 None => None,
             };
             let why = match ended {
                 Some(status) => format!("it ended with {status}: {said}"),
-                None if start.elapsed() > START_PATIENCE => {
-                    format!("it does not listen after {START_PATIENCE:?}: {said}")
+                None if start.elapsed() > START_TIMEOUT => {
+                    format!("it does not listen after {START_TIMEOUT:?}: {said}")
                 }
                 None => {
                     std::thread::sleep(Duration::from_millis(1));
@@ -475,13 +479,13 @@ pub(crate) fn spawn(command: &mut Command, kind: &Kind, bench: &Bench) -> Result
             if error.kind() == std::io::ErrorKind::NotFound && kind.is_peer()
                 || matches!(kind, Kind::Cluster(_)) =>
         {
-            Err(Failure::Lacks(format!("{program} is not installed")))
+            Err(Failure::Unsupported(format!("{program} is not installed")))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let why = format!("there is no {program}: build it, as with `cargo build --release`");
             Err(Failure::Start { name: kind.name(), why })
         }
-        spawned => spawned.doing(format!("starting {program}")),
+        spawned => spawned.context(format!("starting {program}")),
     }
 }
 
@@ -495,16 +499,16 @@ pub(crate) fn loopback(port: u16) -> SocketAddr {
 
 /// Peers cannot choose a port themselves and say which.
 pub(crate) fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(loopback(0)).doing("looking for a free port")?;
-    Ok(listener.local_addr().doing("looking for a free port")?.port())
+    let listener = TcpListener::bind(loopback(0)).context("looking for a free port")?;
+    Ok(listener.local_addr().context("looking for a free port")?.port())
 }
 
 fn temporary_folder() -> Result<TempDir> {
-    tempfile::Builder::new().prefix("bench-").tempdir().doing("making a temporary folder")
+    tempfile::Builder::new().prefix("bench-").tempdir().context("making a temporary folder")
 }
 
 pub(crate) fn write(folder: &Path, name: &str, text: &str) -> Result<PathBuf> {
     let path = folder.join(name);
-    fs::write(&path, text).doing(format!("writing {}", path.display()))?;
+    fs::write(&path, text).context(format!("writing {}", path.display()))?;
     Ok(path)
 }

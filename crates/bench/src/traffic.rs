@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use crate::crowd;
-use crate::dialect::{Heard, Person};
-use crate::drive::{Drive, PATIENCE};
+use crate::dialect::{Person, ServerLine};
+use crate::driver::{Driver, TIMEOUT};
 use crate::failure::{Failure, Result};
 use crate::server::{Bench, Kind, Server};
 
@@ -124,29 +124,29 @@ impl Traffic {
     /// Starts a server, lets the people talk, and stops it.
     ///
     /// # Errors
-    /// Any [`Failure`]; [`Failure::Miscounted`] if a message was lost, doubled or out of order.
+    /// Any [`Failure`]; [`Failure::Miscounted`] if a message was lost, duplicated or out of order.
     pub fn run(&self, kind: &Kind, bench: &Bench) -> Result<Measured> {
         self.check()?;
         let server = Server::start(kind, bench)?;
-        let mut drive = self.meet(&server)?;
+        let mut driver = self.meet(&server)?;
         let mut talk = Talk::new(self);
-        talk.go_on(&mut drive, self.warm_up)?;
+        talk.run_for(&mut driver, self.warm_up)?;
 
-        let (bytes, wire_bytes) = (drive.received_bytes(), drive.wire_bytes());
+        let (bytes, wire_bytes) = (driver.received_bytes(), driver.wire_bytes());
         let (cpu, log_cpu) = (server.cpu_time()?, server.log_cpu_time()?);
         let (delivered, paced) = (talk.delivered, talk.paced);
         let start = Instant::now();
         talk.measured_since = Some(start);
-        talk.go_on(&mut drive, self.duration)?;
+        talk.run_for(&mut driver, self.duration)?;
         let elapsed = start.elapsed();
         let mut measured = Measured {
             elapsed,
             cpu: server.cpu_time()?.saturating_sub(cpu),
             log_cpu: server.log_cpu_time()?.saturating_sub(log_cpu),
             deliveries: talk.delivered - delivered,
-            bytes: drive.received_bytes() - bytes,
-            wire_bytes: drive.wire_bytes() - wire_bytes,
-            cipher: drive.cipher(),
+            bytes: driver.received_bytes() - bytes,
+            wire_bytes: driver.wire_bytes() - wire_bytes,
+            cipher: driver.cipher(),
             paced: talk.paced - paced,
             latency: talk.latency.clone(),
             sent_in_all: 0,
@@ -158,7 +158,7 @@ impl Traffic {
             let sent = talk.publishers.iter().map(|publisher| publisher.next).sum();
             measured.indexing = Some(Indexing::ask(&server, sent)?);
         }
-        talk.finish(&mut drive)?;
+        talk.finish(&mut driver)?;
         measured.latency = talk.latency;
         measured.sent_in_all = talk.publishers.iter().map(|publisher| publisher.next).sum();
         measured.delivered_in_all = talk.delivered;
@@ -171,27 +171,27 @@ impl Traffic {
     /// As for [`Traffic::run`].
     pub fn say(&self, server: &Server, messages: u64) -> Result<(u64, Duration)> {
         self.check()?;
-        let mut drive = self.meet(server)?;
+        let mut driver = self.meet(server)?;
         let (mut talk, start) = (Talk::new(self), Instant::now());
         while talk.paced < messages {
-            talk.go_on(&mut drive, TURN)?;
+            talk.run_for(&mut driver, TURN)?;
         }
-        talk.finish(&mut drive)?;
+        talk.finish(&mut driver)?;
         Ok((talk.paced, start.elapsed()))
     }
 
     /// Logs the people in, and gets them into their rooms.
-    fn meet(&self, server: &Server) -> Result<Drive> {
-        let mut drive = server.drive()?;
+    fn meet(&self, server: &Server) -> Result<Driver> {
+        let mut driver = server.driver()?;
         let people: Vec<Person> =
             (0..self.rooms * self.members).map(|client| self.person(client)).collect();
-        crowd::log_in(&mut drive, &people, server.logins_at_once())?;
-        crowd::join(&mut drive, people.len(), |client| [room_name(client / self.members)])?;
-        crowd::settle(&mut drive, people.len())?;
+        crowd::log_in(&mut driver, &people, server.logins_at_once())?;
+        crowd::join(&mut driver, people.len(), |client| [room_name(client / self.members)])?;
+        crowd::settle(&mut driver, people.len())?;
         for client in (0..people.len()).filter(|&client| self.is_stalled(client)) {
-            drive.stop_reading(client)?;
+            driver.stop_reading(client)?;
         }
-        Ok(drive)
+        Ok(driver)
     }
 
     fn check(&self) -> Result<()> {
@@ -276,11 +276,11 @@ struct Publisher {
     /// The number of its next message.
     next: u64,
     /// Those that somebody has not got yet, oldest first, the last one numbered `next - 1`.
-    flying: VecDeque<Flying>,
+    in_flight: VecDeque<InFlight>,
     receivers: usize,
 }
 
-struct Flying {
+struct InFlight {
     /// When it was sent, or should have been.
     due: Instant,
     missing: usize,
@@ -303,7 +303,7 @@ impl<'a> Talk<'a> {
                 room: room_name(client / traffic.members),
                 credit: traffic.window,
                 next: 0,
-                flying: VecDeque::new(),
+                in_flight: VecDeque::new(),
                 receivers: traffic.receivers(client),
             })
             .collect();
@@ -326,61 +326,62 @@ impl<'a> Talk<'a> {
         }
     }
 
-    fn go_on(&mut self, drive: &mut Drive, duration: Duration) -> Result<()> {
+    fn run_for(&mut self, driver: &mut Driver, duration: Duration) -> Result<()> {
         let end = Instant::now() + duration;
         loop {
             let now = Instant::now();
             if now >= end {
                 return Ok(());
             }
-            let wait = self.send_due(drive, now);
-            drive.poll(wait.min(end - now), |client, heard, now| self.hear(client, &heard, now))?;
+            let wait = self.send_due(driver, now);
+            driver
+                .poll(wait.min(end - now), |client, line, now| self.receive(client, &line, now))?;
         }
     }
 
     /// Sends no more, and waits for what is in flight.
-    fn finish(&mut self, drive: &mut Drive) -> Result<()> {
+    fn finish(&mut self, driver: &mut Driver) -> Result<()> {
         let (mut last, mut delivered) = (Instant::now(), self.delivered);
-        while self.publishers.iter().any(|publisher| !publisher.flying.is_empty()) {
-            drive.poll(TURN, |client, heard, now| self.hear(client, &heard, now))?;
+        while self.publishers.iter().any(|publisher| !publisher.in_flight.is_empty()) {
+            driver.poll(TURN, |client, line, now| self.receive(client, &line, now))?;
             if self.delivered > delivered {
                 (last, delivered) = (Instant::now(), self.delivered);
-            } else if last.elapsed() > PATIENCE {
+            } else if last.elapsed() > TIMEOUT {
                 let missing: usize =
-                    self.publishers.iter().flat_map(|p| &p.flying).map(|f| f.missing).sum();
+                    self.publishers.iter().flat_map(|p| &p.in_flight).map(|f| f.missing).sum();
                 let what = format!("{missing} deliveries");
-                return Err(Failure::Silent { what, seconds: PATIENCE.as_secs() });
+                return Err(Failure::Silent { what, seconds: TIMEOUT.as_secs() });
             }
         }
-        // Whatever the server still has for anybody would be too much, and be noticed.
+        // A duplicate still on its way from the server would be detected here.
         if self.traffic.stalled == 0 {
             let clients = self.traffic.rooms * self.traffic.members;
             for client in 0..clients {
-                drive.send(client, drive.dialect().ping().as_bytes());
+                driver.send(client, driver.dialect().ping().as_bytes());
             }
             let mut pongs = 0;
             while pongs < clients {
-                drive.poll(PATIENCE, |client, heard, now| {
-                    pongs += usize::from(heard == Heard::Pong);
-                    self.hear(client, &heard, now)
+                driver.poll(TIMEOUT, |client, line, now| {
+                    pongs += usize::from(line == ServerLine::Pong);
+                    self.receive(client, &line, now)
                 })?;
             }
         }
         Ok(())
     }
 
-    /// Sends what window or schedule allow, and tells how long nothing more will be due.
-    fn send_due(&mut self, drive: &mut Drive, now: Instant) -> Duration {
+    /// Sends what window or schedule allow, and returns how long until the next message is due.
+    fn send_due(&mut self, driver: &mut Driver, now: Instant) -> Duration {
         let Some(mut schedule) = self.schedule.take() else {
             while let Some(publisher) = self.free.pop() {
                 for _ in 0..std::mem::take(&mut self.publishers[publisher].credit) {
-                    self.send(drive, publisher, now);
+                    self.send(driver, publisher, now);
                 }
             }
             return TURN;
         };
         while schedule.next <= now {
-            self.send(drive, schedule.publisher, schedule.next);
+            self.send(driver, schedule.publisher, schedule.next);
             schedule.publisher = (schedule.publisher + 1) % self.publishers.len();
             schedule.next += schedule.interval;
         }
@@ -389,20 +390,20 @@ impl<'a> Talk<'a> {
         if wait <= SPIN { Duration::ZERO } else { (wait - SPIN).min(TURN) }
     }
 
-    fn send(&mut self, drive: &mut Drive, publisher: usize, due: Instant) {
+    fn send(&mut self, driver: &mut Driver, publisher: usize, due: Instant) {
         let number = (publisher % self.traffic.publishers) as u64;
         let publisher = &mut self.publishers[publisher];
         let digits = format!("{number:04x}{:012x}", publisher.next);
         self.text[..NUMBER_BYTES].copy_from_slice(digits.as_bytes());
         publisher.next += 1;
-        publisher.flying.push_back(Flying { due, missing: publisher.receivers });
-        drive.say(publisher.client, &publisher.room, &self.text);
+        publisher.in_flight.push_back(InFlight { due, missing: publisher.receivers });
+        driver.say(publisher.client, &publisher.room, &self.text);
     }
 
-    fn hear(&mut self, client: usize, heard: &Heard<'_>, now: Instant) -> Result<()> {
-        let &Heard::Message { text, .. } = heard else { return Ok(()) };
+    fn receive(&mut self, client: usize, line: &ServerLine<'_>, now: Instant) -> Result<()> {
+        let &ServerLine::Message { text, .. } = line else { return Ok(()) };
         let (member, room) = (client % self.traffic.members, client / self.traffic.members);
-        let not_ours = || Failure::NotUnderstood(String::from_utf8_lossy(text).into_owned());
+        let not_ours = || Failure::Unexpected(String::from_utf8_lossy(text).into_owned());
         let (number, got) = parse_number(text).ok_or_else(not_ours)?;
         if number >= self.traffic.publishers {
             return Err(not_ours());
@@ -417,13 +418,13 @@ impl<'a> Talk<'a> {
 
         let place = room * self.traffic.publishers + number;
         let publisher = &mut self.publishers[place];
-        let oldest = publisher.next - publisher.flying.len() as u64;
+        let oldest = publisher.next - publisher.in_flight.len() as u64;
         let age = got.checked_sub(oldest).ok_or_else(not_ours)?;
-        let flying = publisher.flying.get_mut(age as usize).ok_or_else(not_ours)?;
-        flying.missing -= 1;
-        let (due, everybody_has_it) = (flying.due, flying.missing == 0);
-        while publisher.flying.front().is_some_and(|flying| flying.missing == 0) {
-            publisher.flying.pop_front();
+        let in_flight = publisher.in_flight.get_mut(age as usize).ok_or_else(not_ours)?;
+        in_flight.missing -= 1;
+        let (due, everybody_has_it) = (in_flight.due, in_flight.missing == 0);
+        while publisher.in_flight.front().is_some_and(|in_flight| in_flight.missing == 0) {
+            publisher.in_flight.pop_front();
         }
         let (paced, ends) = match self.traffic.pace {
             Pace::Watcher => (member == self.traffic.members - 1, everybody_has_it),
@@ -487,24 +488,24 @@ mod tests {
         let mut talk = Talk::new(traffic);
         let due = Instant::now();
         talk.publishers[0].next = 3;
-        talk.publishers[0].flying.extend((0..3).map(|_| Flying { due, missing: 2 }));
+        talk.publishers[0].in_flight.extend((0..3).map(|_| InFlight { due, missing: 2 }));
         talk.publishers[0].credit = 0;
         talk.free.clear();
         talk
     }
 
-    fn hear(talk: &mut Talk<'_>, client: usize, text: &[u8]) -> Result<()> {
-        talk.hear(client, &Heard::Message { tags: b"", text }, Instant::now())
+    fn receive(talk: &mut Talk<'_>, client: usize, text: &[u8]) -> Result<()> {
+        talk.receive(client, &ServerLine::Message { tags: b"", text }, Instant::now())
     }
 
     #[test]
     fn each_delivery_counts_and_the_last_member_paces() {
         let traffic = two_rooms_of_three();
         let mut talk = three_in_flight(&traffic);
-        hear(&mut talk, 1, b"0000000000000000xxxx").unwrap();
-        assert_eq!((talk.delivered, talk.paced, talk.publishers[0].flying.len()), (1, 0, 3));
-        hear(&mut talk, 2, b"0000000000000000xxxx").unwrap();
-        assert_eq!((talk.delivered, talk.paced, talk.publishers[0].flying.len()), (2, 1, 2));
+        receive(&mut talk, 1, b"0000000000000000xxxx").unwrap();
+        assert_eq!((talk.delivered, talk.paced, talk.publishers[0].in_flight.len()), (1, 0, 3));
+        receive(&mut talk, 2, b"0000000000000000xxxx").unwrap();
+        assert_eq!((talk.delivered, talk.paced, talk.publishers[0].in_flight.len()), (2, 1, 2));
         assert_eq!((talk.publishers[0].credit, talk.free.as_slice()), (1, [0].as_slice()));
     }
 
@@ -512,11 +513,11 @@ mod tests {
     fn latency_ends_at_the_last_member_and_counts_from_when_a_message_was_due() {
         let traffic = two_rooms_of_three();
         let mut talk = three_in_flight(&traffic);
-        let due = talk.publishers[0].flying[0].due;
+        let due = talk.publishers[0].in_flight[0].due;
         talk.measured_since = Some(due);
         let mut hear_at = |client, milliseconds| {
-            let heard = Heard::Message { tags: b"", text: b"0000000000000000xxxx" };
-            talk.hear(client, &heard, due + Duration::from_millis(milliseconds)).unwrap();
+            let line = ServerLine::Message { tags: b"", text: b"0000000000000000xxxx" };
+            talk.receive(client, &line, due + Duration::from_millis(milliseconds)).unwrap();
             talk.latency.len()
         };
         assert_eq!(hear_at(2, 5), 0);
@@ -529,16 +530,16 @@ mod tests {
         let traffic = two_rooms_of_three();
         let miscounted = |texts: &[&[u8]]| {
             let mut talk = three_in_flight(&traffic);
-            let last = texts.iter().map(|text| hear(&mut talk, 1, text)).last();
+            let last = texts.iter().map(|text| receive(&mut talk, 1, text)).last();
             matches!(last, Some(Err(Failure::Miscounted { .. })))
         };
         assert!(miscounted(&[b"0000000000000001xxxx"]));
         assert!(miscounted(&[b"0000000000000000xxxx", b"0000000000000000xxxx"]));
         let mut talk = three_in_flight(&traffic);
-        let to_another_room = hear(&mut talk, 4, b"0000000000000000xxxx");
-        assert!(matches!(to_another_room, Err(Failure::NotUnderstood(_))));
-        let of_nobody = hear(&mut talk, 1, b"0001000000000000xxxx");
-        assert!(matches!(of_nobody, Err(Failure::NotUnderstood(_))));
+        let to_another_room = receive(&mut talk, 4, b"0000000000000000xxxx");
+        assert!(matches!(to_another_room, Err(Failure::Unexpected(_))));
+        let of_nobody = receive(&mut talk, 1, b"0001000000000000xxxx");
+        assert!(matches!(of_nobody, Err(Failure::Unexpected(_))));
     }
 
     #[test]

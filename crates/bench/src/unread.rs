@@ -8,7 +8,7 @@ use clap::Args;
 use store::{AccountId, Conversation, EVERYBODY, EventId, Reader, RoomId, Store, Unreads, Write};
 
 use crate::failure::{Failure, Result};
-use crate::filled::{self, Filled, time, told};
+use crate::filled::{self, Filled, store_failure, time};
 use crate::report::{Better, Figure, figure};
 use crate::server::Kind;
 use crate::traffic::new_histogram;
@@ -46,15 +46,15 @@ impl Unread {
     /// Any failure of the store, and answers that are not of all rooms.
     pub fn run(&self, kind: &Kind) -> Result<Vec<Figure>> {
         if *kind != Kind::Parlor {
-            return Err(Failure::Lacks("its store is not ours".to_owned()));
+            return Err(Failure::Unsupported("its store is not ours".to_owned()));
         }
         let contents = format!("{} messages in {} rooms to read", self.events, self.rooms);
         let filled = Filled { folder: &self.store, contents: &contents, events: self.events };
         let forever = Instant::now() + Duration::from_secs(86_400);
         let (mut store, _) = filled.open(forever, &|id| self.message(id))?;
         let markers: Vec<Write> = (1..=self.rooms).flat_map(|room| self.markers(room)).collect();
-        store.commit(&mut markers.iter()).map_err(told)?;
-        let mut reader = store.reader().map_err(told)?;
+        store.commit(&mut markers.iter()).map_err(store_failure)?;
+        let mut reader = store.reader().map_err(store_failure)?;
         let [recent, anywhere, never] =
             [RECENT, ANYWHERE, NEVER].map(|of| self.ask(&mut *reader, of));
         let mut figures = Vec::new();
@@ -83,12 +83,12 @@ impl Unread {
         let mut messages = 0;
         for _ in 0..self.questions {
             let start = Instant::now();
-            let unread = reader.unread(&of).map_err(told)?;
+            let unread = reader.unread(&of).map_err(store_failure)?;
             times.saturating_record(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
             messages = unread.iter().map(|one| one.messages).sum();
             if unread.len() * 10 < self.rooms as usize * 9 {
                 let why = format!("unread in {} of {} rooms", unread.len(), self.rooms);
-                return Err(Failure::NotUnderstood(why));
+                return Err(Failure::Unexpected(why));
             }
         }
         let at = |quantile| times.value_at_quantile(quantile) as f64 / 1e6;

@@ -64,7 +64,7 @@ impl WebSocket {
     /// `answers`.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if the server does not agree or closes, [`Failure::NotUnderstood`] if it breaks the RFC.
+    /// [`Failure::Refused`] if the server does not agree or closes, [`Failure::Unexpected`] if it breaks the RFC.
     pub fn receive(
         &mut self,
         mut bytes: &[u8],
@@ -123,7 +123,7 @@ impl WebSocket {
         } else if !says("Sec-WebSocket-Accept", ACCEPT)
             || !says("Sec-WebSocket-Protocol", subprotocol)
         {
-            Err(Failure::NotUnderstood(response.to_owned()))
+            Err(Failure::Unexpected(response.to_owned()))
         } else {
             Ok(())
         }
@@ -148,7 +148,7 @@ impl<'a> Frame<'a> {
     fn parse(bytes: &'a [u8]) -> Result<Option<(Self, &'a [u8])>> {
         let Some((&[first, second], rest)) = bytes.split_first_chunk() else { return Ok(None) };
         if second & MASKED != 0 {
-            return Err(Failure::NotUnderstood("a masked frame from a server".to_owned()));
+            return Err(Failure::Unexpected("a masked frame from a server".to_owned()));
         }
         let length = match second {
             IN_TWO_BYTES => rest
@@ -207,7 +207,7 @@ mod tests {
         client
     }
 
-    /// What is heard and answered if the bytes come one by one.
+    /// What is received and answered if the bytes come one by one.
     fn receive(client: &mut WebSocket, bytes: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
         let (mut lines, mut answers) = (Vec::new(), Vec::new());
         for byte in bytes {
@@ -273,10 +273,10 @@ mod tests {
         let refused = response("HTTP/1.1 404 Not Found\r\n\r\n");
         assert!(matches!(refused, Failure::Refused(_)), "{refused}");
         for wrong in [RESPONSE.replace("binary", "text"), RESPONSE.replace("s3p", "S3p")] {
-            assert!(matches!(response(&wrong), Failure::NotUnderstood(_)));
+            assert!(matches!(response(&wrong), Failure::Unexpected(_)));
         }
         let masked = receive(&mut open(), MASKED_HELLO).unwrap_err();
-        assert!(matches!(masked, Failure::NotUnderstood(_)), "{masked}");
+        assert!(matches!(masked, Failure::Unexpected(_)), "{masked}");
         let closed = receive(&mut open(), b"\x88\x06\x03\xf0slow").unwrap_err();
         assert_eq!(closed.to_string(), "the server refused: closed with 1008: slow");
     }

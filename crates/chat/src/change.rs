@@ -1,78 +1,77 @@
-//! What has changed, for the faces: what to draw again, whom to tell.
+//! Changes, for the user interfaces: what to redraw, and what to notify people of.
 
 use crate::conversation::Member;
 use crate::entry::Entry;
-use crate::people::Person;
+use crate::people::Whois;
 
 /// Something that has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A message came live, or was missed and is here now.
+    /// A message arrived.
     Said {
         /// The conversation's name.
         target: String,
         /// The message.
         entry: Box<Entry>,
     },
-    /// Something that nobody said: somebody came or went, a topic was set, the server says something.
+    /// An event that is not a message: a join, a part, a topic, a sentence from the server.
     Happened {
         /// The conversation's name; the first of them if it happened in several.
         target: String,
         /// What happened.
         entry: Box<Entry>,
     },
-    /// Somebody reacted to a message, or took that back.
+    /// Somebody reacted to a message, or removed the reaction.
     Reacted {
         /// The conversation's name.
         target: String,
-        /// The message's id; it need not be here.
+        /// The message's id; the message need not be loaded.
         msgid: String,
         /// The emoji or word.
         text: String,
         /// Who.
         by: String,
-        /// It was taken back.
+        /// The reaction was removed.
         undo: bool,
     },
     /// A message was taken back.
     Redacted {
         /// The conversation's name.
         target: String,
-        /// The message's id; it need not be here.
+        /// The message's id; the message need not be loaded.
         msgid: String,
         /// Who took it back.
         by: String,
     },
-    /// The rows of a timeline, or what is on its way there.
+    /// The rows of a timeline changed, or its unconfirmed messages.
     Timeline(String),
-    /// Which conversations there are, or what their lists show: unread counts, members, topics, who is typing.
+    /// The list of conversations changed, or what lists show of one: unread counts, members, topic, typing.
     Conversation(String),
-    /// A page of history that was asked for is here, or will not come.
+    /// A requested page of history has arrived, or was refused.
     Page {
         /// The conversation's name.
         target: String,
         /// How many messages and events it has.
         count: usize,
-        /// Why it will not come, in the server's words.
+        /// Why it was refused, in the server's words.
         refused: Option<String>,
     },
-    /// A message that was sent from here is on the server's disk, or was refused.
+    /// A message sent by this client was confirmed or refused.
     Settled {
         /// Its number.
         number: u64,
         /// Its msgid, or the server's sentence.
         outcome: Result<Option<String>, String>,
     },
-    /// The person for whom a message is does not see it now: they are away, or offline. Comes before its
-    /// [`Change::Settled`].
+    /// The receiver of a message is away or offline. Comes before the message's [`Change::Settled`].
     Away {
         /// The message's number.
         number: u64,
         /// Why, in the person's or the server's words.
         text: String,
     },
-    /// The server will take a message later, for which the core waits.
-    PutOff {
+    /// The server deferred a message; the core resends it later.
+    Deferred {
         /// Its number.
         number: u64,
         /// The server's sentence.
@@ -84,51 +83,51 @@ pub enum Change {
         verb: String,
         /// The code, such as `NO_SUCH_USER`.
         code: String,
-        /// What stands between the code and the sentence.
+        /// The parameters between the code and the sentence.
         params: Vec<String>,
         /// The server's sentence.
         text: String,
-        /// It says no.
+        /// It is a refusal (`FAIL`).
         refused: bool,
     },
-    /// What was asked for with [`Intent::Everything`](crate::Intent::Everything) is here, or will not come.
+    /// What was asked for with [`Intent::Everything`](crate::Intent::Everything) has arrived, or was refused.
     Everything(Result<Vec<(String, Entry)>, String>),
-    /// The conversations that have something new, as asked for with [`Intent::Changed`](crate::Intent::Changed), or why
-    /// the server does not say.
+    /// The conversations with new messages, as requested with [`Intent::Changed`](crate::Intent::Changed), or why
+    /// the server refused.
     Targets(Result<Vec<String>, String>),
-    /// Somebody says something else of themselves.
-    Facts {
+    /// Somebody's metadata changed.
+    Metadata {
         /// Who.
         nick: String,
-        /// Of what: one of [`KEYS`](crate::people::KEYS).
+        /// The key: one of [`KEYS`](crate::people::KEYS).
         key: String,
-        /// What they say now.
+        /// The new value; none if it was removed.
         value: Option<String>,
     },
     /// The answer to `WHOIS` is complete.
-    Whois(Box<Person>),
-    /// The answer to `NAMES` of a room in which this person is not is complete.
+    Whois(Box<Whois>),
+    /// The answer to `NAMES` of a room that this person is not in is complete.
     Names {
         /// The room.
         room: String,
-        /// Those of its members that may be known.
+        /// Its visible members.
         members: Vec<Member>,
     },
-    /// The answer to a `PING` that a face has sent: all that was asked before is answered, too.
+    /// The answer to a `PING` that a user interface has sent: all earlier requests have been answered, too.
     Pong(String),
     /// The results of a search.
     Found,
     /// The list of rooms is complete.
     Listed,
-    /// The server says goodbye, and why.
+    /// The server closes the connection, and why (`ERROR`).
     Closing(String),
-    /// An operator ended this person's connections: it is no use to come back by oneself.
+    /// An operator ended this person's connections: the client should not reconnect by itself.
     Killed {
         /// Who did it.
         by: String,
         /// Why.
         reason: String,
     },
-    /// The connection is logged in and has everything that comes with the welcome.
+    /// The connection is logged in and has received the whole welcome.
     Ready,
 }

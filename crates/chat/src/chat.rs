@@ -5,7 +5,7 @@ use crate::conversation::{Conversation, Member, With};
 use crate::entry::{Entry, Kind};
 use crate::limits::{CONVERSATIONS, ENTRIES, REQUESTS};
 use crate::outgoing::{Abilities, Outgoing};
-use crate::people::{People, Person};
+use crate::people::{People, Whois};
 use crate::receive::batch::Batch;
 use crate::server::Server;
 use crate::timeline::Run;
@@ -23,7 +23,7 @@ pub(crate) enum Request {
     Everything,
     /// Which conversations have something new.
     Targets,
-    /// Something whose answers are shown where it was asked.
+    /// A command whose answers are shown in the conversation where it was typed.
     Command { target: String },
 }
 
@@ -56,9 +56,9 @@ pub struct Search {
 pub struct Chat {
     /// This person's name.
     pub me: String,
-    /// What the server has said of itself.
+    /// What the server has announced about itself.
     pub server: Server,
-    /// Lines arrive and are sent.
+    /// The connection is logged in.
     pub connected: bool,
     /// This person's conversations by folded name; the server's has the empty name.
     pub conversations: BTreeMap<String, Conversation>,
@@ -68,33 +68,33 @@ pub struct Chat {
     pub search: Search,
     /// The newest list of rooms.
     pub listed: Vec<Listed>,
-    pub(crate) lists: Vec<Listed>,
-    /// The conversation to which answers without a place of their own belong.
+    pub(crate) unfinished_list: Vec<Listed>,
+    /// The conversation that shows answers which name no other: the one opened last.
     pub(crate) current: String,
     pub(crate) requests: BTreeMap<u64, Request>,
     pub(crate) batches: HashMap<String, Batch>,
-    /// All that comes with the welcome is here: what comes now follows what came before.
-    pub(crate) settled: bool,
+    /// The whole welcome has arrived: from now on live lines follow each other without a gap.
+    pub(crate) ready: bool,
     pub(crate) changes: Vec<Change>,
     pub(crate) resend_prefix: String,
     pub(crate) next: u64,
     added: u64,
-    /// Pages that are needed to know where messages belong.
+    /// Pages to request because they show the place of a message in the timeline.
     pub(crate) wanted: Vec<(String, Run)>,
-    pub(crate) typing_told: HashMap<String, i64>,
-    /// The line that is taken is part of a longer answer.
+    pub(crate) typing_sent: HashMap<String, i64>,
+    /// The current line is part of a labeled batch.
     pub(crate) within_answer: bool,
-    /// What such an answer has settled: told at its end, behind the rest of it.
+    /// Deliveries confirmed in such a batch: reported at its end, after the rest of it.
     pub(crate) unfinished: Vec<Change>,
-    /// The number and receiver of the message that such an answer has confirmed last.
+    /// The number and receiver of the message last confirmed in such a batch.
     pub(crate) confirmed: Option<(u64, String)>,
-    /// What people say of themselves.
+    /// People's metadata.
     pub people: People,
     /// An answer to `WHOIS` that is not complete.
-    pub(crate) whois: Person,
-    /// An answer to `NAMES` of a room in which this person is not.
-    pub(crate) naming: Vec<Member>,
-    /// The newest time that the server has told with anything, in milliseconds since 1970 UTC.
+    pub(crate) whois: Whois,
+    /// An unfinished answer to `NAMES` of a room that this person is not in.
+    pub(crate) names_elsewhere: Vec<Member>,
+    /// The newest server time of any line, in milliseconds since 1970 UTC.
     pub server_time_ms: Option<i64>,
 }
 
@@ -110,8 +110,8 @@ impl Chat {
         }
     }
 
-    /// A new connection has logged in as `me`, with these capabilities and their values. Sends what was
-    /// not confirmed before, and a `PING` whose answer ends the welcome.
+    /// A new connection has logged in as `me`, with these capabilities and their values. Sends unconfirmed
+    /// messages again, and a `PING` whose answer ends the welcome.
     pub fn logged_in(
         &mut self,
         me: &str,
@@ -124,7 +124,7 @@ impl Chat {
             self.server.nodes.clear();
         }
         self.connected = true;
-        self.settled = false;
+        self.ready = false;
         proto::Line::to(out).verb("PING").param(crate::receive::WELCOMED).end();
         self.send_waiting(out);
     }
@@ -132,15 +132,15 @@ impl Chat {
     /// The connection broke. What was not confirmed is sent again at the next login.
     pub fn broken(&mut self) {
         self.connected = false;
-        self.settled = false;
+        self.ready = false;
         self.batches.clear();
         self.changes.append(&mut self.unfinished);
-        self.lists.clear();
-        self.whois = Person::default();
-        self.naming.clear();
+        self.unfinished_list.clear();
+        self.whois = Whois::default();
+        self.names_elsewhere.clear();
         self.server.listing = Default::default();
         for request in std::mem::take(&mut self.requests).into_values() {
-            self.forget_request(&request, "the connection broke");
+            self.fail_request(&request, "the connection broke");
         }
         for outgoing in &mut self.outgoing {
             outgoing.resent |= std::mem::take(&mut outgoing.sent);
@@ -152,12 +152,12 @@ impl Chat {
             conversation.typing.clear();
             conversation.timeline.break_off();
         }
-        self.typing_told.clear();
+        self.typing_sent.clear();
         self.changes.push(Change::Conversation(String::new()));
     }
 
-    /// An answer will not come.
-    pub(crate) fn forget_request(&mut self, request: &Request, reason: &str) {
+    /// A request will not be answered.
+    pub(crate) fn fail_request(&mut self, request: &Request, reason: &str) {
         match request {
             Request::Page { target, .. } => {
                 if let Some(conversation) = self.conversations.get_mut(&fold(target)) {
@@ -185,9 +185,9 @@ impl Chat {
         std::mem::take(&mut self.changes)
     }
 
-    /// Whether the connection is logged in and everything that comes with the welcome is here.
+    /// Whether the connection is logged in and the whole welcome has arrived.
     pub fn is_ready(&self) -> bool {
-        self.settled
+        self.ready
     }
 
     /// A conversation by name.
@@ -241,14 +241,14 @@ impl Chat {
         self.conversations.entry(key).or_insert_with(|| Conversation::new("", With::Server))
     }
 
-    /// Tells the person a sentence of the server's.
-    pub(crate) fn inform(&mut self, target: &str, kind: Kind, now_ms: i64, text: &str) {
-        let (target, entry) = self.write_down(target, kind, now_ms, text);
+    /// Adds a sentence to a conversation, and reports it as [`Change::Happened`].
+    pub(crate) fn show_sentence(&mut self, target: &str, kind: Kind, now_ms: i64, text: &str) {
+        let (target, entry) = self.add_sentence(target, kind, now_ms, text);
         self.changes.push(Change::Happened { target, entry: Box::new(entry) });
     }
 
-    /// Adds a sentence to a conversation, of which the person knows, or is told otherwise.
-    pub(crate) fn write_down(
+    /// Adds a sentence to a conversation, without reporting it.
+    pub(crate) fn add_sentence(
         &mut self,
         target: &str,
         kind: Kind,
@@ -262,21 +262,21 @@ impl Chat {
         (target.to_owned(), entry)
     }
 
-    /// Adds a row that came live; false if it was there.
+    /// Adds a live row; false if it was known.
     pub(crate) fn add(&mut self, target: &str, entry: Entry) -> bool {
-        let follows = self.settled || entry.msgid.is_none();
+        let follows = self.ready || entry.msgid.is_none();
         let conversation = self.conversation_mut(target);
         let name = conversation.name.clone();
         if !conversation.timeline.push(entry, follows) {
             return false;
         }
         self.changes.push(Change::Timeline(name));
-        self.bound();
+        self.enforce_entry_limit();
         true
     }
 
     /// Keeps the number of entries within its bound.
-    fn bound(&mut self) {
+    fn enforce_entry_limit(&mut self) {
         // Looking at every conversation takes a while; the bound may be overstepped a little.
         self.added += 1;
         if !self.added.is_multiple_of(256) {
@@ -305,7 +305,7 @@ impl Chat {
         Some(self.next.to_string())
     }
 
-    /// What the server can take.
+    /// What the server supports.
     pub(crate) fn abilities(&self) -> Abilities {
         Abilities {
             tags: self.server.has("message-tags"),

@@ -1,4 +1,4 @@
-//! What is asked of the server's history: pages, searches, which conversations have something new.
+//! Requests for history: pages, searches, conversations with new messages.
 
 use crate::change::Change;
 use crate::chat::{Chat, Request};
@@ -13,7 +13,7 @@ use proto::name::same;
 const NEVER_MS: i64 = 253_402_300_799_999;
 
 impl Chat {
-    /// Asks for the newest page of a conversation of which it is not known to be here.
+    /// Requests the newest page of a conversation, unless it is known to be complete.
     pub(crate) fn refresh(&mut self, name: &str, out: &mut Vec<u8>) {
         let Some(conversation) = self.conversation(name) else { return };
         if conversation.with == With::Server {
@@ -22,8 +22,8 @@ impl Chat {
         let timeline = &conversation.timeline;
         let complete = timeline.is_from_start() || timeline.entries().next().is_some();
         let broken = timeline.rows().back() == Some(&crate::timeline::Row::Gap);
-        if conversation.loading == 0 && (!complete || broken || !self.settled) {
-            // Without history there is nothing to be asked for, and nothing to be told of it.
+        if conversation.loading == 0 && (!complete || broken || !self.ready) {
+            // On a server without history nothing is requested, and that is not an error.
             let _ = self.load(name, Run::Latest, out);
         }
     }
@@ -83,7 +83,7 @@ impl Chat {
     }
 
     /// Asks which conversations have messages since a time.
-    pub(crate) fn ask_targets(
+    pub(crate) fn request_targets(
         &mut self,
         since_ms: i64,
         out: &mut Vec<u8>,

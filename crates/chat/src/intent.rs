@@ -1,10 +1,10 @@
-//! What a person, or a script, wants: the faces of the client turn keys, words and calls into these.
+//! Intents: what a person or a script wants. The user interfaces turn keys, commands and calls into these.
 
 use crate::conversation::Notify;
 use crate::timeline::Run;
 use serde::Deserialize;
 
-/// Something to say.
+/// A message to send.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct NewMessage {
     /// To whom.
@@ -19,15 +19,15 @@ pub struct NewMessage {
     pub reply_to: Option<String>,
 }
 
-/// Something to do.
+/// Something to perform.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Intent {
     /// Say something.
     Say(NewMessage),
-    /// Send a failed message again, and what was held back of its text.
+    /// Send a failed message again, with the held-back pieces of its text.
     Retry(u64),
-    /// Give a failed message up.
+    /// Discard a failed message.
     Discard(u64),
     /// React to a message, or take the reaction back.
     React {
@@ -49,7 +49,7 @@ pub enum Intent {
         /// Why; may be empty.
         reason: String,
     },
-    /// Tell others that this person is typing, or has stopped.
+    /// Notify others that this person is typing, or has stopped.
     Typing {
         /// Where.
         target: String,
@@ -58,7 +58,7 @@ pub enum Intent {
     },
     /// Open a conversation: a room is joined, and the newest page is asked for.
     Open(String),
-    /// Join a room, and stay where one is.
+    /// Join a room without opening it.
     Join(String),
     /// Close a conversation with a person, or leave a room.
     Close(String),
@@ -78,13 +78,13 @@ pub enum Intent {
     },
     /// Ask which conversations have messages since a time, in milliseconds since 1970 UTC.
     Changed(i64),
-    /// Everything that is here of a conversation has been read.
+    /// Mark a conversation as read.
     MarkRead(String),
-    /// Of what to be told there.
+    /// Set which messages of a conversation this person is notified of.
     Notify {
         /// Where.
         target: String,
-        /// Of what.
+        /// Which messages.
         notify: Notify,
     },
     /// Look for messages.

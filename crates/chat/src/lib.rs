@@ -1,8 +1,8 @@
-//! What a chat client knows: rooms, people, timelines, unread counts, what is on its way. All faces of the client
-//! stand on it: the full screen, scripts, and, as the same rules in JavaScript, the web page.
+//! What a chat client knows: rooms, people, timelines, unread counts, what is on its way. All user interfaces
+//! are built on it: the full screen, the plain prompts, scripts, and, with the same rules in JavaScript, the web page.
 //!
-//! Everything here is pure: lines, times and a person's intents in; lines and changes out. The modules stand in the
-//! order in which a message meets them: what a person wants, how it is sent, what comes back, and where it is kept.
+//! Everything here is pure: lines, times and a person's intents in; lines and changes out. The modules are in the
+//! order of a message's way: what a person wants, how it is sent, what comes back, and where it is kept.
 #![forbid(unsafe_code)]
 
 pub mod limits;

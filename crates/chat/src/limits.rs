@@ -6,8 +6,8 @@ pub const CONVERSATIONS: usize = 2_000;
 pub const ENTRIES: usize = 50_000;
 /// Members kept of one room.
 pub const MEMBERS: usize = 20_000;
-/// Bytes kept of one thing that somebody says of themselves.
-pub const FACT_BYTES: usize = 1_024;
+/// Bytes kept of one metadata value.
+pub const METADATA_BYTES: usize = 1_024;
 /// Rooms kept of one answer to `WHOIS`.
 pub const ROOMS_OF_ONE: usize = 500;
 /// Client tags kept of one message.
@@ -36,8 +36,8 @@ pub const LISTED: usize = 5_000;
 pub const TYPING: usize = 20;
 /// How long somebody who is typing is shown without another sign of it (IRCv3 typing: 6 seconds).
 pub const TYPING_MS: i64 = 6_000;
-/// How often others are told that this person is typing (IRCv3 typing: every 3 seconds).
-pub const TYPING_TOLD_MS: i64 = 3_000;
+/// How often others are notified that this person is typing (IRCv3 typing: every 3 seconds).
+pub const TYPING_INTERVAL_MS: i64 = 3_000;
 /// The longest wait asked of by a server before a message is sent again; one that asks for more has refused it.
 pub const RETRY_MS: i64 = 600_000;
 /// Pinned messages kept of one room.

@@ -3,7 +3,7 @@
 use crate::entry::{Delivery, Entry, Kind};
 use proto::Line;
 
-/// Why a piece of a text was not sent: the one before it was refused, and a text has no holes.
+/// Why a piece of a text was not sent: the one before it was refused, and a text must not have holes.
 pub const HELD_BACK: &str = "The part before it was refused";
 
 /// A message that is not confirmed yet.

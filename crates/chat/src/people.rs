@@ -1,16 +1,16 @@
-//! What people say of themselves (`METADATA`), and what the server says of one of them (`WHOIS`).
+//! People's metadata (`METADATA`), and the answers to `WHOIS`.
 
-use crate::limits::{FACT_BYTES, MEMBERS};
+use crate::limits::{MEMBERS, METADATA_BYTES};
 use proto::name::fold;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The keys of which the server is asked to tell.
+/// The metadata keys to subscribe to.
 pub const KEYS: [&str; 2] = ["display-name", "status"];
 
-/// What somebody says of themselves.
+/// Somebody's metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Facts {
+pub struct Metadata {
     /// How they would like to be called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
@@ -19,44 +19,44 @@ pub struct Facts {
     pub status: Option<String>,
 }
 
-/// What people say of themselves, by folded name.
+/// Metadata by folded name.
 #[derive(Debug, Default)]
-pub struct People(BTreeMap<String, Facts>);
+pub struct People(BTreeMap<String, Metadata>);
 
 impl People {
-    /// What somebody says, if anything is known.
-    pub fn facts(&self, nick: &str) -> Option<&Facts> {
+    /// Somebody's metadata, if any.
+    pub fn metadata(&self, nick: &str) -> Option<&Metadata> {
         self.0.get(&fold(nick))
     }
 
-    /// Somebody sets a key, or takes it away; false if it is none that is kept, or is so already.
+    /// Sets or removes a key; false if the key is not kept or nothing changes.
     pub(crate) fn set(&mut self, nick: &str, key: &str, value: Option<&str>) -> bool {
-        let value = value.filter(|value| !value.is_empty() && value.len() <= FACT_BYTES);
+        let value = value.filter(|value| !value.is_empty() && value.len() <= METADATA_BYTES);
         let folded = fold(nick);
         if !KEYS.contains(&key) || (self.0.len() >= MEMBERS && !self.0.contains_key(&folded)) {
             return false;
         }
-        let facts = self.0.entry(folded.clone()).or_default();
-        let kept = if key == "status" { &mut facts.status } else { &mut facts.display_name };
+        let metadata = self.0.entry(folded.clone()).or_default();
+        let kept = if key == "status" { &mut metadata.status } else { &mut metadata.display_name };
         let changes = kept.as_deref() != value;
         *kept = value.map(str::to_owned);
-        if *facts == Facts::default() {
+        if *metadata == Metadata::default() {
             self.0.remove(&folded);
         }
         changes
     }
 
-    /// Somebody is called something else.
+    /// Somebody changed their nick.
     pub(crate) fn rename(&mut self, old: &str, new: &str) {
-        if let Some(facts) = self.0.remove(&fold(old)) {
-            self.0.insert(fold(new), facts);
+        if let Some(metadata) = self.0.remove(&fold(old)) {
+            self.0.insert(fold(new), metadata);
         }
     }
 }
 
-/// What the server says of somebody.
+/// An answer to `WHOIS`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Person {
+pub struct Whois {
     /// The name.
     pub nick: String,
     /// The account, if they are logged in.
@@ -71,9 +71,9 @@ pub struct Person {
     pub away: Option<String>,
     /// For how many seconds they have said nothing.
     pub idle_seconds: Option<u64>,
-    /// What they say of themselves.
+    /// Their metadata.
     #[serde(flatten)]
-    pub facts: Facts,
+    pub metadata: Metadata,
 }
 
 #[cfg(test)]
@@ -92,15 +92,15 @@ mod tests {
         chat
     }
 
-    fn take(chat: &mut Chat, lines: &[&str]) -> Vec<Change> {
+    fn receive(chat: &mut Chat, lines: &[&str]) -> Vec<Change> {
         lines.iter().for_each(|line| chat.receive(line, 0, &mut Vec::new()));
         chat.take_changes()
     }
 
     #[test]
-    fn what_people_say_of_themselves_is_kept_and_what_changes_is_told() {
+    fn metadata_is_kept_and_changes_are_reported() {
         let mut chat = chat();
-        let told = take(
+        let changes = receive(
             &mut chat,
             &[
                 ":s 770 ann display-name status",
@@ -110,35 +110,36 @@ mod tests {
             ],
         );
         let news =
-            |change: &&Change| matches!(change, Change::Facts { .. } | Change::Happened { .. });
-        assert_eq!(told.iter().find(news), None, "it was so before");
-        let name =
-            |chat: &Chat| chat.people.facts("BOB").and_then(|facts| facts.display_name.clone());
+            |change: &&Change| matches!(change, Change::Metadata { .. } | Change::Happened { .. });
+        assert_eq!(changes.iter().find(news), None, "it was so before");
+        let name = |chat: &Chat| {
+            chat.people.metadata("BOB").and_then(|metadata| metadata.display_name.clone())
+        };
         assert_eq!(name(&chat).as_deref(), Some("Bob the Builder"));
-        let told =
-            take(&mut chat, &[":s METADATA bob status * :at lunch", ":s METADATA bob status *"]);
-        let status = |value: Option<&str>| Change::Facts {
+        let changes =
+            receive(&mut chat, &[":s METADATA bob status * :at lunch", ":s METADATA bob status *"]);
+        let status = |value: Option<&str>| Change::Metadata {
             nick: "bob".to_owned(),
             key: "status".to_owned(),
             value: value.map(str::to_owned),
         };
         assert!(
-            told.contains(&status(Some("at lunch"))) && told.contains(&status(None)),
-            "{told:?}"
+            changes.contains(&status(Some("at lunch"))) && changes.contains(&status(None)),
+            "{changes:?}"
         );
         // After a break it is no news, either.
         chat.broken();
-        let again = take(&mut chat, &[":s METADATA bob display-name * :Bob the Builder"]);
+        let again = receive(&mut chat, &[":s METADATA bob display-name * :Bob the Builder"]);
         assert_eq!(again.iter().find(news), None);
-        take(&mut chat, &[":bob!b@s NICK rob"]);
-        assert_eq!(chat.people.facts("bob"), None);
-        assert!(chat.people.facts("rob").is_some());
+        receive(&mut chat, &[":bob!b@s NICK rob"]);
+        assert_eq!(chat.people.metadata("bob"), None);
+        assert!(chat.people.metadata("rob").is_some());
     }
 
     #[test]
     fn who_somebody_is_comes_as_a_whole_and_as_sentences() {
         let mut chat = chat();
-        let told = take(
+        let changes = receive(
             &mut chat,
             &[
                 ":s 311 ann bob bobby parlor * :Bob",
@@ -150,7 +151,7 @@ mod tests {
                 ":s 318 ann bob :End of /WHOIS list",
             ],
         );
-        let person = told.iter().find_map(|change| match change {
+        let person = changes.iter().find_map(|change| match change {
             Change::Whois(person) => Some(person),
             _ => None,
         });
@@ -158,8 +159,8 @@ mod tests {
         assert_eq!((person.nick.as_str(), person.host.as_str()), ("bob", "bobby@parlor"));
         assert_eq!((person.rooms.len(), person.idle_seconds), (2, Some(61)));
         assert_eq!(person.away.as_deref(), Some("gone"));
-        assert_eq!(person.facts.display_name.as_deref(), Some("Bob the Builder"));
-        let sentences = told.iter().filter_map(|change| match change {
+        assert_eq!(person.metadata.display_name.as_deref(), Some("Bob the Builder"));
+        let sentences = changes.iter().filter_map(|change| match change {
             Change::Happened { entry, .. } => Some(entry.text.as_str()),
             _ => None,
         });
@@ -168,13 +169,13 @@ mod tests {
     }
 
     #[test]
-    fn the_members_of_a_room_where_one_is_not_are_told_and_not_kept() {
+    fn the_members_of_a_room_where_one_is_not_are_reported_and_not_kept() {
         let mut chat = chat();
-        let told = take(
+        let changes = receive(
             &mut chat,
             &[":s 353 ann = #dev :@bob eve", ":s 353 ann = #dev :+max", ":s 366 ann #dev :End"],
         );
-        let members = told.iter().find_map(|change| match change {
+        let members = changes.iter().find_map(|change| match change {
             Change::Names { room, members } if room == "#dev" => Some(members),
             _ => None,
         });

@@ -14,7 +14,7 @@ use crate::entry::Kind;
 use proto::mask::Source;
 use proto::{Line, Message};
 
-/// The parameter of the `PING` that is answered when all that belongs to the welcome has come.
+/// The parameter of the `PING` whose answer ends the welcome.
 pub(crate) const WELCOMED: &str = "welcomed";
 
 /// A line and what is known of it.
@@ -26,12 +26,12 @@ pub(crate) struct Received<'a> {
 }
 
 impl<'a> Received<'a> {
-    /// When the server took it, or now.
+    /// The server time, or now.
     pub(crate) fn time_ms(&self) -> i64 {
         self.server_time_ms().unwrap_or(self.now_ms)
     }
 
-    /// When the server took it, if it says so.
+    /// The server time, if the line has one.
     fn server_time_ms(&self) -> Option<i64> {
         self.message.tags.get("time").and_then(|time| proto::time::parse_server_time(&time))
     }
@@ -53,7 +53,7 @@ impl<'a> Received<'a> {
 }
 
 impl Chat {
-    /// Takes a line from the server, without its line ending. What is to be answered is appended to `out`.
+    /// Handles a line from the server, without its line ending. Lines to send are appended to `out`.
     pub fn receive(&mut self, line: &str, now_ms: i64, out: &mut Vec<u8>) {
         let Ok(message) = Message::parse(line) else { return };
         let label = message.tags.get("label").and_then(|label| label.parse().ok());
@@ -68,23 +68,23 @@ impl Chat {
             self.collect(&batch, &received);
             return;
         }
-        self.take(&received, out);
+        self.dispatch(&received, out);
         if message.tags.get("label").is_some()
             && !message.verb.eq_ignore_ascii_case("BATCH")
             && let Some(label) = received.label
         {
-            // An answer of one line, which is not what was asked for.
-            self.end_request(label, received.last());
+            // A single line instead of a batch answers a request by refusing it.
+            self.finish_request(label, received.last());
         }
         // The piece before may be confirmed now.
         self.send_waiting(out);
         for (target, run) in std::mem::take(&mut self.wanted) {
-            // Without a connection it comes with the gap that it lies in.
+            // Without a connection the message is fetched later, with the gap that contains it.
             let _ = self.load(&target, run, out);
         }
     }
 
-    fn take(&mut self, received: &Received<'_>, out: &mut Vec<u8>) {
+    fn dispatch(&mut self, received: &Received<'_>, out: &mut Vec<u8>) {
         let message = received.message;
         match message.verb.to_ascii_uppercase().as_str() {
             "PRIVMSG" | "NOTICE" => self.said(received),
@@ -117,9 +117,9 @@ impl Chat {
             }
             "CAP" => self.capabilities(received, out),
             "FAIL" | "WARN" | "NOTE" => self.standard(received),
-            "METADATA" => self.fact(received, 0),
+            "METADATA" => self.metadata(received, 0),
             // A message that the server takes without sending it back.
-            "ACK" => drop(received.label.map(|label| self.unconfirmed(label))),
+            "ACK" => drop(received.label.map(|label| self.settle_unconfirmed(label))),
             "ACCOUNT" | "CHGHOST" | "SETNAME" => {}
             verb if verb.len() == 3 && verb.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.numeric(verb, received);
@@ -128,15 +128,15 @@ impl Chat {
         }
     }
 
-    /// All that comes with the welcome is here.
+    /// The whole welcome has arrived.
     fn welcomed(&mut self, out: &mut Vec<u8>) {
         for conversation in self.conversations.values_mut() {
-            // What came with the welcome need not be all that was missed.
+            // The welcome need not have contained everything that was missed.
             if conversation.timeline.newest().is_some() {
                 conversation.timeline.break_off();
             }
         }
-        self.settled = true;
+        self.ready = true;
         if self.server.has("draft/metadata-2") {
             let line = Line::to(out).verb("METADATA").param("*").param("SUB");
             crate::people::KEYS.iter().fold(line, |line, key| line.param(key)).end();
@@ -191,22 +191,22 @@ impl Chat {
         }
     }
 
-    /// A request has been answered, with whatever came.
-    pub(crate) fn end_request(&mut self, label: u64, reason: &str) {
+    /// A request has been answered.
+    pub(crate) fn finish_request(&mut self, label: u64, reason: &str) {
         if let Some(request) = self.requests.remove(&label) {
-            self.forget_request(&request, reason);
+            self.fail_request(&request, reason);
         }
     }
 
-    /// Where an answer belongs: the conversation in which it was asked for, or the one it names.
+    /// The conversation to show a reply in: where the command was typed, or the room that the reply names.
     pub(crate) fn place_of(&self, received: &Received<'_>) -> String {
         if let Some(label) = received.label
             && let Some(crate::chat::Request::Command { target }) = self.requests.get(&label)
         {
             return target.clone();
         }
-        if !self.settled {
-            // What comes with the welcome is nothing that anybody has asked for.
+        if !self.ready {
+            // Nobody has asked for the lines of the welcome.
             return String::new();
         }
         let params = received.message.params().iter().skip(1);
@@ -215,9 +215,9 @@ impl Chat {
         room.map_or(self.current.clone(), |room| (*room).to_owned())
     }
 
-    /// Shows a sentence where it belongs.
-    pub(crate) fn tell(&mut self, received: &Received<'_>, kind: Kind, text: &str) {
+    /// Shows a reply in its conversation.
+    pub(crate) fn show_reply(&mut self, received: &Received<'_>, kind: Kind, text: &str) {
         let place = self.place_of(received);
-        self.inform(&place, kind, received.now_ms, text);
+        self.show_sentence(&place, kind, received.now_ms, text);
     }
 }

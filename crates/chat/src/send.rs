@@ -1,11 +1,11 @@
-//! What a person wants, as lines to the server.
+//! Performs intents, as lines to the server.
 
 use crate::change::Change;
 use crate::chat::{Chat, Request};
 use crate::conversation::{Notify, With};
 use crate::entry::{Delivery, Entry, Kind};
 use crate::intent::{Intent, NewMessage};
-use crate::limits::{OUTGOING, TYPING_TOLD_MS};
+use crate::limits::{OUTGOING, TYPING_INTERVAL_MS};
 use crate::outgoing::{self, Outgoing, piece_bytes};
 use proto::Line;
 use proto::name::fold;
@@ -13,7 +13,7 @@ use proto::time::write_server_time;
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
-/// Why an intent came to nothing; nothing was sent.
+/// Why an intent was not performed; nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendError {
     /// There is no text.
@@ -40,12 +40,12 @@ impl std::fmt::Display for SendError {
 impl std::error::Error for SendError {}
 
 impl Chat {
-    /// Does what a person wants; the lines for the server are appended to `out`. Returns the numbers of the
+    /// Performs an intent; the lines for the server are appended to `out`. Returns the numbers of the
     /// messages that [`Intent::Say`] made.
     ///
     /// # Errors
     /// [`SendError`], and nothing has happened.
-    pub fn intend(
+    pub fn perform(
         &mut self,
         intent: Intent,
         now_ms: i64,
@@ -63,7 +63,7 @@ impl Chat {
                 let line = self.labelled(&target, out).verb("REDACT").param(&target).param(&msgid);
                 if reason.is_empty() { line.end() } else { line.text(&reason).end() }
             }
-            Intent::Typing { target, active } => self.tell_typing(&target, active, now_ms, out),
+            Intent::Typing { target, active } => self.send_typing(&target, active, now_ms, out),
             Intent::Open(name) => self.open(&name, out),
             Intent::Join(room) => {
                 self.must_be_connected()?;
@@ -74,13 +74,13 @@ impl Chat {
             Intent::Everything { count, before } => {
                 self.load_everything(count, before.as_deref(), out)?;
             }
-            Intent::Changed(since_ms) => self.ask_targets(since_ms, out)?,
+            Intent::Changed(since_ms) => self.request_targets(since_ms, out)?,
             Intent::MarkRead(target) => self.mark_read(&target, out),
             Intent::Notify { target, notify } => self.set_notify(&target, notify, out),
             Intent::Search { words, before_ms } => self.find(words, before_ms, out)?,
             Intent::List => {
                 self.must_be_connected()?;
-                self.lists.clear();
+                self.unfinished_list.clear();
                 Line::to(out).verb("LIST").end();
             }
             Intent::Raw(line) => {
@@ -151,14 +151,14 @@ impl Chat {
         }
         let last = self.next;
         self.conversation_mut(to);
-        self.typing_told.remove(&fold(to));
+        self.typing_sent.remove(&fold(to));
         self.changes.push(Change::Timeline(to.clone()));
         self.send_waiting(out);
         Ok(first..=last)
     }
 
-    /// Sends what has not been sent on this connection, in its order: nothing overtakes what the server has put off.
-    /// A piece of a text waits until the one before it is confirmed, where it is certain which confirmation is whose.
+    /// Sends what has not been sent on this connection, in its order: nothing overtakes a message that the server has deferred.
+    /// A piece of a text waits until the one before it is confirmed, if confirmations can be matched to messages.
     pub(crate) fn send_waiting(&mut self, out: &mut Vec<u8>) {
         if !self.connected {
             return;
@@ -186,12 +186,12 @@ impl Chat {
             }
         }
         for number in sent {
-            self.unconfirmed(number);
+            self.settle_unconfirmed(number);
         }
     }
 
     /// A message has been sent to a server that does not send it back.
-    pub(crate) fn unconfirmed(&mut self, number: u64) {
+    pub(crate) fn settle_unconfirmed(&mut self, number: u64) {
         let Some(at) = self.outgoing.iter().position(|outgoing| outgoing.number == number) else {
             return;
         };
@@ -202,7 +202,7 @@ impl Chat {
         self.changes.push(Change::Settled { number, outcome: Ok(None) });
     }
 
-    /// Where the message with this number is, if it was refused or held back: what is under way goes by itself.
+    /// Where the message with this number is, if it was refused or held back; unconfirmed messages need no retry.
     fn failed(&self, number: u64) -> Option<usize> {
         let is_it = |outgoing: &Outgoing| outgoing.number == number && outgoing.has_failed();
         self.outgoing.iter().position(is_it)
@@ -211,7 +211,7 @@ impl Chat {
     fn retry(&mut self, number: u64, out: &mut Vec<u8>) {
         let Some(at) = self.failed(number) else { return };
         let (text_id, to) = (self.outgoing[at].text_id, self.outgoing[at].to.clone());
-        // All of its text that did not go, so that no later part goes before an earlier one.
+        // All unsent pieces of its text, so that none overtakes an earlier one.
         let (again, others): (VecDeque<Outgoing>, _) = std::mem::take(&mut self.outgoing)
             .into_iter()
             .partition(|outgoing| outgoing.text_id == text_id && outgoing.has_failed());
@@ -255,11 +255,11 @@ impl Chat {
         Ok(())
     }
 
-    fn tell_typing(&mut self, target: &str, active: bool, now_ms: i64, out: &mut Vec<u8>) {
+    fn send_typing(&mut self, target: &str, active: bool, now_ms: i64, out: &mut Vec<u8>) {
         let key = fold(target);
-        let told = self.typing_told.get(&key).copied();
-        let due = match told {
-            Some(told) => !active || now_ms - told >= TYPING_TOLD_MS,
+        let sent_ms = self.typing_sent.get(&key).copied();
+        let due = match sent_ms {
+            Some(sent_ms) => !active || now_ms - sent_ms >= TYPING_INTERVAL_MS,
             None => active,
         };
         if !due || !self.connected || !self.server.has("message-tags") || target.is_empty() {
@@ -268,9 +268,9 @@ impl Chat {
         let state = if active { "active" } else { "done" };
         Line::to(out).tag("+typing", state).verb("TAGMSG").param(target).end();
         if active {
-            self.typing_told.insert(key, now_ms);
+            self.typing_sent.insert(key, now_ms);
         } else {
-            self.typing_told.remove(&key);
+            self.typing_sent.remove(&key);
         }
     }
 
@@ -334,7 +334,7 @@ impl Chat {
         }
     }
 
-    /// Does what is due.
+    /// Handles expired timers: resends deferred messages, stops showing people as typing.
     pub fn tick(&mut self, now_ms: i64, out: &mut Vec<u8>) {
         let mut due = false;
         for outgoing in &mut self.outgoing {
@@ -364,7 +364,7 @@ impl Chat {
 
     /// Shows a sentence of this client's own.
     pub fn remark(&mut self, target: &str, failed: bool, now_ms: i64, text: &str) {
-        self.write_down(target, if failed { Kind::Error } else { Kind::Info }, now_ms, text);
+        self.add_sentence(target, if failed { Kind::Error } else { Kind::Info }, now_ms, text);
     }
 }
 

@@ -132,11 +132,11 @@ impl Timeline {
         let mut seen = HashSet::new();
         page.retain(|entry| entry.msgid.clone().is_some_and(|msgid| seen.insert(msgid)));
         if page.is_empty() {
-            self.nothing_there(run);
+            self.add_empty_page(run);
             return;
         }
         let common = self.common(&page);
-        let Some((from, to)) = self.span(run, &page, common) else { return };
+        let Some((from, to)) = self.replaced_rows(run, &page, common) else { return };
         let old: Vec<Row> = self.rows.drain(from..to).collect();
         let merged = merge(old, page);
         let end = from + merged.len();
@@ -146,7 +146,7 @@ impl Timeline {
         self.rows.extend(tail);
         match run {
             Run::Latest => self.remove_gaps(end, self.rows.len()),
-            Run::Around(_) | Run::Since(_) if common.is_none() => self.fence(from, end),
+            Run::Around(_) | Run::Since(_) if common.is_none() => self.add_gaps_around(from, end),
             _ => {}
         }
     }
@@ -165,7 +165,7 @@ impl Timeline {
 
     /// The rows that a page replaces: those it shares with the timeline, and those up to the
     /// message it is adjacent to. None if that message is gone.
-    fn span(
+    fn replaced_rows(
         &self,
         run: &Run,
         page: &[Entry],
@@ -191,8 +191,8 @@ impl Timeline {
         Some((from.min(at), to.max(at)))
     }
 
-    /// Marks that the neighbours of a page from the middle of history are unknown.
-    fn fence(&mut self, from: usize, end: usize) {
+    /// Adds gaps around a page from the middle of history, whose neighbours are unknown.
+    fn add_gaps_around(&mut self, from: usize, end: usize) {
         if self.rows.get(end) != Some(&Row::Gap) {
             self.rows.insert(end, Row::Gap);
         }
@@ -201,8 +201,8 @@ impl Timeline {
         }
     }
 
-    /// The requested part is empty: a gap there closes.
-    fn nothing_there(&mut self, run: &Run) {
+    /// Handles an empty page: it closes the gap where it was requested.
+    fn add_empty_page(&mut self, run: &Run) {
         match run {
             // What arrived after the server looked is not part of the answer.
             Run::Latest if self.msgids.is_empty() => {

@@ -161,7 +161,7 @@ impl Model {
         }
     }
 
-    fn take(&mut self, step: &Step) {
+    fn apply(&mut self, step: &Step) {
         match *step {
             Step::Say => {
                 self.history += 1;
@@ -217,7 +217,7 @@ impl Model {
 
     /// Fills everything, as somebody does who scrolls up to the start.
     fn finish(&mut self) {
-        self.take(&Step::Return(0));
+        self.apply(&Step::Return(0));
         self.answer();
         self.ask(Run::Latest, 3);
         self.answer();
@@ -246,7 +246,7 @@ proptest! {
             seen: 0,
         };
         for step in &steps {
-            model.take(step);
+            model.apply(step);
             // What is known is in the server's order at any time, and nothing is there twice.
             let numbers: Vec<_> = model.timeline.entries().map(|entry| entry.time_ms).collect();
             prop_assert!(numbers.is_sorted_by(|a, b| a < b), "{step:?}: {}", show(&model.timeline));

@@ -46,8 +46,8 @@ impl Server {
         }
     }
 
-    /// Takes what the client sent.
-    fn take(&mut self, sent: &[u8]) {
+    /// Handles what the client sent.
+    fn receive(&mut self, sent: &[u8]) {
         for line in std::str::from_utf8(sent).expect("it sends UTF-8").lines() {
             let message = Message::parse(line).expect(line);
             let label = message.tags.get("label").map(|label| format!(";label={label}"));
@@ -119,12 +119,12 @@ enum Step {
 }
 
 impl World {
-    fn intend(&mut self, intent: Intent) {
+    fn perform(&mut self, intent: Intent) {
         let mut out = Vec::new();
-        // What cannot be done without a connection is not done.
-        let _ = self.chat.intend(intent, 1, &mut out);
+        // Without a connection some intents are not performed.
+        let _ = self.chat.perform(intent, 1, &mut out);
         if self.connected {
-            self.server.take(&out);
+            self.server.receive(&out);
         }
     }
 
@@ -141,7 +141,7 @@ impl World {
             Step::Say => {
                 let text = format!("mine {}", self.said);
                 self.said += 1;
-                self.intend(Intent::Say(NewMessage {
+                self.perform(Intent::Say(NewMessage {
                     to: ROOM.to_owned(),
                     text,
                     ..NewMessage::default()
@@ -167,8 +167,8 @@ impl World {
                 let capabilities = capabilities.map(|name| (name.to_owned(), String::new()));
                 let mut out = Vec::new();
                 self.chat.logged_in("ann", capabilities, &mut out);
-                self.server.take(&out);
-                self.intend(Intent::Open(ROOM.to_owned()));
+                self.server.receive(&out);
+                self.perform(Intent::Open(ROOM.to_owned()));
             }
             Step::Break | Step::Return => {}
             Step::Arrive(count) => self.arrive(count.into()),
@@ -179,13 +179,13 @@ impl World {
                     rows.filter(|(_, row)| **row == Row::Gap).map(|(at, _)| at).collect();
                 let gap = gaps.get(usize::from(number) % (gaps.len() + 1)).copied();
                 let run = conversation.timeline.filler(gap);
-                self.intend(Intent::Load { target: ROOM.to_owned(), run });
+                self.perform(Intent::Load { target: ROOM.to_owned(), run });
             }
             Step::Jump(number) => {
                 if !self.server.history.is_empty() {
                     let at = usize::from(number) % self.server.history.len();
                     let run = Run::Around(format!("m{at}"));
-                    self.intend(Intent::Load { target: ROOM.to_owned(), run });
+                    self.perform(Intent::Load { target: ROOM.to_owned(), run });
                 }
             }
         }
@@ -197,7 +197,7 @@ impl World {
             let Some(line) = self.server.queue.pop_front() else { return };
             let mut out = Vec::new();
             self.chat.receive(&line, 1, &mut out);
-            self.server.take(&out);
+            self.server.receive(&out);
         }
     }
 
@@ -212,7 +212,7 @@ impl World {
                 return;
             }
             let run = conversation.timeline.filler(gap);
-            self.intend(Intent::Load { target: ROOM.to_owned(), run });
+            self.perform(Intent::Load { target: ROOM.to_owned(), run });
             self.arrive(usize::MAX);
         }
         panic!("it is never complete");
@@ -274,7 +274,7 @@ fn multiline_messages_are_bounded_whatever_the_server_allows() {
     chat.logged_in("ann", capabilities, &mut out);
     let text = "word ".repeat(100_000);
     let saying = NewMessage { to: ROOM.to_owned(), text, ..NewMessage::default() };
-    assert!(chat.intend(Intent::Say(saying), 1, &mut out).is_ok());
+    assert!(chat.perform(Intent::Say(saying), 1, &mut out).is_ok());
 }
 
 /// Lines that are nearly right: words of the protocol in any order.

@@ -73,7 +73,7 @@ fn show_conversation(chat: &Chat, conversation: &Conversation) -> Value {
     })
 }
 
-/// What a step expects and is not so: objects may have more keys than expected, everything else is as it stands.
+/// The first difference from what a step expects: objects may have more keys than expected, everything else is as it stands.
 fn differs(expected: &Value, found: &Value, path: &str) -> Option<String> {
     match (expected, found) {
         (Value::Object(expected), Value::Object(found)) => {
@@ -100,7 +100,7 @@ struct Player {
 }
 
 impl Player {
-    fn take(&mut self, step: &Value, login: &Value) -> Result<(), String> {
+    fn run_step(&mut self, step: &Value, login: &Value) -> Result<(), String> {
         let (key, value) = step.as_object().and_then(|step| step.iter().next()).ok_or("no step")?;
         match key.as_str() {
             "login" => {
@@ -126,7 +126,7 @@ impl Player {
             "intent" => {
                 let intent: Intent =
                     serde_json::from_value(value.clone()).map_err(|e| e.to_string())?;
-                let done = self.chat.intend(intent, self.now_ms, &mut self.sent);
+                let done = self.chat.perform(intent, self.now_ms, &mut self.sent);
                 done.map_err(|error| format!("{error} ({value})"))?;
             }
             "sent" => {
@@ -161,8 +161,8 @@ fn play(path: &Path) -> Result<(), String> {
         let mut player =
             Player { chat: Chat::new("r"), now_ms: 1_000, sent: Vec::new(), settled: Vec::new() };
         for (at, step) in vector["steps"].as_array().ok_or("no steps")?.iter().enumerate() {
-            let told = |error| format!("{}, step {at}: {error}", vector["about"]);
-            player.take(step, vector).map_err(told)?;
+            let describe = |error| format!("{}, step {at}: {error}", vector["about"]);
+            player.run_step(step, vector).map_err(describe)?;
         }
     }
     Ok(())

@@ -22,7 +22,7 @@ legitimate, delete the line.
 $XDG_CONFIG_HOME/parlor/config.toml, else ~/.config/parlor/config.toml
 Configuration of the full screen: \fBnotify\fR (bell, osc9, osc777, osc99 or none), \fBcolours\fR (auto, none, 16 or 256), \fBbackground\fR
 (auto, dark or light), \fBmouse\fR, \fBmembers\fR, \fBlinks\fR (true or false), and in the table \fBkeys\fR the keys by the names of what they do.
-What is wrong in it is told at the start.
+Errors in it are reported at the start.
 .TP
 $XDG_STATE_HOME/parlor/screen.json, else ~/.local/state/parlor/screen.json
 What was written and not sent, and which room was open, by server.

@@ -6,10 +6,10 @@ use std::thread;
 
 use jiff::tz::TimeZone;
 
+use crate::input_history::InputHistory;
 use crate::known_hosts::KnownHosts;
 use crate::link::Event;
 use crate::question::Question;
-use crate::recall::InputHistory;
 use crate::script;
 use crate::show::LineStyle;
 use crate::terminal::Terminal;
@@ -48,12 +48,12 @@ impl Console {
         let interactive = io::stdin().is_terminal();
         let mut warning = None;
         let side = if interactive {
-            let recall = if keep_history { recall() } else { Ok(InputHistory::for_now()) };
-            let recall = recall.unwrap_or_else(|reason| {
+            let history = if keep_history { input_history() } else { Ok(InputHistory::for_now()) };
+            let history = history.unwrap_or_else(|reason| {
                 warning = Some(format!("Input history is not kept: {reason}."));
                 InputHistory::for_now()
             });
-            InputSource::Terminal(Terminal::open(events, recall, completes)?)
+            InputSource::Terminal(Terminal::open(events, history, completes)?)
         } else {
             script::watch_interrupts(events.clone())?;
             let (questions, to_answer) = sync_channel(1);
@@ -130,7 +130,7 @@ impl Console {
         }
     }
 
-    /// Tells the person how things stand: on the terminal, for a script on standard error.
+    /// Shows a status line: at a terminal above the input, for a script on standard error.
     ///
     /// # Errors
     /// If the terminal is closed.
@@ -147,7 +147,7 @@ impl Console {
 }
 
 /// The input history of earlier sessions.
-pub(crate) fn recall() -> Result<InputHistory, String> {
+pub(crate) fn input_history() -> Result<InputHistory, String> {
     let known_hosts = KnownHosts::of_this_person().map_err(|error| error.to_string())?;
     let path = known_hosts.path().with_file_name("history");
     InputHistory::kept_in(&path).map_err(|error| format!("{}: {error}", path.display()))

@@ -4,8 +4,8 @@ use termina::Event;
 use termina::event::{KeyCode, KeyEvent, KeyEventKind, Modifiers};
 use tui::motion::{self, can_be_typed};
 
+use crate::input_history::InputHistory;
 use crate::limits::TYPED_BYTES;
-use crate::recall::InputHistory;
 
 /// What a key leads to beyond the line itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Editor {
     }
 
     /// Takes in a key.
-    pub fn press(&mut self, event: KeyEvent, kind: Kind, recall: &InputHistory) -> Act {
+    pub fn press(&mut self, event: KeyEvent, kind: Kind, history: &InputHistory) -> Act {
         if event.kind == KeyEventKind::Release {
             return Act::Edited;
         }
@@ -114,11 +114,11 @@ impl Editor {
             }
             (KeyCode::Left, _) => self.cursor = motion::word_left(&self.text, self.cursor),
             (KeyCode::Right, _) => self.cursor = motion::word_right(&self.text, self.cursor),
-            (KeyCode::Up, _) if kind == Kind::Text => self.recall(recall, self.back + 1),
+            (KeyCode::Up, _) if kind == Kind::Text => self.recall(history, self.back + 1),
             (KeyCode::Down, _) if kind == Kind::Text => {
-                self.recall(recall, self.back.saturating_sub(1));
+                self.recall(history, self.back.saturating_sub(1));
             }
-            (KeyCode::Char(key), Modifiers::CONTROL) => return self.control(key, kind, recall),
+            (KeyCode::Char(key), Modifiers::CONTROL) => return self.control(key, kind, history),
             (KeyCode::Char(key), Modifiers::ALT) => self.alt(key),
             (KeyCode::Char(character), Modifiers::NONE) => {
                 self.insert(character.encode_utf8(&mut [0; 4]));
@@ -146,7 +146,7 @@ impl Editor {
         }
     }
 
-    fn control(&mut self, key: char, kind: Kind, recall: &InputHistory) -> Act {
+    fn control(&mut self, key: char, kind: Kind, history: &InputHistory) -> Act {
         match key {
             'a' => self.cursor = 0,
             'b' => self.cursor = motion::left(&self.text, self.cursor),
@@ -155,8 +155,8 @@ impl Editor {
             'h' => self.delete_to(motion::left(&self.text, self.cursor)),
             'j' | 'm' => return Act::Done,
             'k' => self.cut_to(self.text.len()),
-            'n' if kind == Kind::Text => self.recall(recall, self.back.saturating_sub(1)),
-            'p' if kind == Kind::Text => self.recall(recall, self.back + 1),
+            'n' if kind == Kind::Text => self.recall(history, self.back.saturating_sub(1)),
+            'p' if kind == Kind::Text => self.recall(history, self.back + 1),
             'u' => self.cut_to(0),
             'w' => self.cut_to(motion::space_left(&self.text, self.cursor)),
             'y' => {
@@ -211,10 +211,10 @@ impl Editor {
     }
 
     /// Goes to what was typed `back` lines ago.
-    fn recall(&mut self, recall: &InputHistory, back: usize) {
+    fn recall(&mut self, history: &InputHistory, back: usize) {
         let line = match back {
             0 => Some(self.draft.clone()),
-            _ => recall.get(back).map(str::to_owned),
+            _ => history.get(back).map(str::to_owned),
         };
         let Some(line) = line.filter(|_| back != self.back) else { return };
         if self.back == 0 {

@@ -8,13 +8,13 @@ fn typed(bytes: &str) -> String {
     typed_with(bytes, Kind::Text, &InputHistory::for_now())
 }
 
-fn typed_with(bytes: &str, kind: Kind, recall: &InputHistory) -> String {
+fn typed_with(bytes: &str, kind: Kind, history: &InputHistory) -> String {
     let mut editor = Editor::default();
     let mut events = Vec::new();
     Decoder::default().feed(bytes.as_bytes(), &mut events);
     for event in events {
         match event {
-            Event::Key(key) => assert_eq!(editor.press(key, kind, recall), Act::Edited, "{key:?}"),
+            Event::Key(key) => assert_eq!(editor.press(key, kind, history), Act::Edited, "{key:?}"),
             Event::Paste(text) => assert!(editor.paste(&text)),
             other => panic!("{other:?}"),
         }
@@ -64,15 +64,15 @@ fn characters_are_what_people_see() {
 
 #[test]
 fn what_was_typed_before_comes_back_and_the_new_line_with_it() {
-    let mut recall = InputHistory::for_now();
-    recall.add("BM one").unwrap();
-    recall.add("BM two").unwrap();
-    let typed = |keys| typed_with(keys, Kind::Text, &recall);
+    let mut history = InputHistory::for_now();
+    history.add("BM one").unwrap();
+    history.add("BM two").unwrap();
+    let typed = |keys| typed_with(keys, Kind::Text, &history);
     assert_eq!(typed("new\x1b[A"), "BM two|");
     assert_eq!(typed("new\x1b[A\x1b[A\x1b[A"), "BM one|");
     assert_eq!(typed("new\x10\x10\x0e"), "BM two|");
     assert_eq!(typed("new\x1b[A\x1b[A\x1b[B\x1b[B\x1b[B"), "new|");
-    assert_eq!(typed_with("new\x1b[A\x10", Kind::Word, &recall), "new|");
+    assert_eq!(typed_with("new\x1b[A\x10", Kind::Word, &history), "new|");
 }
 
 #[test]

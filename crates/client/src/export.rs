@@ -60,7 +60,7 @@ fn part(session: &mut Session, from: Option<&str>) -> Result<Result<Part, String
         Intent::Raw(format!("ACCOUNT EXPORT {}", from.unwrap_or_default()).trim_end().to_owned());
     loop {
         session.until_ready()?;
-        if let Err(impossible) = session.wire.intend(intent.clone()) {
+        if let Err(impossible) = session.wire.perform(intent.clone()) {
             return Ok(Err(impossible.to_string()));
         }
         let mut lines = Lines::default();

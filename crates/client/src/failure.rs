@@ -17,7 +17,7 @@ pub enum Failure {
     /// The connection could not be restored.
     #[error("the connection could not be restored: {0}")]
     GaveUp(String),
-    /// An operator of the server ended it; to come back at once would be no answer to that.
+    /// An operator of the server ended it, so the client does not reconnect.
     #[error("{by} has removed you from the server: {reason}")]
     Killed {
         /// Who did it.
@@ -28,7 +28,7 @@ pub enum Failure {
     /// The server refused what was asked.
     #[error("{0}")]
     Refused(String),
-    /// The time that the command line gives is over.
+    /// The time limit of the command line expired.
     #[error("the --timeout expired before everything was done")]
     TimedOut,
     /// The answers cannot be read.
@@ -45,9 +45,9 @@ pub enum Failure {
         /// What is wrong with it.
         reason: String,
     },
-    /// A login that is to be remembered, or was.
-    #[error("cannot use the remembered login: {0}")]
-    Remembered(#[from] crate::remembered::SavedLoginError),
+    /// The saved login.
+    #[error("cannot use the saved login: {0}")]
+    SavedLogin(#[from] crate::saved_login::SavedLoginError),
     /// The file for one's own data.
     #[error("the export cannot be written to {path:?}: {source}")]
     Export {

@@ -1,5 +1,5 @@
-//! The full screen: one loop that waits for the server, the person and its own clock, hands what comes to the core and
-//! to the screen, and does what they ask for. It draws when nothing else is waiting, so frames are left out when
+//! The full screen: one loop that waits for the server, the person and its own clock, passes events to the core and
+//! to the screen, and performs the actions they ask for. It draws when nothing else is waiting, so frames are left out when
 //! much comes, and it uses no time while nothing comes.
 
 mod actions;
@@ -24,17 +24,17 @@ use crate::Outcome;
 use crate::args::Args;
 use crate::console;
 use crate::failure::Failure;
+use crate::input_history::InputHistory;
 use crate::limits::{
     COUNTDOWN, EVENTS_WAITING, FRAME, GOODBYE_TIMEOUT, INTERRUPTED_GOODBYE_TIMEOUT,
 };
 use crate::link::{Event, Leaving};
 use crate::login::Credentials;
 use crate::password_file;
-use crate::recall::InputHistory;
 use crate::show::not_confirmed;
 use crate::system::now_ms;
 use crate::tty::{Tty, die_of, stop_group};
-use crate::wire::{Face, Wire, WireEvent, next_event};
+use crate::wire::{Frontend, Wire, WireEvent, next_event};
 use asking::Asked;
 use config::Config;
 use drafts::Drafts;
@@ -42,18 +42,18 @@ pub use external_editor::Edited;
 use external_editor::Editing;
 use keyboard::Keyboard;
 
-/// What the keyboard's thread, or another one of the full screen, has to tell.
+/// An event from the keyboard's thread, or another thread of the full screen.
 #[derive(Debug)]
 pub enum ScreenEvent {
     /// A person did something.
     Input(tui::Input),
     /// The terminal may have another size.
     Resized,
-    /// The person wants to have the shell for now.
-    Stop,
-    /// The client goes on after it was stopped.
-    GoesOn,
-    /// Somebody wants the client to end.
+    /// Ctrl-Z or SIGTSTP: suspend to the shell.
+    Suspend,
+    /// SIGCONT: the client was resumed.
+    Resumed,
+    /// Ctrl-C, the end of input or SIGTERM: quit.
     Leave(Leaving),
     /// A signal that ends it at once: SIGHUP or SIGQUIT.
     End(i32),
@@ -79,39 +79,40 @@ struct FullScreen {
     events: Receiver<Event>,
     to_events: SyncSender<Event>,
     config: Config,
-    recall: InputHistory,
+    input_history: InputHistory,
     drafts: Drafts,
-    /// What the person is being asked.
+    /// The questions of the login.
     asked: Asked,
     editing: Option<Editing>,
     /// Something may look different than it was drawn.
     stale: bool,
     drawn: Instant,
     title: String,
-    /// What is to be told when the terminal is given back.
-    lost: Vec<String>,
-    /// Why it ends, once it does.
-    over: Option<Result<Outcome, Failure>>,
+    /// Sentences to print once the terminal is restored.
+    farewell: Vec<String>,
+    /// The result, once it has ended.
+    result: Option<Result<Outcome, Failure>>,
     deadline: Option<Instant>,
 }
 
 /// Runs the client with the full screen.
 ///
 /// # Errors
-/// What kept it from beginning, or ended it.
+/// Why it could not start, or ended.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let (config, mut wrong) = Config::of_this_person();
     let password = args.password_file.as_deref().map(password_file::read).transpose()?;
     let (password, warning) = password.unzip();
     wrong.extend(warning.flatten());
-    let recall = if args.no_history { Ok(InputHistory::for_now()) } else { console::recall() };
-    let recall = recall.unwrap_or_else(|reason| {
+    let history =
+        if args.no_history { Ok(InputHistory::for_now()) } else { console::input_history() };
+    let history = history.unwrap_or_else(|reason| {
         wrong.push(format!("Input history is not kept: {reason}."));
         InputHistory::for_now()
     });
     let (to_events, events) = sync_channel(EVENTS_WAITING);
     let mut tui = Tui::new(config.settings());
-    tui.set_said(recall.lines().map(str::to_owned));
+    tui.set_input_history(history.lines().map(str::to_owned));
     let (keymap, clashes) = tui::keymap::Keymap::new(&config.keys);
     tui.keymap = keymap;
     wrong.extend(clashes);
@@ -124,10 +125,10 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         known => servers::choose(args, &known, &mut tui, (&tty, &keyboard), &events)?,
     };
     let Some(args) = chosen else {
-        keyboard.give_back(&tty);
+        keyboard.restore(&tty);
         return Ok(Outcome::Done);
     };
-    let wire = Wire::new(&args, credentials, Face::Person, to_events.clone())?;
+    let wire = Wire::new(&args, credentials, Frontend::Person, to_events.clone())?;
     let drafts = Drafts::of(&wire.server());
     let mut screen = FullScreen {
         tui,
@@ -137,15 +138,15 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         events,
         to_events,
         config,
-        recall,
+        input_history: history,
         drafts,
         asked: Asked::default(),
         editing: None,
         stale: true,
         drawn: Instant::now() - FRAME,
         title: String::new(),
-        lost: Vec::new(),
-        over: None,
+        farewell: Vec::new(),
+        result: None,
         deadline: args.timeout().map(|time| Instant::now() + time),
     };
     screen.begin(&wrong)?;
@@ -159,7 +160,7 @@ impl FullScreen {
             self.remark(sentence, true);
         }
         if let Some(sentence) = wrong.first() {
-            self.tui.say(sentence, true);
+            self.tui.show_status(sentence, true);
         }
         self.drafts.restore(&mut self.tui);
         let size = self.tty.size();
@@ -168,23 +169,23 @@ impl FullScreen {
         self.draw()
     }
 
-    /// Does whatever comes until it is over.
+    /// Handles events until the client ends.
     fn work(&mut self) -> Result<Outcome, Failure> {
         loop {
             let event = self.next()?;
             if let Some(event) = event {
-                self.take(event)?;
+                self.handle(event)?;
             }
             // What has come meanwhile is drawn with it; but not without end, for keys should be seen.
             for _ in 0..EVENTS_WAITING {
                 let Ok(event) = self.events.try_recv() else { break };
-                self.take(event)?;
+                self.handle(event)?;
             }
-            if self.wire.due().is_some_and(|due| due <= Instant::now()) {
-                let told = self.wire.tick();
-                self.hear(told);
+            if self.wire.next_tick().is_some_and(|due| due <= Instant::now()) {
+                let events = self.wire.tick();
+                self.handle_wire_events(events);
             }
-            if let Some(outcome) = self.over.take() {
+            if let Some(outcome) = self.result.take() {
                 return outcome;
             }
             if self.stale && self.drawn.elapsed() >= FRAME {
@@ -197,43 +198,43 @@ impl FullScreen {
     fn next(&mut self) -> Result<Option<Event>, Failure> {
         let frame = self.stale.then(|| self.drawn + FRAME);
         // How long it takes until the next attempt to connect is counted down on the screen, if it is ours.
-        let pause = self.wire.pause_ms().filter(|_| self.editing.is_none());
+        let pause = self.wire.retry_in_ms().filter(|_| self.editing.is_none());
         let countdown = pause.map(|_| self.drawn + COUNTDOWN);
-        let until = [self.wire.due(), frame, countdown].into_iter().flatten().min();
+        let until = [self.wire.next_tick(), frame, countdown].into_iter().flatten().min();
         let event = next_event(&self.events, until, self.deadline)?;
         self.stale |= countdown.is_some_and(|countdown| countdown <= Instant::now());
         Ok(event)
     }
 
-    fn take(&mut self, event: Event) -> Result<(), Failure> {
+    fn handle(&mut self, event: Event) -> Result<(), Failure> {
         match event {
-            Event::Screen(happening) => self.happened(happening),
+            Event::Screen(happening) => self.handle_screen_event(happening),
             event => {
-                let told = self.wire.take(event);
-                self.hear(told);
+                let events = self.wire.handle(event);
+                self.handle_wire_events(events);
                 Ok(())
             }
         }
     }
 
-    fn happened(&mut self, happening: ScreenEvent) -> Result<(), Failure> {
+    fn handle_screen_event(&mut self, event: ScreenEvent) -> Result<(), Failure> {
         self.stale = true;
-        match happening {
+        match event {
             ScreenEvent::Input(input) => {
                 let actions = self.tui.input(&input, &self.wire.chat);
                 self.perform(actions)?;
             }
             ScreenEvent::Resized => self.resize(),
-            ScreenEvent::Stop => self.suspend()?,
-            ScreenEvent::GoesOn if self.editing.is_none() => self.take_terminal()?,
-            ScreenEvent::GoesOn => {}
+            ScreenEvent::Suspend => self.suspend()?,
+            ScreenEvent::Resumed if self.editing.is_none() => self.take_terminal()?,
+            ScreenEvent::Resumed => {}
             ScreenEvent::Edited(edited) => self.edited(edited)?,
-            ScreenEvent::Leave(Leaving::Terminated) => self.over = Some(Ok(Outcome::Terminated)),
-            ScreenEvent::Leave(_) => self.over = Some(Ok(Outcome::Interrupted)),
+            ScreenEvent::Leave(Leaving::Terminated) => self.result = Some(Ok(Outcome::Terminated)),
+            ScreenEvent::Leave(_) => self.result = Some(Ok(Outcome::Interrupted)),
             ScreenEvent::End(signal) => {
                 self.end_editor();
                 self.keep();
-                self.keyboard.give_back(&self.tty);
+                self.keyboard.restore(&self.tty);
                 die_of(signal);
             }
             ScreenEvent::Gone(reason) => return Err(Failure::Input(reason)),
@@ -246,19 +247,19 @@ impl FullScreen {
         self.tui.resize(columns(size.columns), columns(size.rows));
     }
 
-    /// Gives the terminal to the shell until that lets the client go on.
+    /// Suspends the client: the shell has the terminal until it resumes the client.
     fn suspend(&mut self) -> Result<(), Failure> {
         if self.editing.is_some() {
             // The terminal is the editor's; the client only stops with it.
             return Ok(Tty::stop_as_it_is()?);
         }
         // The next keys are the shell's.
-        self.keyboard.give_back(&self.tty);
+        self.keyboard.restore(&self.tty);
         self.tty.stop()?;
         self.take_terminal()
     }
 
-    /// Has the terminal again, of which nothing is known.
+    /// Takes over the terminal again and redraws everything.
     fn take_terminal(&mut self) -> Result<(), Failure> {
         self.keyboard.take(&self.tty)?;
         self.title.clear();
@@ -267,14 +268,14 @@ impl FullScreen {
         Ok(())
     }
 
-    /// Takes in what the connection has to tell.
-    fn hear(&mut self, told: Vec<WireEvent>) {
+    /// Handles the events of the connection.
+    fn handle_wire_events(&mut self, events: Vec<WireEvent>) {
         let mut changes = Vec::new();
-        for told in told {
+        for event in events {
             self.stale = true;
-            match told {
+            match event {
                 WireEvent::Changed(change) => changes.push(change),
-                told => self.hear_one(told),
+                event => self.handle_wire_event(event),
             }
         }
         if !changes.is_empty() {
@@ -285,7 +286,7 @@ impl FullScreen {
     fn changed(&mut self, changes: Vec<Change>) {
         self.stale = true;
         let mut changes = changes;
-        // What is done about a change may change something again, but never without end.
+        // Handling a change may cause further changes, but not without end.
         for _ in 0..8 {
             self.watch(&changes);
             let actions = self.tui.changed(&changes, &self.wire.chat);
@@ -335,17 +336,17 @@ impl FullScreen {
         Ok(())
     }
 
-    /// Says goodbye, gives the terminal back, and tells what was not confirmed.
+    /// Quits, restores the terminal, and reports what was not confirmed.
     fn end(mut self, outcome: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
         let at_once = matches!(&outcome, Ok(Outcome::Interrupted | Outcome::Terminated) | Err(_));
         self.say_goodbye(if at_once { INTERRUPTED_GOODBYE_TIMEOUT } else { GOODBYE_TIMEOUT });
         self.end_editor();
         self.keep();
-        self.keyboard.give_back(&self.tty);
-        for lost in &self.lost {
-            eprintln!("{}", crate::show::harmless(lost));
+        self.keyboard.restore(&self.tty);
+        for line in &self.farewell {
+            eprintln!("{}", crate::show::harmless(line));
         }
-        let unsent = self.tell_unsent();
+        let unsent = self.report_unsent();
         match outcome {
             Err(Failure::TimedOut) => Ok(Outcome::TimedOut),
             Ok(Outcome::Done) if unsent => Ok(Outcome::Unconfirmed),
@@ -353,12 +354,12 @@ impl FullScreen {
         }
     }
 
-    fn say_goodbye(&mut self, patience: Duration) {
+    fn say_goodbye(&mut self, timeout: Duration) {
         if !self.wire.is_online() {
             return;
         }
         self.wire.leave();
-        let until = Instant::now() + patience;
+        let until = Instant::now() + timeout;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
@@ -366,10 +367,10 @@ impl FullScreen {
                 Ok(Event::Screen(ScreenEvent::Edited(edited))) => self.take_edited(edited),
                 Ok(Event::Screen(_)) => {}
                 Ok(event) => {
-                    let told = self.wire.take(event);
-                    if told
+                    let events = self.wire.handle(event);
+                    if events
                         .iter()
-                        .any(|told| matches!(told, WireEvent::Broken(_) | WireEvent::Failed(_)))
+                        .any(|event| matches!(event, WireEvent::Broken(_) | WireEvent::Failed(_)))
                     {
                         return;
                     }
@@ -378,9 +379,8 @@ impl FullScreen {
         }
     }
 
-    /// Names the messages that were not confirmed, and those that were refused, which the person knows; whether
-    /// there are others.
-    fn tell_unsent(&self) -> bool {
+    /// Lists the unsent messages: unconfirmed and refused ones. Returns whether any are unconfirmed.
+    fn report_unsent(&self) -> bool {
         let mut unconfirmed = false;
         for outgoing in &self.wire.chat.outgoing {
             let how = match (&outgoing.delivery, not_confirmed(outgoing)) {

@@ -193,8 +193,8 @@ fn an_unusable_file_or_folder_is_reported_by_name() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let below_a_file = KnownHosts::below(Some(file.clone()), None).unwrap();
-    let told = below_a_file.change(|_| Ok::<bool, ()>(true)).unwrap_err().to_string();
-    assert!(told.starts_with(&format!("{}/parlor: ", file.display())), "{told}");
+    let error = below_a_file.change(|_| Ok::<bool, ()>(true)).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}/parlor: ", file.display())), "{error}");
     let is_a_folder = KnownHosts::at(folder.path().to_owned());
     assert!(is_a_folder.read().is_err());
 }

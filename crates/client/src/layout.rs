@@ -10,7 +10,7 @@ const TAB: usize = 8;
 
 /// A cell: its row, counted from the first of the text, and its column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spot {
+pub struct Position {
     /// Rows below the first.
     pub row: usize,
     /// Columns right of the first.
@@ -28,16 +28,20 @@ pub fn width(grapheme: &str) -> usize {
 }
 
 /// Where the next character would be, on a terminal with this many columns.
-pub fn spot_after(widths: impl IntoIterator<Item = usize>, columns: usize) -> Spot {
-    let mut spot = Spot::default();
+pub fn position_after(widths: impl IntoIterator<Item = usize>, columns: usize) -> Position {
+    let mut position = Position::default();
     for width in widths {
         // A wide character is never split between rows.
-        if spot.column + width > columns {
-            spot = Spot { row: spot.row + 1, column: 0 };
+        if position.column + width > columns {
+            position = Position { row: position.row + 1, column: 0 };
         }
-        spot.column += width;
+        position.column += width;
     }
-    if spot.column >= columns { Spot { row: spot.row + 1, column: 0 } } else { spot }
+    if position.column >= columns {
+        Position { row: position.row + 1, column: 0 }
+    } else {
+        position
+    }
 }
 
 /// Breaks a line between words into rows of at most this many columns. Colours take no room. A word
@@ -96,21 +100,21 @@ fn visible_cells(text: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn spot(text: &str, columns: usize) -> (usize, usize) {
-        let spot = spot_after(widths(text), columns);
-        (spot.row, spot.column)
+    fn position(text: &str, columns: usize) -> (usize, usize) {
+        let position = position_after(widths(text), columns);
+        (position.row, position.column)
     }
 
     #[test]
     fn characters_have_the_width_that_terminals_give_them() {
-        assert_eq!(spot("", 10), (0, 0));
-        assert_eq!(spot("abc", 10), (0, 3));
-        assert_eq!(spot("abcdefghij", 10), (1, 0));
-        assert_eq!(spot("abcdefghijk", 10), (1, 1));
+        assert_eq!(position("", 10), (0, 0));
+        assert_eq!(position("abc", 10), (0, 3));
+        assert_eq!(position("abcdefghij", 10), (1, 0));
+        assert_eq!(position("abcdefghijk", 10), (1, 1));
         // The last column is too narrow for it.
-        assert_eq!(spot("abcdefghi世", 10), (1, 2));
-        assert_eq!(spot("e\u{301}e\u{301}", 10), (0, 2));
-        assert_eq!(spot("👨‍👩‍👧x", 10), (0, 3));
+        assert_eq!(position("abcdefghi世", 10), (1, 2));
+        assert_eq!(position("e\u{301}e\u{301}", 10), (0, 2));
+        assert_eq!(position("👨‍👩‍👧x", 10), (0, 3));
     }
 
     #[test]

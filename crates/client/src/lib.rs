@@ -7,19 +7,19 @@ pub mod proxy;
 pub mod args;
 pub mod limits;
 mod files;
-pub mod recall;
+pub mod input_history;
 pub mod editor;
 pub mod question;
 mod system;
 pub mod seen;
 pub mod pages;
-pub mod pace;
+pub mod timing;
 pub mod login;
 pub mod find;
 pub mod show;
 pub mod known_hosts;
-pub mod rounds;
-pub mod remembered;
+pub mod iterations;
+pub mod saved_login;
 pub mod trust;
 pub mod tls;
 pub mod endpoints;
@@ -52,7 +52,7 @@ use crate::subcommand::Subcommand;
 pub enum Outcome {
     /// Everything that was asked for was done and every message confirmed.
     Done,
-    /// Something was not done, or the client could not go on; the person, or standard error, was told.
+    /// Something was not done, or the client could not go on; the person, or standard error, was informed.
     Undone,
     /// Not every message was confirmed: some may or may not have been sent.
     Unconfirmed,
@@ -68,7 +68,7 @@ pub enum Outcome {
     Terminated,
 }
 
-/// How a failure is told by the exit code.
+/// The outcome, and so the exit code, of a failure.
 pub fn outcome_of(failure: &Failure) -> Outcome {
     match failure {
         Failure::TimedOut => Outcome::TimedOut,
@@ -83,7 +83,7 @@ pub fn outcome_of(failure: &Failure) -> Outcome {
 /// Runs the client.
 ///
 /// # Errors
-/// What kept it from beginning. What ended it later, it has told the person itself.
+/// Why it could not start. Later failures it reports itself.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     if let Some(Subcommand::Script(script)) = &args.subcommand {
         return subcommand::run(args, script);
@@ -119,7 +119,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         Ok(_) => session.leave(false),
         Err(failure) => session.give_up(failure),
     }
-    let unsent = session.tell_unsent(outcome.is_err());
+    let unsent = session.report_unsent(outcome.is_err());
     Ok(match outcome {
         Err(Failure::TimedOut) => Outcome::TimedOut,
         _ if unsent => Outcome::Unconfirmed,

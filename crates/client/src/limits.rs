@@ -7,10 +7,10 @@ use std::time::Duration;
 pub const SEEN_MAX: usize = 20_000;
 /// Rooms whose pinned messages are asked for by the client itself.
 pub const PINS_ASKED_MAX: usize = 10;
-/// Sentences about the connection that are remembered, so that each is told once.
-pub const TOLD_ONCE_MAX: usize = 100;
-/// Pages of history fetched from the server for one request, or to catch up after a break; that there may be more
-/// is told.
+/// Sentences about the connection that are remembered, so that each is reported once.
+pub const REPORTED_ONCE_MAX: usize = 100;
+/// Pages of history fetched from the server for one request, or to catch up after a break. Beyond it the
+/// person is informed that there may be more.
 pub const PAGES_MAX: usize = 1_000;
 /// Messages on a page of history, so that it fits a screen.
 pub const HISTORY_PAGE: usize = 20;
@@ -27,19 +27,19 @@ pub const KEYS_AHEAD_MAX: usize = 64 * 1024;
 /// Lines of a text that are sent without asking whether so many are meant.
 pub const LINES_UNASKED: usize = 5;
 /// Lines kept of what was typed before, in this session and those before it.
-pub const RECALL_LINES: usize = 1000;
+pub const INPUT_HISTORY_LINES: usize = 1000;
 /// The largest file of them, in bytes.
-pub const RECALL_BYTES: u64 = 1024 * 1024;
+pub const INPUT_HISTORY_BYTES: u64 = 1024 * 1024;
 /// Bytes read from the connection at once.
 pub const READ_BYTES: usize = 16 * 1024;
 /// The longest line of a script, in bytes with its end; longer texts are for files.
 pub const SCRIPT_LINE_BYTES: usize = 64 * 1024;
-/// The largest file of a remembered login, in bytes.
-pub const REMEMBERED_BYTES: u64 = 64 * 1024;
+/// The largest file of a saved login, in bytes.
+pub const SAVED_LOGIN_BYTES: u64 = 64 * 1024;
 /// The longest text that one call of `send` takes from standard input, in bytes.
 pub const SENT_BYTES: u64 = 1024 * 1024;
-/// The fewest rounds of key derivation with which a password is proved to a server: fewer make it easy to guess
-/// for who hears the proof.
+/// The fewest SCRAM iterations with which a password is proved to a server: with fewer, an
+/// eavesdropper could guess it easily.
 pub const ITERATIONS_MIN: u32 = 100_000;
 /// The longest list of capabilities that a server may offer, in bytes, all its lines together.
 pub const OFFER_BYTES: usize = 16 * 1024;
@@ -50,7 +50,7 @@ pub const PASSWORD_FILE_BYTES: u64 = 64 * 1024;
 pub const KNOWN_HOSTS_BYTES: usize = 1024 * 1024;
 /// Symbolic links from the file's name to the file.
 pub const SYMLINKS_MAX: usize = 8;
-/// Lines of that file that are named when they are not understood; of more there is only the number.
+/// Invalid lines of that file that are reported by number; of more there is only the count.
 pub const DAMAGED_LINES_NAMED: usize = 9;
 
 /// Characters that are shown of what a server says instead of TLS.
@@ -65,38 +65,38 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const NODE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the TLS handshake may take in all.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the goodbye of TLS may be stuck; the connection is closed anyway.
+/// How long sending TLS's close_notify may block; the connection is closed anyway.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
-/// How long a write may be stuck before the connection counts as broken.
+/// How long a write may block before the connection counts as broken.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an idle connection may be silent before the server is asked for a sign of life. Servers ping
+/// How long nothing may arrive on an idle connection before the client sends a ping. Servers ping
 /// idle clients about every minute or two.
-pub const SILENCE: Duration = Duration::from_secs(90);
-/// How long nothing at all may come from the server while something is waited for.
-pub const ANSWER_SILENCE: Duration = Duration::from_secs(10);
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+/// How long nothing at all may arrive while the client waits for an answer.
+pub const ANSWER_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same during the login, after the first word: servers answer later after failed logins, by up to 16 seconds.
-pub const LOGIN_SILENCE: Duration = Duration::from_secs(20);
+pub const LOGIN_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long one answer may take in all, however slowly it comes.
-pub const ANSWER_MOST: Duration = Duration::from_secs(600);
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long a login may take in all, without the time in which the person is asked.
-pub const LOGIN_MOST: Duration = Duration::from_secs(60);
-/// When a person is told that the server is being waited for.
-pub const WAITING_TOLD: Duration = Duration::from_secs(1);
-/// How soon the server is told that a private message was shown; until then others may come.
-pub const SHOWN_TOLD: Duration = Duration::from_secs(1);
+pub const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
+/// After how long it is reported that the client waits for the server.
+pub const WAITING_REPORTED_AFTER: Duration = Duration::from_secs(1);
+/// How soon a shown private message is acknowledged; those that come until then are acknowledged with it.
+pub const ACKNOWLEDGE_AFTER: Duration = Duration::from_secs(1);
 /// Lines that a person may type ahead while the server is waited for.
 pub const AHEAD_MAX: usize = 64;
-/// How long to wait for the goodbye.
+/// How long to wait for the server to close the connection after `QUIT`.
 pub const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same after Ctrl-C or SIGTERM.
 pub const INTERRUPTED_GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a connection must hold for the pauses before attempts to begin anew.
-pub const HELD_LONG: Duration = Duration::from_secs(30);
+/// How long a connection must last before the reconnect pauses start over.
+pub const STABLE_AFTER: Duration = Duration::from_secs(30);
 /// The longest first pause where there are other nodes to go to.
-pub const NODE_PAUSE_MOST: Duration = Duration::from_millis(500);
+pub const NODE_PAUSE_MAX: Duration = Duration::from_millis(500);
 /// The longest pause before an attempt to connect.
-pub const PAUSE_MOST_SECONDS: u32 = 30;
+pub const PAUSE_MAX_SECONDS: u32 = 30;
 
 /// How much time is between two frames of the full screen.
 pub const FRAME: Duration = Duration::from_millis(16);
@@ -125,11 +125,11 @@ pub const INTERRUPTED: u8 = 130;
 /// How often in succession `tail` asks again for history that the server has put off.
 pub const HISTORY_TRIES: u32 = 10;
 /// The longest pause before it does.
-pub const HISTORY_PAUSE_MOST: Duration = Duration::from_secs(60);
+pub const HISTORY_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// How often a wrong password may be typed at a terminal.
 pub const PASSWORD_TRIES: u32 = 3;
-/// How often the first login is begun anew when the connection breaks during it or the server is busy.
+/// How often the first login is retried when the connection breaks during it or the server is busy.
 pub const LOGIN_TRIES: u32 = 5;
 /// How often a script tries to restore the connection for one operation, about four minutes in all. A person
-/// decides alone.
+/// decides when to give up.
 pub const SCRIPT_TRIES: u32 = 10;

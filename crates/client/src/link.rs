@@ -11,18 +11,18 @@ use proto::limits::{LINE_BYTES, TAGS_BYTES};
 use proto::line;
 
 use crate::fullscreen::ScreenEvent;
-use crate::limits::{ANSWER_SILENCE, CLOSE_TIMEOUT, READ_BYTES, SILENCE, WRITE_TIMEOUT};
+use crate::limits::{ANSWER_IDLE_TIMEOUT, CLOSE_TIMEOUT, IDLE_TIMEOUT, READ_BYTES, WRITE_TIMEOUT};
 use crate::route::{ConnectError, Opened};
 use crate::tls::Encryption;
 
 /// What the client's threads report to its main thread.
 #[derive(Debug)]
 pub enum Event {
-    /// The attempt to open connection number `.0` has ended; the sentences are for the person.
+    /// The attempt to open connection number `.0` has ended; the notices are for the person.
     Opened(u64, Vec<String>, Result<Opened, ConnectError>),
     /// Connection number `.0` received a line.
     Line(u64, String),
-    /// Connection number `.0` was silent for a while.
+    /// Nothing arrived on connection number `.0` for a while.
     Silent(u64),
     /// Connection number `.0` has ended, and why.
     Broken(u64, String),
@@ -89,7 +89,7 @@ impl Link {
         events: SyncSender<Event>,
     ) -> Result<Link, ConnectError> {
         let Opened { stream, encryption } = opened;
-        stream.set_read_timeout(Some(SILENCE))?;
+        stream.set_read_timeout(Some(IDLE_TIMEOUT))?;
         stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
         let received = Arc::new(AtomicU64::new(0));
         let mut reader = Reader {
@@ -157,7 +157,7 @@ impl Reader {
         // Lines may have arrived with the end of the handshake.
         let mut closed = self.take_in(&[], &mut buffer)?;
         loop {
-            if let Some(reason) = self.tell(&mut buffer) {
+            if let Some(reason) = self.report_lines(&mut buffer) {
                 return Ok(reason);
             }
             if closed {
@@ -177,14 +177,14 @@ impl Reader {
                         return Ok("the server is not responding".to_owned());
                     }
                     asked = true;
-                    self.stream.set_read_timeout(Some(ANSWER_SILENCE))?;
+                    self.stream.set_read_timeout(Some(ANSWER_IDLE_TIMEOUT))?;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
             self.received.fetch_add(count as u64, Ordering::Relaxed);
             if std::mem::take(&mut asked) {
-                self.stream.set_read_timeout(Some(SILENCE))?;
+                self.stream.set_read_timeout(Some(IDLE_TIMEOUT))?;
             }
             closed = self.take_in(&chunk[..count], &mut buffer)?;
         }
@@ -202,7 +202,7 @@ impl Reader {
     }
 
     /// Reports each complete line; returns the reason if reading on is useless.
-    fn tell(&self, buffer: &mut Vec<u8>) -> Option<String> {
+    fn report_lines(&self, buffer: &mut Vec<u8>) -> Option<String> {
         let mut start = 0;
         while let Some((bytes, consumed)) = line::next_line(&buffer[start..]) {
             let Ok(line) = line::check_server_line(bytes) else {

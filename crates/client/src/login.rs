@@ -19,16 +19,16 @@ const MECHANISM: &str = "SCRAM-SHA-256";
 /// The mechanism that takes the connection's certificate.
 const EXTERNAL: &str = "EXTERNAL";
 
-/// Why the login came to nothing.
+/// Why the login failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
     /// Something else answers there.
     #[error("this is not a Parlor server ({0})")]
     NotParlor(String),
-    /// A final no.
+    /// A permanent refusal.
     #[error("{0}")]
     Refused(String),
-    /// A no for the moment.
+    /// A temporary refusal.
     #[error("{0}")]
     Later(String),
     /// Nobody has said that the name should be registered.
@@ -98,7 +98,7 @@ pub struct Login {
     interactive: bool,
     /// This login succeeded before: what the server then asks anew is refused instead.
     known: bool,
-    /// All that is said can be read on the way.
+    /// The connection is not encrypted.
     pub is_plaintext: bool,
     /// A new name may be registered though nobody types its password twice.
     pub may_register: bool,
@@ -112,21 +112,20 @@ pub struct Login {
     pub has_certificate: bool,
     /// Log in to IRC servers that are not Parlor's, too.
     pub any_server: bool,
-    /// The server has offered SCRAM, or taken a proof by it, at some time. From then on nobody in its place
-    /// gets the password itself.
+    /// The server has offered or completed SCRAM before. From then on the password itself is never sent to it.
     pub scram_seen: bool,
     /// The highest iteration count used before, by user name in lower case.
-    pub rounds_seen: HashMap<String, u32>,
+    pub iterations_seen: HashMap<String, u32>,
     /// The iteration count of this login, once the server has proved itself.
-    pub rounds: Option<u32>,
+    pub iterations: Option<u32>,
     tries: u32,
-    /// Why the invitation is no good.
-    uninvited: Option<String>,
+    /// Why the server refused the invitation.
+    invitation_error: Option<String>,
     /// The code of the second factor, for one attempt.
     code: Option<String>,
     /// The server has said that the password must come with a code.
     code_wanted: bool,
-    /// The server was told the password a moment ago: whatever proves it gives nothing more away.
+    /// This connection has sent the password itself, so a proof reveals nothing more.
     revealed: bool,
     /// Why a new password must be chosen before anything else, in the server's words.
     renewal: Option<String>,
@@ -136,8 +135,8 @@ pub struct Login {
     requested: Vec<&'static str>,
     nonce: String,
     scram: Option<ScramClient>,
-    /// The rounds that the server asks for; it has not proved itself yet.
-    asked_rounds: Option<u32>,
+    /// The iteration count that the server asks for; it has not proved itself yet.
+    requested_iterations: Option<u32>,
     chunks: Chunks,
 }
 
@@ -159,11 +158,11 @@ impl Login {
             has_certificate: false,
             any_server: false,
             scram_seen: false,
-            uninvited: None,
+            invitation_error: None,
             code: None,
             code_wanted: false,
-            rounds_seen: HashMap::new(),
-            rounds: None,
+            iterations_seen: HashMap::new(),
+            iterations: None,
             tries: 0,
             revealed: false,
             renewal: None,
@@ -172,7 +171,7 @@ impl Login {
             requested: Vec::new(),
             nonce: String::new(),
             scram: None,
-            asked_rounds: None,
+            requested_iterations: None,
             chunks: Chunks::default(),
         }
     }
@@ -213,10 +212,10 @@ impl Login {
         Line::to(out).verb("CAP").param("LS").param("302").end();
     }
 
-    /// Takes in a line from the server.
+    /// Handles a line from the server.
     ///
     /// # Errors
-    /// When the login cannot come to a good end on this connection.
+    /// When the login cannot succeed on this connection.
     pub fn receive(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> Next {
         let sentence = message.params().last().copied().unwrap_or("");
         match message.verb {
@@ -240,10 +239,10 @@ impl Login {
         }
     }
 
-    /// Takes in the answer to the question that was asked last.
+    /// Handles the answer to the question that was asked last.
     ///
     /// # Errors
-    /// When there is no use in asking again.
+    /// When asking again is useless.
     pub fn answer(&mut self, question: Question, text: &str, out: &mut Vec<u8>) -> Next {
         match question {
             Question::Username => {
@@ -252,9 +251,9 @@ impl Login {
                     return self.ask_again(Question::Username, error.to_string());
                 }
                 self.credentials.user = Some(name.to_owned());
-                if self.is_elsewhere() { self.name_elsewhere(out) } else { self.name(out) }
+                if self.is_generic_irc() { self.log_in_by_generic_irc(out) } else { self.name(out) }
             }
-            Question::NewPassword if !may_be_new(text) => {
+            Question::NewPassword if !is_valid_new_password(text) => {
                 self.ask_again(Question::NewPassword, new_password_rule())
             }
             Question::NewPassword if self.interactive => {
@@ -316,8 +315,8 @@ impl Login {
         self.ask(question, Some(because))
     }
 
-    /// Logs in as IRC clients do: with the server's password, or the account's by SASL.
-    fn name_elsewhere(&mut self, out: &mut Vec<u8>) -> Next {
+    /// Logs in to a server other than Parlor: with the server's password, or the account's by SASL.
+    fn log_in_by_generic_irc(&mut self, out: &mut Vec<u8>) -> Next {
         let Some(user) = self.credentials.user.clone() else {
             return self.ask(Question::Username, None);
         };
@@ -325,7 +324,7 @@ impl Login {
             return self.authenticate(out);
         }
         if let Some(password) = &self.credentials.password {
-            if self.scram_seen || !self.rounds_seen.is_empty() {
+            if self.scram_seen || !self.iterations_seen.is_empty() {
                 return Err(LoginError::Refused(
                     "The server no longer offers SCRAM, by which a password was proved to it before; it may be an \
                      impostor, so the password was not sent."
@@ -370,7 +369,7 @@ impl Login {
             (Stage::Naming, "INVITATION_REQUIRED") => {
                 // The server's question stands, and the answer goes another way.
                 out.extend_from_slice(b"\r\n");
-                let why = self.uninvited.take();
+                let why = self.invitation_error.take();
                 match why {
                     Some(why) => self.ask_again(Question::Invitation, why),
                     None if self.interactive => self.ask(Question::Invitation, None),
@@ -388,7 +387,7 @@ impl Login {
             (Stage::Naming, "NEW_USER") if !self.may_register && !self.is_asked_twice() => {
                 Err(LoginError::NoAccount(self.user().to_owned()))
             }
-            (Stage::Naming, "NEW_USER") if self.has_proved_before() => self.new_here_again(),
+            (Stage::Naming, "NEW_USER") if self.has_proved_before() => self.account_gone(),
             (Stage::Naming, "NEW_USER") if self.credentials.password.is_some() => self.create(out),
             (Stage::Naming, "NEW_USER") => self.ask(Question::NewPassword, None),
             (Stage::Naming, "PASSWORD_REQUIRED") => {
@@ -413,11 +412,11 @@ impl Login {
 
     /// Whether this user has proved a password to the server before, so that it had the account.
     fn has_proved_before(&self) -> bool {
-        self.rounds_seen.contains_key(&self.user().to_ascii_lowercase())
+        self.iterations_seen.contains_key(&self.user().to_ascii_lowercase())
     }
 
-    /// The account was there, and is no longer: a new one would be given the password itself.
-    fn new_here_again(&mut self) -> Next {
+    /// The account existed and is gone: registering it again would send the password itself.
+    fn account_gone(&mut self) -> Next {
         let user = self.user();
         if self.is_asked_twice() {
             let sentence = format!(
@@ -441,7 +440,7 @@ impl Login {
     /// Makes the account by answering the server's prompt: the whole line is the password.
     fn create(&mut self, out: &mut Vec<u8>) -> Next {
         let password = self.credentials.password.as_deref().unwrap_or("");
-        if !may_be_new(password) {
+        if !is_valid_new_password(password) {
             return Err(LoginError::Refused(new_password_rule()));
         }
         out.extend_from_slice(password.as_bytes());
@@ -473,7 +472,7 @@ impl Login {
             }
             // It may not be needed; if it is, the server asks for one.
             "NO_SUCH_INVITATION" => {
-                self.uninvited = Some(sentence);
+                self.invitation_error = Some(sentence);
                 Ok(Step::Wait)
             }
             // The numeric that follows ends the attempt.
@@ -511,7 +510,7 @@ impl Login {
             (Stage::Listing, numeric::ERR_UNKNOWNCOMMAND | numeric::ERR_NOTREGISTERED)
                 if self.any_server =>
             {
-                self.name_elsewhere(out)
+                self.log_in_by_generic_irc(out)
             }
             (_, numeric::ERR_UNKNOWNCOMMAND) => Err(not_parlor("it does not support LOGIN")),
             (Stage::Listing, _) => Err(not_parlor(sentence)),
@@ -538,7 +537,7 @@ fn not_parlor(why: &str) -> LoginError {
 }
 
 /// Whether a server can take this as the first password of a name.
-pub(crate) fn may_be_new(password: &str) -> bool {
+pub(crate) fn is_valid_new_password(password: &str) -> bool {
     is_long_enough(password)
         && password.len() <= PASSWORD_BYTES
         && !password.contains(['\r', '\n', '\0'])

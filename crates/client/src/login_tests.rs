@@ -22,7 +22,7 @@ fn login(user: Option<&str>, password: Option<&str>) -> Login {
 struct Reaction(Next, Vec<String>);
 
 /// What one line leads to, and the lines sent in answer.
-fn take(login: &mut Login, line: &str) -> Reaction {
+fn receive(login: &mut Login, line: &str) -> Reaction {
     let mut out = Vec::new();
     let next = login.receive(&Message::parse(line).unwrap(), &mut out);
     Reaction(next, lines(&out))
@@ -57,8 +57,8 @@ fn begin(login: &mut Login) -> Reaction {
     assert_eq!(lines(&out), ["CAP LS 302"]);
     let wanted =
         "message-tags server-time batch standard-replies account-tag draft/chathistory sasl";
-    assert_eq!(take(login, OFFER), wait(&[&format!("CAP REQ :{wanted}")]));
-    take(login, &format!("CAP * ACK :{wanted}"))
+    assert_eq!(receive(login, OFFER), wait(&[&format!("CAP REQ :{wanted}")]));
+    receive(login, &format!("CAP * ACK :{wanted}"))
 }
 
 /// The SCRAM exchange with a server that keeps the keys of `password`; gives what follows the server's proof.
@@ -75,24 +75,24 @@ fn scram(login: &mut Login, password: &str, prove: bool) -> Reaction {
         panic!("the message does not end: {lines:?}");
     };
     let encode = |bytes: &[u8]| format!("AUTHENTICATE {}", proto::sasl::encode_chunks(bytes)[0]);
-    let Reaction(_, first) = take(login, "AUTHENTICATE +");
+    let Reaction(_, first) = receive(login, "AUTHENTICATE +");
     let mut server = ScramServer::start(&decode(&first)).unwrap();
     assert_eq!(server.user(), "ann");
-    let Reaction(_, last) = take(login, &encode(&server.challenge(&keys, "server-nonce")));
+    let Reaction(_, last) = receive(login, &encode(&server.challenge(&keys, "server-nonce")));
     match server.finish(&decode(&last)) {
-        Ok(proof) if prove => take(login, &encode(&proof)),
-        Ok(_) => take(login, "AUTHENTICATE dj1BQUFB"),
-        Err(_) => take(login, ":parlor 904 ann :SASL authentication failed: wrong password"),
+        Ok(proof) if prove => receive(login, &encode(&proof)),
+        Ok(_) => receive(login, "AUTHENTICATE dj1BQUFB"),
+        Err(_) => receive(login, ":parlor 904 ann :SASL authentication failed: wrong password"),
     }
 }
 
 fn to_scram(login: &mut Login) {
     begin(login);
     assert_eq!(
-        take(login, "NOTE LOGIN PASSWORD_REQUIRED ann :Enter user's password:"),
+        receive(login, "NOTE LOGIN PASSWORD_REQUIRED ann :Enter user's password:"),
         wait(&[""])
     );
-    assert_eq!(take(login, "NOTE LOGIN CANCELLED :Cancelled"), ask(Question::Password));
+    assert_eq!(receive(login, "NOTE LOGIN CANCELLED :Cancelled"), ask(Question::Password));
 }
 
 const TO_WELCOME: [&str; 3] = ["NICK ann", "USER ann 0 * :ann", "CAP END"];
@@ -103,16 +103,16 @@ fn an_existing_user_logs_in_by_scram() {
     assert_eq!(begin(&mut login), ask(Question::Username));
     assert_eq!(answer(&mut login, Question::Username, " ann "), wait(&["LOGIN ann"]));
     assert_eq!(
-        take(&mut login, "NOTE LOGIN PASSWORD_REQUIRED ann :Enter user's password:"),
+        receive(&mut login, "NOTE LOGIN PASSWORD_REQUIRED ann :Enter user's password:"),
         wait(&[""])
     );
-    assert_eq!(take(&mut login, "NOTE LOGIN CANCELLED :Cancelled"), ask(Question::Password));
+    assert_eq!(receive(&mut login, "NOTE LOGIN CANCELLED :Cancelled"), ask(Question::Password));
     let Reaction(next, sent) = answer(&mut login, Question::Password, "secret");
     assert_eq!(Reaction(next, sent), wait(&["AUTHENTICATE SCRAM-SHA-256"]));
     assert_eq!(scram(&mut login, "secret", true), wait(&["AUTHENTICATE +"]));
-    assert_eq!(take(&mut login, ":parlor 900 ann ann!ann@parlor ann :Logged in"), wait(&[]));
-    assert_eq!(take(&mut login, ":parlor 903 ann :Success"), wait(&TO_WELCOME));
-    assert_eq!(take(&mut login, ":parlor 001 ann :Welcome").0, Ok(Step::Done));
+    assert_eq!(receive(&mut login, ":parlor 900 ann ann!ann@parlor ann :Logged in"), wait(&[]));
+    assert_eq!(receive(&mut login, ":parlor 903 ann :Success"), wait(&TO_WELCOME));
+    assert_eq!(receive(&mut login, ":parlor 001 ann :Welcome").0, Ok(Step::Done));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_new_user_chooses_a_password_twice() {
     let mut login = login(Some("ann"), None);
     assert_eq!(begin(&mut login), wait(&["LOGIN ann"]));
     assert_eq!(
-        take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:"),
+        receive(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:"),
         ask(Question::NewPassword)
     );
     assert!(matches!(
@@ -134,7 +134,7 @@ fn a_new_user_chooses_a_password_twice() {
     );
     assert_eq!(answer(&mut login, Question::NewPassword, " secret"), ask(Question::RepeatPassword));
     assert_eq!(answer(&mut login, Question::RepeatPassword, " secret"), wait(&[" secret"]));
-    let Reaction(next, sent) = take(&mut login, "NOTE LOGIN ACCOUNT_CREATED ann :Welcome");
+    let Reaction(next, sent) = receive(&mut login, "NOTE LOGIN ACCOUNT_CREATED ann :Welcome");
     assert_eq!((next, sent), (Ok(Step::Created), vec![]), "it must not come online");
 }
 
@@ -142,7 +142,7 @@ fn a_new_user_chooses_a_password_twice() {
 fn a_new_password_has_4_to_600_bytes() {
     let mut login = login(Some("ann"), None);
     begin(&mut login);
-    take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:");
+    receive(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:");
     let (longest, too_long) = ("x".repeat(600), "x".repeat(601));
     for refused in [&too_long, "", "abc"] {
         assert_eq!(
@@ -175,10 +175,10 @@ fn the_right_password_after_a_wrong_one_lets_in() {
     scram(&mut login, "secret", true);
     answer(&mut login, Question::Password, "secret");
     assert_eq!(scram(&mut login, "secret", true), wait(&["AUTHENTICATE +"]));
-    assert_eq!(take(&mut login, ":parlor 903 ann :Success"), wait(&TO_WELCOME));
+    assert_eq!(receive(&mut login, ":parlor 903 ann :Success"), wait(&TO_WELCOME));
 }
 
-/// The server wants a code with the password; `taken` are those that it takes.
+/// The server wants a code with the password; `taken` is the one that it accepts.
 fn scram_with_code(login: &mut Login, taken: &str) -> (Option<String>, Reaction) {
     let keys = Keys::derive("secret", [7; 16], ITERATIONS_MIN);
     let decode = |line: &str| {
@@ -189,17 +189,20 @@ fn scram_with_code(login: &mut Login, taken: &str) -> (Option<String>, Reaction)
         }
     };
     let encode = |bytes: &[u8]| format!("AUTHENTICATE {}", proto::sasl::encode_chunks(bytes)[0]);
-    let Reaction(_, first) = take(login, "AUTHENTICATE +");
+    let Reaction(_, first) = receive(login, "AUTHENTICATE +");
     let mut server = ScramServer::start(&decode(&first[0])).unwrap();
-    let Reaction(_, last) = take(login, &encode(&server.challenge(&keys, "server-nonce")));
+    let Reaction(_, last) = receive(login, &encode(&server.challenge(&keys, "server-nonce")));
     let proof = server.finish(&decode(&last[0])).unwrap();
     let code = server.code().map(str::to_owned);
     let reaction = match &code {
-        Some(code) if code == taken => take(login, &encode(&proof)),
-        Some(_) => take(login, ":parlor 904 ann :SASL authentication failed: wrong code"),
+        Some(code) if code == taken => receive(login, &encode(&proof)),
+        Some(_) => receive(login, ":parlor 904 ann :SASL authentication failed: wrong code"),
         None => {
-            assert_eq!(take(login, "FAIL AUTHENTICATE CODE_REQUIRED ann :A code, too"), wait(&[]));
-            take(login, ":parlor 904 ann :SASL authentication failed: a code, too")
+            assert_eq!(
+                receive(login, "FAIL AUTHENTICATE CODE_REQUIRED ann :A code, too"),
+                wait(&[])
+            );
+            receive(login, ":parlor 904 ann :SASL authentication failed: a code, too")
         }
     };
     (code, reaction)
@@ -220,12 +223,12 @@ fn the_code_of_a_second_factor_is_asked_for_behind_the_password() {
     assert_eq!(reaction, again(Question::Code, "wrong code"));
     answer(&mut login, Question::Code, "123456");
     assert_eq!(scram_with_code(&mut login, "123456").1, wait(&["AUTHENTICATE +"]));
-    assert_eq!(take(&mut login, ":parlor 903 ann :Success"), wait(&TO_WELCOME));
-    assert_eq!(take(&mut login, ":parlor 001 ann :Welcome").0, Ok(Step::Done));
+    assert_eq!(receive(&mut login, ":parlor 903 ann :Success"), wait(&TO_WELCOME));
+    assert_eq!(receive(&mut login, ":parlor 001 ann :Welcome").0, Ok(Step::Done));
     // After a break a code is asked for, too: the last one is good no more.
     begin(&mut login);
-    take(&mut login, "NOTE LOGIN PASSWORD_REQUIRED ann :Enter user's password:");
-    take(&mut login, "NOTE LOGIN CANCELLED :Cancelled");
+    receive(&mut login, "NOTE LOGIN PASSWORD_REQUIRED ann :Enter user's password:");
+    receive(&mut login, "NOTE LOGIN CANCELLED :Cancelled");
     assert_eq!(scram_with_code(&mut login, "123456"), (None, ask(Question::Code)));
 }
 
@@ -235,31 +238,31 @@ fn an_invitation_is_shown_and_asked_for_where_it_is_needed() {
     invited.invitation = Some("abcd-efgh-ijkl".to_owned());
     let shown = ["INVITATION USE :abcd-efgh-ijkl", "LOGIN ann"];
     assert_eq!(begin(&mut invited), wait(&shown));
-    assert_eq!(take(&mut invited, "NOTE INVITATION ACCEPTED :You are invited"), wait(&[]));
+    assert_eq!(receive(&mut invited, "NOTE INVITATION ACCEPTED :You are invited"), wait(&[]));
     let new = "NOTE LOGIN NEW_USER ann :Enter Password:";
-    assert_eq!(take(&mut invited, new), ask(Question::NewPassword));
+    assert_eq!(receive(&mut invited, new), ask(Question::NewPassword));
 
     let mut login = login(Some("ann"), None);
     begin(&mut login);
     let needed = "NOTE LOGIN INVITATION_REQUIRED ann :Enter invitation code:";
-    let Reaction(next, sent) = take(&mut login, needed);
+    let Reaction(next, sent) = receive(&mut login, needed);
     assert_eq!((next, sent), (Ok(Step::Ask(Question::Invitation, None)), vec![String::new()]));
     let shown = wait(&["INVITATION USE :wrong", "LOGIN ann"]);
     assert_eq!(answer(&mut login, Question::Invitation, " wrong "), shown);
-    take(&mut login, "NOTE LOGIN CANCELLED :Cancelled");
-    take(&mut login, "FAIL INVITATION NO_SUCH_INVITATION :There is no such invitation");
-    let Reaction(next, _) = take(&mut login, needed);
+    receive(&mut login, "NOTE LOGIN CANCELLED :Cancelled");
+    receive(&mut login, "FAIL INVITATION NO_SUCH_INVITATION :There is no such invitation");
+    let Reaction(next, _) = receive(&mut login, needed);
     let because = Some("There is no such invitation".to_owned());
     assert_eq!(next, Ok(Step::Ask(Question::Invitation, because)));
 }
 
 #[test]
-fn a_script_without_an_invitation_is_told_how_to_give_one() {
+fn the_error_for_a_script_without_an_invitation_says_how_to_give_one() {
     let mut login =
         Login::new(Credentials { user: Some("ann".to_owned()), ..Credentials::default() }, false);
     begin(&mut login);
     let needed = "NOTE LOGIN INVITATION_REQUIRED ann :Enter invitation code:";
-    let Err(LoginError::Refused(why)) = take(&mut login, needed).0 else { panic!("refused") };
+    let Err(LoginError::Refused(why)) = receive(&mut login, needed).0 else { panic!("refused") };
     assert!(why.contains("--invite"), "{why}");
 }
 
@@ -274,14 +277,17 @@ fn a_server_that_cannot_prove_itself_is_refused() {
     to_scram(&mut hasty);
     answer(&mut hasty, Question::Password, "secret");
     let keys = Keys::derive("whatever", [7; 16], ITERATIONS_MIN);
-    let Reaction(_, first) = take(&mut hasty, "AUTHENTICATE +");
+    let Reaction(_, first) = receive(&mut hasty, "AUTHENTICATE +");
     let mut chunks = Chunks::default();
     let Progress::Done(first) = chunks.push(&first[0]["AUTHENTICATE ".len()..]).unwrap() else {
         panic!()
     };
     let challenge = ScramServer::start(&first).unwrap().challenge(&keys, "server-nonce");
-    take(&mut hasty, &format!("AUTHENTICATE {}", proto::sasl::encode_chunks(&challenge)[0]));
-    assert!(matches!(take(&mut hasty, ":parlor 903 ann :Success").0, Err(LoginError::Refused(_))));
+    receive(&mut hasty, &format!("AUTHENTICATE {}", proto::sasl::encode_chunks(&challenge)[0]));
+    assert!(matches!(
+        receive(&mut hasty, ":parlor 903 ann :Success").0,
+        Err(LoginError::Refused(_))
+    ));
 }
 
 #[test]
@@ -289,18 +295,21 @@ fn logging_in_again_asks_nothing_and_never_sends_the_password_itself() {
     let mut login = login(Some("ann"), Some("secret"));
     login.may_register = true;
     assert_eq!(begin(&mut login), wait(&["LOGIN ann"]));
-    assert_eq!(take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:"), wait(&["secret"]));
-    assert_eq!(take(&mut login, "NOTE LOGIN ACCOUNT_CREATED ann :Welcome").0, Ok(Step::Created));
+    assert_eq!(receive(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:"), wait(&["secret"]));
+    assert_eq!(receive(&mut login, "NOTE LOGIN ACCOUNT_CREATED ann :Welcome").0, Ok(Step::Created));
 
     begin(&mut login);
-    take(&mut login, "NOTE LOGIN PASSWORD_REQUIRED ann :Enter user's password:");
-    assert_eq!(take(&mut login, "NOTE LOGIN CANCELLED :x"), wait(&["AUTHENTICATE SCRAM-SHA-256"]));
+    receive(&mut login, "NOTE LOGIN PASSWORD_REQUIRED ann :Enter user's password:");
+    assert_eq!(
+        receive(&mut login, "NOTE LOGIN CANCELLED :x"),
+        wait(&["AUTHENTICATE SCRAM-SHA-256"])
+    );
     assert_eq!(scram(&mut login, "secret", true), wait(&["AUTHENTICATE +"]));
-    take(&mut login, ":parlor 903 ann :Success");
-    assert_eq!(take(&mut login, ":parlor 001 ann :Welcome").0, Ok(Step::Done));
+    receive(&mut login, ":parlor 903 ann :Success");
+    assert_eq!(receive(&mut login, ":parlor 001 ann :Welcome").0, Ok(Step::Done));
 
     begin(&mut login);
-    let Reaction(next, sent) = take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:");
+    let Reaction(next, sent) = receive(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:");
     assert!(matches!(next, Err(LoginError::Refused(_))), "{next:?}");
     assert_eq!(sent, Vec::<String>::new());
 }
@@ -309,7 +318,7 @@ fn logging_in_again_asks_nothing_and_never_sends_the_password_itself() {
 fn meets_one_without_sasl(login: &mut Login) -> Reaction {
     login.any_server = true;
     login.start("nonce", &mut Vec::new());
-    take(login, ":irc.example 421 * CAP :Unknown command")
+    receive(login, ":irc.example 421 * CAP :Unknown command")
 }
 
 #[test]
@@ -318,13 +327,13 @@ fn where_scram_was_seen_nobody_gets_the_password_itself() {
     let irc = ["PASS :secret", "NICK ann", "USER ann 0 * :ann", "CAP END"];
     let mut elsewhere = with_password();
     assert_eq!(meets_one_without_sasl(&mut elsewhere), wait(&irc), "it never had SCRAM");
-    assert_eq!(take(&mut elsewhere, ":irc.example 001 ann :Welcome").0, Ok(Step::Done));
+    assert_eq!(receive(&mut elsewhere, ":irc.example 001 ann :Welcome").0, Ok(Step::Done));
     assert_eq!(meets_one_without_sasl(&mut elsewhere), wait(&irc), "nor has it later");
 
     let mut of_this_run = with_password();
     begin(&mut of_this_run);
     let mut of_the_file = with_password();
-    of_the_file.rounds_seen.insert("bob".to_owned(), 600_000);
+    of_the_file.iterations_seen.insert("bob".to_owned(), 600_000);
     let mut of_a_remembered_login = with_password();
     of_a_remembered_login.scram_seen = true;
     for mut login in [of_this_run, of_the_file, of_a_remembered_login] {
@@ -334,7 +343,7 @@ fn where_scram_was_seen_nobody_gets_the_password_itself() {
         assert_eq!(sent, Vec::<String>::new());
         // The same without SASL among other capabilities.
         login.start("nonce", &mut Vec::new());
-        let Reaction(next, sent) = take(&mut login, ":irc.example CAP * LS :multi-prefix");
+        let Reaction(next, sent) = receive(&mut login, ":irc.example CAP * LS :multi-prefix");
         assert!(matches!(next, Err(LoginError::Refused(_))), "{next:?}");
         assert_eq!(sent, Vec::<String>::new());
     }
@@ -345,17 +354,17 @@ fn an_account_that_is_gone_is_not_made_again_with_the_password_itself() {
     let gone = "NOTE LOGIN NEW_USER ann :Enter Password:";
     let mut given = login(Some("ann"), Some("secret"));
     given.may_register = true;
-    given.rounds_seen.insert("ann".to_owned(), 600_000);
+    given.iterations_seen.insert("ann".to_owned(), 600_000);
     begin(&mut given);
-    let Reaction(next, sent) = take(&mut given, gone);
+    let Reaction(next, sent) = receive(&mut given, gone);
     let Err(LoginError::Refused(why)) = next else { panic!("{next:?}") };
     assert!(why.contains("no longer has an account ann") && why.contains("known_hosts"), "{why}");
     assert_eq!(sent, Vec::<String>::new());
     // A person is warned, and may choose another one.
     let mut typed = login(Some("ann"), None);
-    typed.rounds_seen.insert("ann".to_owned(), 600_000);
+    typed.iterations_seen.insert("ann".to_owned(), 600_000);
     begin(&mut typed);
-    let Reaction(next, sent) = take(&mut typed, gone);
+    let Reaction(next, sent) = receive(&mut typed, gone);
     let Ok(Step::Ask(Question::NewPassword, Some(why))) = next else { panic!("{next:?}") };
     assert!(why.contains("no longer has an account ann"), "{why}");
     assert_eq!(sent, Vec::<String>::new());
@@ -371,7 +380,7 @@ fn bad_names_are_asked_for_again_with_the_reason() {
     ));
     assert_eq!(answer(&mut login, Question::Username, "ann"), wait(&["LOGIN ann"]));
     let no = "FAIL LOGIN NAME_IN_USE ann :A guest is using that name";
-    assert_eq!(take(&mut login, no), again(Question::Username, "A guest is using that name"));
+    assert_eq!(receive(&mut login, no), again(Question::Username, "A guest is using that name"));
 }
 
 #[test]
@@ -383,7 +392,7 @@ fn a_script_is_asked_once() {
     assert!(matches!(begin(&mut nobody_there(Some("9lives"))).0, Err(LoginError::Refused(_))));
     let mut login = nobody_there(Some("ann"));
     begin(&mut login);
-    take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:");
+    receive(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:");
     assert_eq!(answer(&mut login, Question::NewPassword, "secret"), wait(&["secret"]));
     let mut login = nobody_there(Some("ann"));
     to_scram(&mut login);
@@ -397,7 +406,7 @@ fn the_servers_own_password_is_asked_for_and_kept() {
     begin(&mut login);
     let required = "FAIL LOGIN SERVER_PASSWORD_REQUIRED :Send PASS and that password first";
     assert_eq!(
-        take(&mut login, required),
+        receive(&mut login, required),
         again(Question::ServerPassword, "This server requires a server password.")
     );
     assert_eq!(
@@ -405,7 +414,7 @@ fn the_servers_own_password_is_asked_for_and_kept() {
         wait(&["PASS :guess", "LOGIN ann"])
     );
     assert_eq!(
-        take(&mut login, required),
+        receive(&mut login, required),
         again(Question::ServerPassword, "That is not the server password.")
     );
     assert_eq!(
@@ -416,11 +425,11 @@ fn the_servers_own_password_is_asked_for_and_kept() {
 }
 
 #[test]
-fn what_is_no_parlor_server_is_told_from_what_is_busy() {
+fn other_servers_are_distinguished_from_busy_ones() {
     let first_word = |line: &str| {
         let mut login = login(None, None);
         login.start("nonce", &mut Vec::new());
-        take(&mut login, line).0
+        receive(&mut login, line).0
     };
     for line in [
         "HTTP/1.1 400 Bad Request",
@@ -444,9 +453,9 @@ fn what_is_no_parlor_server_is_told_from_what_is_busy() {
     let mut login = login(Some("ann"), None);
     begin(&mut login);
     let busy = LoginError::Later("Try again in a moment".to_owned());
-    assert_eq!(take(&mut login, "FAIL LOGIN BUSY ann :Try again in a moment").0, Err(busy));
+    assert_eq!(receive(&mut login, "FAIL LOGIN BUSY ann :Try again in a moment").0, Err(busy));
     let silent = LoginError::Later("No answer".to_owned());
-    assert_eq!(take(&mut login, "FAIL AUTHENTICATE LOG_UNAVAILABLE :No answer").0, Err(silent));
+    assert_eq!(receive(&mut login, "FAIL AUTHENTICATE LOG_UNAVAILABLE :No answer").0, Err(silent));
 }
 
 #[test]
@@ -454,9 +463,9 @@ fn a_list_of_capabilities_may_take_several_lines() {
     let mut login = login(None, None);
     login.start("nonce", &mut Vec::new());
     let first = "CAP * LS * :message-tags server-time batch standard-replies";
-    assert_eq!(take(&mut login, first), wait(&[]));
+    assert_eq!(receive(&mut login, first), wait(&[]));
     let Reaction(next, sent) =
-        take(&mut login, "CAP * LS :account-tag draft/chathistory sasl=SCRAM-SHA-256");
+        receive(&mut login, "CAP * LS :account-tag draft/chathistory sasl=SCRAM-SHA-256");
     assert_eq!((next, sent.len()), (Ok(Step::Wait), 1));
 }
 
@@ -465,7 +474,7 @@ fn offered(offer: &str, is_plaintext: bool) -> Next {
     let mut login = login(Some("ann"), None);
     login.is_plaintext = is_plaintext;
     login.start("nonce", &mut Vec::new());
-    take(&mut login, &format!("{OFFER} {offer}")).0
+    receive(&mut login, &format!("{OFFER} {offer}")).0
 }
 
 #[test]
@@ -491,13 +500,14 @@ fn a_server_that_takes_no_passwords_in_plaintext_is_quoted_with_the_remedy() {
         let mut login = login(Some("ann"), None);
         login.is_plaintext = is_plaintext;
         begin(&mut login);
-        let refused = take(&mut login, "FAIL LOGIN ENCRYPTION_REQUIRED :not without encryption").0;
+        let refused =
+            receive(&mut login, "FAIL LOGIN ENCRYPTION_REQUIRED :not without encryption").0;
         assert_eq!(refused, Err(LoginError::Refused(sentence.to_owned())));
     }
 }
 
 #[test]
-fn a_name_is_registered_without_a_person_only_if_that_is_wished() {
+fn a_script_registers_a_name_only_with_register() {
     let new_name = "NOTE LOGIN NEW_USER ann :Enter Password:";
     let refused = Reaction(Err(LoginError::NoAccount("ann".to_owned())), Vec::new());
     let script = |password: Option<&str>| {
@@ -507,12 +517,12 @@ fn a_name_is_registered_without_a_person_only_if_that_is_wished() {
     };
     for mut login in [script(None), script(Some("secret")), login(Some("ann"), Some("secret"))] {
         begin(&mut login);
-        assert_eq!(take(&mut login, new_name), refused);
+        assert_eq!(receive(&mut login, new_name), refused);
     }
     let mut wished = script(None);
     wished.may_register = true;
     begin(&mut wished);
-    assert_eq!(take(&mut wished, new_name), ask(Question::NewPassword));
+    assert_eq!(receive(&mut wished, new_name), ask(Question::NewPassword));
     assert_eq!(answer(&mut wished, Question::NewPassword, "secret"), wait(&["secret"]));
 }
 
@@ -520,23 +530,23 @@ fn a_name_is_registered_without_a_person_only_if_that_is_wished() {
 fn a_new_password_that_the_server_does_not_take_is_asked_for_again() {
     let mut login = login(Some("ann"), None);
     begin(&mut login);
-    take(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:");
+    receive(&mut login, "NOTE LOGIN NEW_USER ann :Enter Password:");
     answer(&mut login, Question::NewPassword, "QUIT");
     assert_eq!(answer(&mut login, Question::RepeatPassword, "QUIT"), wait(&["QUIT"]));
     let no = "FAIL LOGIN BAD_PASSWORD ann :This looks like a command";
-    assert_eq!(take(&mut login, no), again(Question::NewPassword, "This looks like a command"));
+    assert_eq!(receive(&mut login, no), again(Question::NewPassword, "This looks like a command"));
     answer(&mut login, Question::NewPassword, "long enough");
     assert_eq!(answer(&mut login, Question::RepeatPassword, "long enough"), wait(&["long enough"]));
 }
 
-/// What a server hears from a client that knows `seen` rounds when it asks for `asked`, or why it hears nothing.
+/// The iterations of a client that knows `seen` when the server asks for `asked`, or why it refuses.
 fn prove(asked: u32, seen: u32, allow_weak: bool) -> Result<Option<u32>, String> {
     let mut login = login(Some("Ann"), Some("secret"));
     login.allow_weak_scram = allow_weak;
-    login.rounds_seen.insert("ann".to_owned(), seen);
+    login.iterations_seen.insert("ann".to_owned(), seen);
     login.stage = Stage::ScramStart;
     let keys = Keys::derive("secret", [7; 16], asked);
-    let Reaction(_, first) = take(&mut login, "AUTHENTICATE +");
+    let Reaction(_, first) = receive(&mut login, "AUTHENTICATE +");
     let decode = |line: &str| {
         let mut chunks = Chunks::default();
         match chunks.push(line.strip_prefix("AUTHENTICATE ").unwrap()).unwrap() {
@@ -546,14 +556,15 @@ fn prove(asked: u32, seen: u32, allow_weak: bool) -> Result<Option<u32>, String>
     };
     let encode = |bytes: &[u8]| format!("AUTHENTICATE {}", proto::sasl::encode_chunks(bytes)[0]);
     let mut server = ScramServer::start(&decode(&first[0])).unwrap();
-    let Reaction(next, sent) = take(&mut login, &encode(&server.challenge(&keys, "server-nonce")));
+    let Reaction(next, sent) =
+        receive(&mut login, &encode(&server.challenge(&keys, "server-nonce")));
     if let Err(error) = next {
         assert!(sent.is_empty(), "it is not given away: {sent:?}");
         return Err(error.to_string());
     }
-    assert_eq!(login.rounds, None, "the server has not proved itself yet");
-    take(&mut login, &encode(&server.finish(&decode(&sent[0])).unwrap()));
-    Ok(login.rounds)
+    assert_eq!(login.iterations, None, "the server has not proved itself yet");
+    receive(&mut login, &encode(&server.finish(&decode(&sent[0])).unwrap()));
+    Ok(login.iterations)
 }
 
 #[test]
@@ -572,7 +583,7 @@ fn a_password_is_not_proved_in_a_way_that_gives_it_away() {
 }
 
 #[test]
-fn a_script_says_that_nobody_is_there_where_the_server_wants_to_know_it() {
+fn a_script_marks_itself_as_unattended_if_the_server_supports_it() {
     let login = |interactive| {
         let user = Some("ann".to_owned());
         Login::new(Credentials { user, ..Credentials::default() }, interactive)
@@ -582,9 +593,9 @@ fn a_script_says_that_nobody_is_there_where_the_server_wants_to_know_it() {
     for interactive in [false, true] {
         let mut login = login(interactive);
         login.start("nonce", &mut out);
-        let Reaction(_, asked) = take(&mut login, &offered);
+        let Reaction(_, asked) = receive(&mut login, &offered);
         assert_eq!(asked[0].ends_with(" draft/pre-away"), !interactive, "{asked:?}");
-        let acknowledged = take(&mut login, &asked[0].replacen("REQ", "* ACK", 1));
+        let acknowledged = receive(&mut login, &asked[0].replacen("REQ", "* ACK", 1));
         let expected: &[&str] = if interactive { &["LOGIN ann"] } else { &["AWAY *", "LOGIN ann"] };
         assert_eq!(acknowledged, wait(expected));
     }
@@ -596,7 +607,7 @@ fn a_list_of_capabilities_without_end_is_no_parlor_server() {
     let mut login = login(Some("ann"), None);
     login.start("nonce", &mut Vec::new());
     let line = format!("CAP * LS * :{}", "x".repeat(400));
-    let ending = (0..).map(|_| take(&mut login, &line)).find(|reaction| reaction.0.is_err());
+    let ending = (0..).map(|_| receive(&mut login, &line)).find(|reaction| reaction.0.is_err());
     assert!(matches!(ending.unwrap().0, Err(LoginError::NotParlor(_))));
     assert!(login.offered.len() < 2 * OFFER_BYTES);
 }

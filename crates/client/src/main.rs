@@ -17,8 +17,8 @@ fn main() -> ExitCode {
     };
     let outcome = parlor_client::run(&args).unwrap_or_else(|failure| {
         // Without standard error nobody can read it; the exit code says the same.
-        let told = harmless_lines(&failure.to_string());
-        let _ = writeln!(std::io::stderr(), "chatclient: {told}");
+        let message = harmless_lines(&failure.to_string());
+        let _ = writeln!(std::io::stderr(), "chatclient: {message}");
         parlor_client::outcome_of(&failure)
     });
     match outcome {

@@ -1,5 +1,5 @@
 //! A new password for the account, as a machine without network: what the server and the person say
-//! goes in, and what is to be done next comes out. Both faces use it.
+//! goes in, and the next step comes out. The full screen and the plain prompts use it.
 //!
 //! A session that has proved its password is asked by the server only for the new one, another
 //! session for the old one, too. Which, is found out by asking and cancelling at once: while the
@@ -8,7 +8,7 @@
 use chat::Change;
 use chat::entry::Kind;
 
-use crate::login::{may_be_new, new_password_rule};
+use crate::login::{is_valid_new_password, new_password_rule};
 use crate::question::Question;
 
 const COMMAND: &str = "ACCOUNT PASSWORD";
@@ -19,7 +19,7 @@ const CANCEL: &str = "";
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
     /// These lines for the server, with nothing between them; then what it says, by
-    /// [`PasswordChange::hear`].
+    /// [`PasswordChange::handle`].
     Send(Vec<String>),
     /// The person's answer, by [`PasswordChange::answer`]; the sentence says why it is asked.
     Ask(Question, Option<String>),
@@ -83,12 +83,12 @@ impl PasswordChange {
         self.renewal
     }
 
-    /// Whether the server may have changed the password already, if nothing more is heard of it.
+    /// Whether the server may have changed the password already, if no answer comes any more.
     pub fn is_sent(&self) -> bool {
         matches!(self.stage, Stage::Sent)
     }
 
-    /// Takes the answer to the question that was asked last.
+    /// Handles the answer to the question that was asked last.
     pub fn answer(&mut self, question: Question, text: &str) -> Next {
         match question {
             // An empty line would cancel the server's question.
@@ -99,7 +99,7 @@ impl PasswordChange {
                 text.clone_into(&mut self.old);
                 return Next::Ask(Question::NextPassword, None);
             }
-            Question::NextPassword if !may_be_new(text) => {
+            Question::NextPassword if !is_valid_new_password(text) => {
                 return Next::Ask(Question::NextPassword, Some(new_password_rule()));
             }
             Question::NextPassword if self.interactive => {
@@ -119,8 +119,8 @@ impl PasswordChange {
         Next::Send(lines.into_iter().flatten().collect())
     }
 
-    /// Makes something of what has changed; none if it is about something else, or more will come.
-    pub fn hear(&mut self, change: &Change) -> Option<Next> {
+    /// Handles a change: the next step, or none if the change is about something else or more will come.
+    pub fn handle(&mut self, change: &Change) -> Option<Next> {
         match (&mut self.stage, change) {
             (Stage::Asking, _) => None,
             (_, Change::Answered { verb, code, text, refused, .. }) if verb == "ACCOUNT" => {
@@ -196,8 +196,8 @@ mod tests {
     fn begun(interactive: bool, wants: &str) -> (PasswordChange, Next) {
         let (mut change, first) = PasswordChange::begin(interactive);
         assert_eq!(first, send(&["ACCOUNT PASSWORD", ""]));
-        assert_eq!(change.hear(&note(wants)), None);
-        let next = change.hear(&note("CANCELLED")).expect("a question");
+        assert_eq!(change.handle(&note(wants)), None);
+        let next = change.handle(&note("CANCELLED")).expect("a question");
         (change, next)
     }
 
@@ -208,10 +208,10 @@ mod tests {
         assert_eq!(change.answer(Question::NextPassword, " new"), ask(Question::RepeatPassword));
         let lines = change.answer(Question::RepeatPassword, " new");
         assert_eq!(lines, send(&["ACCOUNT PASSWORD", " new", ""]));
-        assert_eq!(change.hear(&note("NEW_PASSWORD_REQUIRED")), None);
+        assert_eq!(change.handle(&note("NEW_PASSWORD_REQUIRED")), None);
         let sentence = "about PASSWORD_CHANGED".to_owned();
         let changed = Next::Changed { password: " new".to_owned(), sentence };
-        assert_eq!(change.hear(&note("PASSWORD_CHANGED")), Some(changed));
+        assert_eq!(change.handle(&note("PASSWORD_CHANGED")), Some(changed));
 
         let (mut change, next) = begun(false, "OLD_PASSWORD_REQUIRED");
         assert_eq!(next, ask(Question::CurrentPassword));
@@ -220,19 +220,19 @@ mod tests {
         assert_eq!(lines, send(&["ACCOUNT PASSWORD", ":o d", "better", ""]));
         assert!(change.is_sent());
         let refused = Next::Refused("about WRONG_PASSWORD".to_owned());
-        assert_eq!(change.hear(&answered("WRONG_PASSWORD", true)), Some(refused));
+        assert_eq!(change.handle(&answered("WRONG_PASSWORD", true)), Some(refused));
     }
 
     #[test]
     fn nothing_secret_is_sent_to_a_server_that_takes_no_password() {
         let (mut change, _) = PasswordChange::begin(true);
         let refused = Next::Refused("about ENCRYPTION_REQUIRED".to_owned());
-        assert_eq!(change.hear(&answered("ENCRYPTION_REQUIRED", true)), Some(refused));
+        assert_eq!(change.handle(&answered("ENCRYPTION_REQUIRED", true)), Some(refused));
         let (mut change, _) = PasswordChange::begin(true);
         let entry = chat::entry::Entry::new(Kind::Error, "irc", 0, "ACCOUNT: Unknown command");
         let unknown = Change::Happened { target: String::new(), entry: Box::new(entry) };
         let refused = Next::Refused("ACCOUNT: Unknown command".to_owned());
-        assert_eq!(change.hear(&unknown), Some(refused));
+        assert_eq!(change.handle(&unknown), Some(refused));
     }
 
     #[test]
@@ -258,11 +258,11 @@ mod tests {
         let lines = send(&["ACCOUNT PASSWORD", "the code", ""]);
         assert_eq!(change.answer(Question::NextPassword, "the code"), lines);
         let again = Next::Ask(Question::NextPassword, Some("about ONE_TIME_CODE".to_owned()));
-        assert_eq!(change.hear(&answered("ONE_TIME_CODE", true)), Some(again));
+        assert_eq!(change.handle(&answered("ONE_TIME_CODE", true)), Some(again));
         // The server could not read the line.
         change.answer(Question::NextPassword, "better");
-        assert!(matches!(change.hear(&note("CANCELLED")), Some(Next::Ask(..))));
+        assert!(matches!(change.handle(&note("CANCELLED")), Some(Next::Ask(..))));
         change.answer(Question::NextPassword, "better");
-        assert!(matches!(change.hear(&note("PASSWORD_CHANGED")), Some(Next::Changed { .. })));
+        assert!(matches!(change.handle(&note("PASSWORD_CHANGED")), Some(Next::Changed { .. })));
     }
 }

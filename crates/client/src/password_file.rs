@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::failure::Failure;
 use crate::limits::PASSWORD_FILE_BYTES;
 
-/// The first line of the file, whichever editor wrote it, and what to tell the person about the
+/// The first line of the file, whichever editor wrote it, and a warning about the
 /// file.
 pub(crate) fn read(path: &Path) -> Result<(String, Option<String>), Failure> {
     let unusable = |reason| Failure::PasswordFile { path: path.to_owned(), reason };

@@ -1,10 +1,10 @@
-//! The plain face: one line that names what to do, again and again. It only ever adds lines.
+//! The plain prompts: each line is a command. Output is only ever appended.
 
 mod operation;
 mod session;
-mod tell;
+mod report;
 mod missed;
-mod speak;
+mod send;
 mod history;
 mod rooms;
 mod messages;
@@ -27,11 +27,11 @@ use choice::Choice;
 use history::Older;
 use operation::{HELP, NUMBERED_HELP, Operation};
 
-/// The plain face at work.
+/// The plain prompts.
 pub struct Plain<'s> {
     session: &'s mut Session,
     older: Option<Older>,
-    /// The room or person of whom was spoken last: commands without a name are about it.
+    /// The room or person used last: commands without a name refer to it.
     here: String,
     /// What is chosen is chosen by numbers.
     numbered: bool,
@@ -40,11 +40,11 @@ pub struct Plain<'s> {
     /// Which of the session's lists that is.
     list: u64,
     /// Everything that was asked for was done, and every message confirmed.
-    all_well: bool,
+    succeeded: bool,
 }
 
 impl Plain<'_> {
-    /// Does what the person says until the exit. `numbered`: what is chosen from a list is chosen by its number.
+    /// Runs the person's commands until the exit. `numbered`: what is chosen from a list is chosen by its number.
     ///
     /// # Errors
     /// If it cannot go on.
@@ -57,7 +57,7 @@ impl Plain<'_> {
             numbered,
             choices: Vec::new(),
             list: 0,
-            all_well: true,
+            succeeded: true,
         };
         loop {
             let outcome = match plain.operation() {
@@ -65,7 +65,7 @@ impl Plain<'_> {
                     let number = plain.session.inputs;
                     let sentence =
                         format!("Skipped: line {number} of the input is invalid: {reason}.");
-                    plain.refuse(&sentence).map(|()| true)
+                    plain.fail(&sentence).map(|()| true)
                 }
                 outcome => outcome,
             };
@@ -73,7 +73,7 @@ impl Plain<'_> {
                 Ok(true) => {}
                 Err(End::Left(Leaving::Interrupted)) => return Ok(Outcome::Interrupted),
                 Err(End::Left(Leaving::Terminated)) => return Ok(Outcome::Terminated),
-                Ok(false) | Err(End::Left(_)) if plain.all_well => return Ok(Outcome::Done),
+                Ok(false) | Err(End::Left(_)) if plain.succeeded => return Ok(Outcome::Done),
                 Ok(false) | Err(End::Left(_)) => return Ok(Outcome::Undone),
                 Err(End::Unusable(reason)) => return Err(Failure::Input(reason)),
                 Err(End::Failed(failure)) => return Err(failure),
@@ -113,10 +113,10 @@ impl Plain<'_> {
             Operation::Exit => return Ok(false),
             Operation::Nothing => {}
             Operation::Number(_) => {
-                self.refuse(&format!("Unknown operation {}; try help.", harmless(&line)))?;
+                self.fail(&format!("Unknown operation {}; try help.", harmless(&line)))?;
             }
             Operation::Unknown(line) => {
-                self.refuse(&format!("Unknown operation {}; try help.", harmless(line)))?;
+                self.fail(&format!("Unknown operation {}; try help.", harmless(line)))?;
             }
         }
         Ok(true)
@@ -145,7 +145,7 @@ impl Plain<'_> {
         self.session.until_ready()?;
         let orders = match slash::understand(line, &self.here, self.session.chat()) {
             Ok(orders) => orders,
-            Err(sentence) => return self.refuse(&sentence).map(|()| true),
+            Err(sentence) => return self.fail(&sentence).map(|()| true),
         };
         for order in orders {
             match order {
@@ -170,28 +170,28 @@ impl Plain<'_> {
                 }
                 Order::Palette => self.go("")?,
                 Order::ChangePassword => self.change_password()?,
-                Order::Set(_) => self.refuse("Plain prompts have no settings.")?,
-                Order::Tell(sentence) => self.session.aside(&sentence)?,
+                Order::Set(_) => self.fail("Plain prompts have no settings.")?,
+                Order::Show(sentence) => self.session.aside(&sentence)?,
                 Order::Quit => return Ok(false),
             }
         }
         Ok(true)
     }
 
-    /// Does something whose answers are told as they come.
+    /// Performs an intent; its answers are shown as they arrive.
     fn order(&mut self, intent: &Intent) -> Result<(), End> {
         loop {
             self.session.until_ready()?;
-            match self.session.wire.intend(intent.clone()) {
+            match self.session.wire.perform(intent.clone()) {
                 Err(SendError::NotConnected) => {}
-                Err(impossible) => return self.refuse(&impossible.to_string()),
+                Err(impossible) => return self.fail(&impossible.to_string()),
                 Ok(_) => break,
             }
         }
         match self.session.until_answered()? {
-            Some(true) => self.all_well = false,
+            Some(true) => self.succeeded = false,
             Some(false) => {}
-            None => self.refuse("The connection broke before the server's answer.")?,
+            None => self.fail("The connection broke before the server's answer.")?,
         }
         Ok(())
     }
@@ -200,15 +200,15 @@ impl Plain<'_> {
     fn detail(&mut self, question: Question) -> Result<String, End> {
         let answer = self.session.ask(question);
         if let Err(End::Left(Leaving::EndOfInput)) = answer {
-            self.refuse("Nothing sent: the input ended before the message was complete.")?;
+            self.fail("Nothing sent: the input ended before the message was complete.")?;
         }
-        self.all_well &= answer.is_ok();
+        self.succeeded &= answer.is_ok();
         answer
     }
 
-    /// Says that something was not done.
-    fn refuse(&mut self, sentence: &str) -> Result<(), End> {
-        self.all_well = false;
+    /// Reports that something was not done.
+    fn fail(&mut self, sentence: &str) -> Result<(), End> {
+        self.succeeded = false;
         Ok(self.session.aside(sentence)?)
     }
 }

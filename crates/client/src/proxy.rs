@@ -96,7 +96,11 @@ impl Proxy {
     ///
     /// # Errors
     /// If the proxy refuses, or is none.
-    pub fn go_on(&self, stream: &mut (impl Read + Write), target: &Target<'_>) -> io::Result<()> {
+    pub fn request_connection(
+        &self,
+        stream: &mut (impl Read + Write),
+        target: &Target<'_>,
+    ) -> io::Result<()> {
         let methods: &[u8] =
             if self.login.is_some() { &[NO_LOGIN, PASSWORD_LOGIN] } else { &[NO_LOGIN] };
         stream.write_all(&[&[VERSION, methods.len() as u8], methods].concat())?;

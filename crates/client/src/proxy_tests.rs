@@ -4,21 +4,21 @@ use std::collections::VecDeque;
 
 use super::*;
 
-/// A proxy that says what it is told to.
-struct Said {
+/// A proxy with prepared answers.
+struct FakeProxy {
     answers: VecDeque<u8>,
-    heard: Vec<u8>,
+    received: Vec<u8>,
 }
 
-impl Read for Said {
+impl Read for FakeProxy {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.answers.read(buffer)
     }
 }
 
-impl Write for Said {
+impl Write for FakeProxy {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.heard.extend(bytes);
+        self.received.extend(bytes);
         Ok(bytes.len())
     }
 
@@ -27,14 +27,14 @@ impl Write for Said {
     }
 }
 
-/// What a proxy that gives these answers hears, and how it ends.
+/// What a proxy with these answers receives, and the outcome.
 fn talk(url: &str, answers: &[u8], target: &Target<'_>) -> (Vec<u8>, Result<(), String>) {
-    let mut said = Said { answers: answers.iter().copied().collect(), heard: Vec::new() };
-    let outcome = Proxy::parse(url).unwrap().go_on(&mut said, target);
+    let mut proxy = FakeProxy { answers: answers.iter().copied().collect(), received: Vec::new() };
+    let outcome = Proxy::parse(url).unwrap().request_connection(&mut proxy, target);
     if outcome.is_ok() {
-        assert!(said.answers.is_empty(), "what follows is the server's: {:?}", said.answers);
+        assert!(proxy.answers.is_empty(), "what follows is the server's: {:?}", proxy.answers);
     }
-    (said.heard, outcome.map_err(|error| error.to_string()))
+    (proxy.received, outcome.map_err(|error| error.to_string()))
 }
 
 const URL: &str = "socks5h://proxy.example";
@@ -65,19 +65,19 @@ fn urls_are_understood() {
 #[test]
 fn names_and_addresses_are_asked_for() {
     let answers = [5, 0, 5, 0, 0, 1, 192, 0, 2, 1, 0x1f, 0x40];
-    let (heard, outcome) = talk(URL, &answers, &Target::Name("chat.example", 9999));
+    let (received, outcome) = talk(URL, &answers, &Target::Name("chat.example", 9999));
     assert_eq!(outcome, Ok(()));
     assert_eq!(
-        heard,
+        received,
         [&b"\x05\x01\x00\x05\x01\x00\x03\x0cchat.example"[..], &9999_u16.to_be_bytes()].concat()
     );
 
     let address = |text: &str| Target::Address(text.parse().unwrap());
-    let (heard, _) = talk(URL, &answers, &address("192.0.2.7:80"));
-    assert_eq!(heard[3..], [5, 1, 0, 1, 192, 0, 2, 7, 0, 80]);
+    let (received, _) = talk(URL, &answers, &address("192.0.2.7:80"));
+    assert_eq!(received[3..], [5, 1, 0, 1, 192, 0, 2, 7, 0, 80]);
     let answers = [&[5, 0, 5, 0, 0, 4][..], &[0; 18]].concat();
-    let (heard, outcome) = talk(URL, &answers, &address("[::1]:80"));
-    assert_eq!((heard[6], heard.len(), outcome), (4, 25, Ok(())));
+    let (received, outcome) = talk(URL, &answers, &address("[::1]:80"));
+    assert_eq!((received[6], received.len(), outcome), (4, 25, Ok(())));
     let answers = [&[5, 0, 5, 0, 0, 3, 2, b'h', b'i', 0, 80][..]].concat();
     assert_eq!(talk(URL, &answers, &address("[::1]:80")).1, Ok(()));
 }
@@ -86,9 +86,9 @@ fn names_and_addresses_are_asked_for() {
 fn user_and_password_are_given_where_the_proxy_wants_them() {
     let url = "socks5://ann:secret@proxy.example";
     let answers = [5, 2, 1, 0, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    let (heard, outcome) = talk(url, &answers, &Target::Name("a", 1));
+    let (received, outcome) = talk(url, &answers, &Target::Name("a", 1));
     assert_eq!(outcome, Ok(()));
-    assert_eq!(heard[..16], *b"\x05\x02\x00\x02\x01\x03ann\x06secret");
+    assert_eq!(received[..16], *b"\x05\x02\x00\x02\x01\x03ann\x06secret");
     let wrong = talk(url, &[5, 2, 1, 1], &Target::Name("a", 1)).1;
     assert_eq!(wrong, Err("it rejected the user and password".to_owned()));
     let wanted = talk(URL, &[5, 0xff], &Target::Name("a", 1)).1.unwrap_err();

@@ -12,7 +12,7 @@ use crate::endpoints::{Endpoint, Endpoints};
 use crate::known_hosts::{KnownHosts, server_name};
 use crate::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT};
 use crate::proxy::{Proxy, Target};
-use crate::remembered::SavedLogin;
+use crate::saved_login::SavedLogin;
 use crate::tls::{Encryption, HandshakeError, Limited, Tls};
 use crate::trust::{Refusal, Trust};
 
@@ -95,9 +95,9 @@ pub enum ConnectError {
     /// It has the maximum number of connections, from here or in all.
     #[error("the server is not accepting more connections from here right now; try again later")]
     Full,
-    /// The remembered login cannot be read.
-    #[error("cannot use the remembered login: {0}")]
-    Remembered(#[from] crate::remembered::SavedLoginError),
+    /// The saved login cannot be read.
+    #[error("cannot use the saved login: {0}")]
+    SavedLogin(#[from] crate::saved_login::SavedLoginError),
     /// Connected, but the connection could not be set up.
     #[error("cannot set up the connection: {0}")]
     SetUp(#[from] io::Error),
@@ -114,7 +114,7 @@ pub struct Route {
     /// None for plaintext.
     tls: Option<Tls>,
     proxy: Option<Proxy>,
-    remembered: Option<Arc<SavedLogin>>,
+    saved_login: Option<Arc<SavedLogin>>,
     /// Changed when nodes are announced, read by the connecting thread.
     endpoints: Mutex<Endpoints>,
 }
@@ -139,19 +139,19 @@ impl Route {
             Some(proxy) => Some(proxy.clone()),
             None => Proxy::of_environment(host).map_err(ConnectError::NoProxy)?,
         };
-        let remembered = remembered(args)?.map(Arc::new);
+        let saved_login = saved_login(args)?.map(Arc::new);
         let tls = (!args.plaintext).then(|| {
             let known_hosts = KnownHosts::of_this_person();
             let trust = Trust::new(host, port, args.fingerprint, known_hosts);
-            Tls::new(host, trust, remembered.clone())
+            Tls::new(host, trust, saved_login.clone())
         });
         let endpoints = Mutex::new(Endpoints::new(host, port));
-        Ok(Route { host: host.to_owned(), port, tls, proxy, remembered, endpoints })
+        Ok(Route { host: host.to_owned(), port, tls, proxy, saved_login, endpoints })
     }
 
-    /// The user of the remembered login, if it is to be used.
-    pub fn remembered_user(&self) -> Option<&str> {
-        self.remembered.as_ref().map(|remembered| &*remembered.user)
+    /// The user of the saved login, if it is to be used.
+    pub fn saved_user(&self) -> Option<&str> {
+        self.saved_login.as_ref().map(|saved_login| &*saved_login.user)
     }
 
     /// The server's name in messages and in the file of known servers.
@@ -185,32 +185,32 @@ impl Route {
     }
 
     /// Connects, up to the point where lines can be sent: to the endpoint used last or given, or
-    /// else to another node. What the person should know, whatever the outcome, is added to `told`.
+    /// else to another node. What the person should know, whatever the outcome, is added to `notices`.
     ///
     /// # Errors
     /// If the host is unknown, nothing listens there, or what does is not to be trusted or does not speak TLS. Of several
     /// endpoints, why the first one cannot be used.
-    pub fn open(&self, told: &mut Vec<String>) -> Result<Opened, ConnectError> {
+    pub fn open(&self, notices: &mut Vec<String>) -> Result<Opened, ConnectError> {
         let mut chance = [0; 8];
         getrandom::fill(&mut chance)?;
-        let (order, patience) = {
+        let (order, timeout) = {
             let mut endpoints = self.endpoints();
             (endpoints.order(u64::from_le_bytes(chance)), endpoints.begin_round())
         };
         let mut failed = None;
         for endpoint in order {
-            let error = match self.open_at(&endpoint, patience, told) {
+            let error = match self.open_at(&endpoint, timeout, notices) {
                 Ok(opened) => {
                     self.endpoints().connected(endpoint);
                     // The first failure is not the outcome, but may be an attack.
-                    told.extend(failed.as_ref().and_then(untrusted));
+                    notices.extend(failed.as_ref().and_then(untrusted));
                     return Ok(opened);
                 }
                 Err(error) => error,
             };
             match failed {
                 None => failed = Some(error),
-                Some(_) => told.extend(untrusted(&error)),
+                Some(_) => notices.extend(untrusted(&error)),
             }
         }
         Err(failed.expect("there is at least one endpoint"))
@@ -221,54 +221,56 @@ impl Route {
     fn open_at(
         &self,
         endpoint: &Endpoint,
-        patience: Option<Duration>,
-        told: &mut Vec<String>,
+        timeout: Option<Duration>,
+        notices: &mut Vec<String>,
     ) -> Result<Opened, ConnectError> {
-        let tls = self.tls.as_ref().map(|tls| self.tls_at(tls, endpoint, patience));
-        let connect = patience.unwrap_or(CONNECT_TIMEOUT);
-        let agree = |stream: TcpStream, told: &mut Vec<String>| {
+        let tls = self.tls.as_ref().map(|tls| self.tls_at(tls, endpoint, timeout));
+        let connect = timeout.unwrap_or(CONNECT_TIMEOUT);
+        let agree = |stream: TcpStream, notices: &mut Vec<String>| {
             stream.set_nodelay(true)?;
             let encryption = match &tls {
                 Some(tls) => {
                     let agreed = tls.handshake(&stream);
                     let agreed = agreed.map_err(|error| failed(tls, endpoint, error))?;
-                    told.extend(agreed.1);
+                    notices.extend(agreed.1);
                     Some(agreed.0)
                 }
                 None => {
-                    told.extend(self.warning(stream.peer_addr()?));
+                    notices.extend(self.warning(stream.peer_addr()?));
                     None
                 }
             };
             if !self.endpoints().is_named(endpoint) {
                 let server = server_name(&endpoint.host, endpoint.port);
-                told.push(format!("Connected to {server}, another node of the server."));
+                notices.push(format!("Connected to {server}, another node of the server."));
             }
             Ok(Opened { stream, encryption })
         };
         let Some(proxy) = &self.proxy else {
             let addresses = resolve(&endpoint.host, endpoint.port)?;
-            return first(addresses, told, |address, told| agree(reach(address, connect)?, told));
+            return first(addresses, notices, |address, notices| {
+                agree(reach(address, connect)?, notices)
+            });
         };
         if proxy.resolves && endpoint.host.parse::<IpAddr>().is_err() {
             let target = Target::Name(&endpoint.host, endpoint.port);
-            return agree(through(proxy, &target, patience)?, told);
+            return agree(through(proxy, &target, timeout)?, notices);
         }
-        first(resolve(&endpoint.host, endpoint.port)?, told, |address, told| {
-            agree(through(proxy, &Target::Address(address), patience)?, told)
+        first(resolve(&endpoint.host, endpoint.port)?, notices, |address, notices| {
+            agree(through(proxy, &Target::Address(address), timeout)?, notices)
         })
     }
 
     /// The encryption for an endpoint. A certificate that the server announced for a node counts
     /// like its own; otherwise another node's certificate needs a CA.
-    fn tls_at(&self, tls: &Tls, endpoint: &Endpoint, patience: Option<Duration>) -> Tls {
+    fn tls_at(&self, tls: &Tls, endpoint: &Endpoint, timeout: Option<Duration>) -> Tls {
         let endpoints = self.endpoints();
         let listed = endpoints.nodes().iter().filter_map(|node| node.fingerprint).collect();
         let trust = match endpoints.is_named(endpoint) {
             true => tls.trust.or_listed(listed),
             false => tls.trust.of_node(&endpoint.host, endpoint.port, listed),
         };
-        tls.to(&endpoint.host, trust, patience.unwrap_or(HANDSHAKE_TIMEOUT))
+        tls.to(&endpoint.host, trust, timeout.unwrap_or(HANDSHAKE_TIMEOUT))
     }
 
     /// A warning about plaintext that leaves this machine.
@@ -313,20 +315,20 @@ fn failed(tls: &Tls, endpoint: &Endpoint, error: HandshakeError) -> ConnectError
     }
 }
 
-/// The remembered login for the server, unless another user is given.
-fn remembered(args: &Args) -> Result<Option<SavedLogin>, ConnectError> {
+/// The saved login for the server, unless another user is given.
+fn saved_login(args: &Args) -> Result<Option<SavedLogin>, ConnectError> {
     if args.plaintext || args.password_file.is_some() {
         return Ok(None);
     }
-    let remembered = SavedLogin::at(&server_name(args.host(), args.port()))?;
-    let is_meant = |remembered: &SavedLogin| {
-        args.user.as_ref().is_none_or(|user| proto::name::same(user, &remembered.user))
+    let saved_login = SavedLogin::at(&server_name(args.host(), args.port()))?;
+    let is_meant = |saved_login: &SavedLogin| {
+        args.user.as_ref().is_none_or(|user| proto::name::same(user, &saved_login.user))
     };
-    Ok(remembered.filter(is_meant))
+    Ok(saved_login.filter(is_meant))
 }
 
-fn reach(address: SocketAddr, patience: Duration) -> Result<TcpStream, ConnectError> {
-    let connected = TcpStream::connect_timeout(&address, patience);
+fn reach(address: SocketAddr, timeout: Duration) -> Result<TcpStream, ConnectError> {
+    let connected = TcpStream::connect_timeout(&address, timeout);
     connected.map_err(|source| ConnectError::Unreachable { address, source })
 }
 
@@ -341,17 +343,17 @@ fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
 }
 
 /// The first address to which `connect` succeeds; otherwise the error of an address that answered.
-/// An address that is not trusted is told of in any case.
+/// An untrusted address is reported in any case.
 fn first<T>(
     addresses: Vec<SocketAddr>,
-    told: &mut Vec<String>,
+    notices: &mut Vec<String>,
     mut connect: impl FnMut(SocketAddr, &mut Vec<String>) -> Result<T, ConnectError>,
 ) -> Result<T, ConnectError> {
     let mut failed: Option<ConnectError> = None;
     for address in addresses {
-        let error = match connect(address, told) {
+        let error = match connect(address, notices) {
             Ok(connected) => {
-                told.extend(failed.as_ref().and_then(untrusted));
+                notices.extend(failed.as_ref().and_then(untrusted));
                 return Ok(connected);
             }
             Err(error) => error,
@@ -360,20 +362,20 @@ fn first<T>(
             None | Some(ConnectError::Unreachable { .. }) => failed = Some(error),
             // Most likely the same machine, by another protocol.
             Some(ConnectError::Untrusted(_)) => {}
-            Some(_) => told.extend(untrusted(&error)),
+            Some(_) => notices.extend(untrusted(&error)),
         }
     }
     Err(failed.expect("there is at least one address"))
 }
 
-/// Connects to the target through the proxy, which has `patience` for each step.
+/// Connects to the target through the proxy, which has `timeout` for each step.
 fn through(
     proxy: &Proxy,
     target: &Target<'_>,
-    patience: Option<Duration>,
+    timeout: Option<Duration>,
 ) -> Result<TcpStream, ConnectError> {
     let (connect, answer) =
-        (patience.unwrap_or(CONNECT_TIMEOUT), patience.unwrap_or(HANDSHAKE_TIMEOUT));
+        (timeout.unwrap_or(CONNECT_TIMEOUT), timeout.unwrap_or(HANDSHAKE_TIMEOUT));
     let failed = |reason: String| {
         let proxy = server_name(&proxy.host, proxy.port);
         ConnectError::Proxy { proxy, reason }
@@ -382,7 +384,7 @@ fn through(
         first(addresses, &mut Vec::new(), |address, _| reach(address, connect))
     });
     let stream = stream.map_err(|error| failed(error.to_string()))?;
-    let went = proxy.go_on(&mut Limited::new(&stream, answer), target);
+    let went = proxy.request_connection(&mut Limited::new(&stream, answer), target);
     went.map_err(|error| failed(error.to_string()))?;
     Ok(stream)
 }
@@ -396,7 +398,7 @@ mod tests {
     use crate::trust::{PresentedCertificate, VerifyError};
 
     #[test]
-    fn an_address_that_is_not_trusted_is_told_of_whatever_the_others_are() {
+    fn an_untrusted_address_is_reported_whatever_the_others_are() {
         let [one, two, three] = [1, 2, 3].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         let trust = Trust::new("a", 9999, Some(Fingerprint::FIRST), Err(Unusable::NoFolder));
         let vouched = Err(VerifyError::Unknown);
@@ -408,43 +410,53 @@ mod tests {
         };
         let silent = || ConnectError::Silent { server: "a:9999".to_owned() };
         let tried = |outcomes: &dyn Fn(SocketAddr) -> Result<u16, ConnectError>| {
-            let mut told = Vec::new();
-            let outcome = first(vec![one, two, three], &mut told, |address, _| outcomes(address));
-            (outcome, told)
+            let mut notices = Vec::new();
+            let outcome =
+                first(vec![one, two, three], &mut notices, |address, _| outcomes(address));
+            (outcome, notices)
         };
-        let (outcome, told) = tried(&|address| match address.port() {
+        let (outcome, notices) = tried(&|address| match address.port() {
             1 => Err(gone(address)),
             2 => Err(refusal()),
             port => Ok(port),
         });
-        assert_eq!((outcome.unwrap(), told.len()), (3, 1), "{told:?}");
-        assert!(told[0].starts_with("A node of the server is not trusted: a:9999 "), "{told:?}");
-        let (outcome, told) = tried(&|address| match address.port() {
+        assert_eq!((outcome.unwrap(), notices.len()), (3, 1), "{notices:?}");
+        assert!(
+            notices[0].starts_with("A node of the server is not trusted: a:9999 "),
+            "{notices:?}"
+        );
+        let (outcome, notices) = tried(&|address| match address.port() {
             1 => Err(silent()),
             2 => Err(refusal()),
             _ => Err(gone(address)),
         });
-        assert!(matches!(outcome, Err(ConnectError::Silent { .. })) && told.len() == 1, "{told:?}");
-        let (outcome, told) = tried(&|address| match address.port() {
+        assert!(
+            matches!(outcome, Err(ConnectError::Silent { .. })) && notices.len() == 1,
+            "{notices:?}"
+        );
+        let (outcome, notices) = tried(&|address| match address.port() {
             1 => Err(refusal()),
             _ => Err(gone(address)),
         });
-        assert!(matches!(outcome, Err(ConnectError::Untrusted(_))) && told.is_empty(), "{told:?}");
+        assert!(
+            matches!(outcome, Err(ConnectError::Untrusted(_))) && notices.is_empty(),
+            "{notices:?}"
+        );
     }
 
     #[test]
     fn plaintext_that_leaves_the_machine_is_warned_of() {
         let host = "chat.example".to_owned();
         let endpoints = Mutex::new(Endpoints::new(&host, 9999));
-        let (tls, proxy, remembered) = (None, None, None);
-        let mut route = Route { host, port: 9999, tls, proxy, remembered, endpoints };
+        let (tls, proxy, saved_login) = (None, None, None);
+        let mut route = Route { host, port: 9999, tls, proxy, saved_login, endpoints };
         let warning = |address: &str| route.warning(address.parse().unwrap());
         for own in ["127.0.0.1:9999", "127.8.8.8:9999", "[::1]:9999", "[::ffff:127.0.0.1]:9999"] {
             assert_eq!(warning(own), None, "{own}");
         }
         for other in ["192.0.2.1:9999", "[2001:db8::1]:9999", "[::ffff:192.0.2.1]:9999"] {
-            let told = warning(other).unwrap();
-            assert!(told.contains("chat.example can read it"), "{other}: {told}");
+            let notices = warning(other).unwrap();
+            assert!(notices.contains("chat.example can read it"), "{other}: {notices}");
         }
         route.proxy = Some("socks5h://localhost:1080".parse().unwrap());
         let to_the_proxy = route.warning("127.0.0.1:1080".parse().unwrap());

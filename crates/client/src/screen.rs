@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::layout::{Spot, spot_after, width, wrap};
+use crate::layout::{Position, position_after, width, wrap};
 
 /// Asks the terminal where the cursor is.
 const WHERE: &str = "\x1b[6n";
@@ -55,9 +55,9 @@ pub struct Screen {
     drawn: Option<DrawnPrompt>,
     /// Set after a resize, until the cursor's column shows whether the terminal has rewrapped the
     /// text.
-    moved: Option<ResizedCursor>,
+    resized: Option<ResizedCursor>,
     /// Whether the terminal rewraps its rows, once known.
-    flows: Option<bool>,
+    rewraps: Option<bool>,
     /// What was drawn may be gone.
     stale: bool,
 }
@@ -65,9 +65,9 @@ pub struct Screen {
 #[derive(Debug)]
 struct ResizedCursor {
     /// Where the cursor is if the rows were not rewrapped.
-    stayed: Spot,
+    stayed: Position,
     /// Where it may be if they were.
-    flowed: Vec<Spot>,
+    rewrapped: Vec<Position>,
     /// How often the terminal was asked; only the last answer is about its current size.
     asked: usize,
 }
@@ -75,12 +75,12 @@ struct ResizedCursor {
 impl Screen {
     /// A terminal of this size, with the cursor at the beginning of a row.
     pub fn new(size: Size) -> Screen {
-        Screen { size, drawn: None, moved: None, flows: None, stale: false }
+        Screen { size, drawn: None, resized: None, rewraps: None, stale: false }
     }
 
     /// Whether nothing may be written until [`Screen::cursor_is_at`] was called.
     pub fn is_waiting(&self) -> bool {
-        self.moved.is_some()
+        self.resized.is_some()
     }
 
     /// Draws the line unless it is on the screen already.
@@ -98,7 +98,7 @@ impl Screen {
         self.go_to_first_row(out);
         let shown = VisibleLine::of(line, self.size);
         out.push_str(&shown.text);
-        let end = spot_after(shown.widths.iter().copied(), self.size.columns);
+        let end = position_after(shown.widths.iter().copied(), self.size.columns);
         if end.row > 0 && end.column == 0 {
             // The terminal wraps only at the next character.
             out.push_str(" \r");
@@ -106,7 +106,7 @@ impl Screen {
         out.push_str(CLEAR_BELOW);
         let before = shown.widths[..shown.cursor].to_vec();
         let rest = shown.widths[shown.cursor..].iter().copied();
-        let cursor = spot_of_next(&before, rest, self.size.columns);
+        let cursor = position_of_next(&before, rest, self.size.columns);
         up(end.row - cursor.row.min(end.row), out);
         to_column(cursor.column, out);
         self.stale = false;
@@ -149,7 +149,7 @@ impl Screen {
 
     /// Other output is below the question: it is redrawn in the cursor's row.
     pub fn start_over(&mut self) {
-        self.moved = None;
+        self.resized = None;
         self.stale = true;
         if let Some(drawn) = &mut self.drawn {
             drawn.rows = 0;
@@ -160,7 +160,7 @@ impl Screen {
     pub fn clear(&mut self, out: &mut String) {
         out.push_str("\x1b[H\x1b[2J");
         self.drawn = None;
-        self.moved = None;
+        self.resized = None;
     }
 
     /// The terminal was resized. It may have to be asked for the cursor's position; then nothing
@@ -170,47 +170,50 @@ impl Screen {
         self.stale = true;
         let Some(drawn) = self.drawn.as_ref().filter(|_| columns != size.columns) else { return };
         let stayed =
-            Spot { row: drawn.rows, column: drawn.column.min(size.columns.saturating_sub(1)) };
-        let flowed = spot_after(drawn.before.iter().copied(), size.columns);
-        let mut flowed = vec![flowed];
-        if let [Spot { row: 1.., column: 0 }] = flowed[..] {
+            Position { row: drawn.rows, column: drawn.column.min(size.columns.saturating_sub(1)) };
+        let rewrapped = position_after(drawn.before.iter().copied(), size.columns);
+        let mut rewrapped = vec![rewrapped];
+        if let [Position { row: 1.., column: 0 }] = rewrapped[..] {
             // After a full row, terminals differ in where the cursor is.
-            flowed.push(Spot { row: flowed[0].row - 1, column: size.columns.saturating_sub(1) });
+            rewrapped.push(Position {
+                row: rewrapped[0].row - 1,
+                column: size.columns.saturating_sub(1),
+            });
         }
-        if flowed.iter().all(|spot| spot.row == stayed.row) {
-            self.moved = None;
+        if rewrapped.iter().all(|position| position.row == stayed.row) {
+            self.resized = None;
             return;
         }
-        let asked = self.moved.as_ref().map_or(0, |moved| moved.asked) + 1;
-        self.moved = Some(ResizedCursor { stayed, flowed, asked });
+        let asked = self.resized.as_ref().map_or(0, |resized| resized.asked) + 1;
+        self.resized = Some(ResizedCursor { stayed, rewrapped, asked });
         out.push_str(WHERE);
     }
 
     /// The terminal has reported the cursor's column (from 0), or not answered (none). If in doubt
     /// the question is assumed to have fewer rows, so that nothing else is cleared.
     pub fn cursor_is_at(&mut self, column: Option<usize>) {
-        let Some(mut moved) = self.moved.take() else { return };
-        moved.asked = moved.asked.saturating_sub(1);
-        if column.is_some() && moved.asked > 0 {
-            self.moved = Some(moved);
+        let Some(mut resized) = self.resized.take() else { return };
+        resized.asked = resized.asked.saturating_sub(1);
+        if column.is_some() && resized.asked > 0 {
+            self.resized = Some(resized);
             return;
         }
-        let ResizedCursor { stayed, flowed, .. } = moved;
-        let is_there = |spot: &&Spot| Some(spot.column) == column;
-        let if_stayed = Some(&stayed).filter(is_there).map(|spot| spot.row);
-        let if_flowed = flowed.iter().filter(is_there).map(|spot| spot.row).min();
+        let ResizedCursor { stayed, rewrapped, .. } = resized;
+        let is_there = |position: &&Position| Some(position.column) == column;
+        let if_stayed = Some(&stayed).filter(is_there).map(|position| position.row);
+        let if_flowed = rewrapped.iter().filter(is_there).map(|position| position.row).min();
         match (if_stayed, if_flowed) {
-            _ if flowed.len() > 1 => {}
-            (Some(_), None) => self.flows = Some(false),
-            (None, Some(_)) => self.flows = Some(true),
+            _ if rewrapped.len() > 1 => {}
+            (Some(_), None) => self.rewraps = Some(false),
+            (None, Some(_)) => self.rewraps = Some(true),
             _ => {}
         }
-        let rows = match (self.flows, if_stayed, if_flowed) {
+        let rows = match (self.rewraps, if_stayed, if_flowed) {
             (Some(true), _, Some(row)) | (Some(false), Some(row), _) => Some(row),
             (_, Some(row), Some(other)) => Some(row.min(other)),
             (_, row, other) => row.or(other),
         };
-        let fewest = flowed.iter().map(|spot| spot.row).fold(stayed.row, usize::min);
+        let fewest = rewrapped.iter().map(|position| position.row).fold(stayed.row, usize::min);
         if let Some(drawn) = &mut self.drawn {
             drawn.rows = rows.unwrap_or(fewest);
         }
@@ -225,11 +228,17 @@ impl Screen {
 }
 
 /// Where the next character goes, possibly to the next row.
-fn spot_of_next(before: &[usize], rest: impl Iterator<Item = usize>, columns: usize) -> Spot {
-    let spot = spot_after(before.iter().copied(), columns);
+fn position_of_next(
+    before: &[usize],
+    rest: impl Iterator<Item = usize>,
+    columns: usize,
+) -> Position {
+    let position = position_after(before.iter().copied(), columns);
     match rest.into_iter().next() {
-        Some(next) if spot.column + next > columns => Spot { row: spot.row + 1, column: 0 },
-        _ => spot,
+        Some(next) if position.column + next > columns => {
+            Position { row: position.row + 1, column: 0 }
+        }
+        _ => position,
     }
 }
 

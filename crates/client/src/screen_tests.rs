@@ -1,4 +1,4 @@
-//! What a terminal shows of what the screen tells it.
+//! What a terminal shows of the screen's output.
 
 use super::*;
 use termina::Event;
@@ -23,24 +23,24 @@ impl Both {
         Both { screen: Screen::new(Size { rows, columns }), terminal: Emulator::new(rows, columns) }
     }
 
-    fn tell(&mut self, act: impl FnOnce(&mut Screen, &mut String)) {
+    fn apply(&mut self, act: impl FnOnce(&mut Screen, &mut String)) {
         let mut out = String::new();
         act(&mut self.screen, &mut out);
         self.terminal.feed(out.as_bytes());
     }
 
     fn draw(&mut self, text: &str, cursor: usize) {
-        self.tell(|screen, out| screen.draw(&Line { prompt: PROMPT, text, cursor }, out));
+        self.apply(|screen, out| screen.draw(&Line { prompt: PROMPT, text, cursor }, out));
     }
 
     fn print(&mut self, message: &str) {
-        self.tell(|screen, out| screen.print_above(&[message.to_owned()], out));
+        self.apply(|screen, out| screen.print_above(&[message.to_owned()], out));
     }
 
     /// The person pulls at the window; the terminal answers what it is asked if it can.
     fn resize(&mut self, rows: usize, columns: usize, answers: bool) {
         self.terminal.resize(rows, columns);
-        self.tell(|screen, out| screen.resize(Size { rows, columns }, out));
+        self.apply(|screen, out| screen.resize(Size { rows, columns }, out));
         let answer = self.terminal.take_answers();
         if !self.screen.is_waiting() {
             return;
@@ -83,7 +83,7 @@ fn the_line_is_drawn_where_it_stands_and_messages_appear_above_it() {
     both.draw("BM hello", 8);
     let lines = ["[BM] 12:02 bob: one", "[BM] 12:03 bob: two", &format!("{PROMPT}BM hello")];
     assert_eq!(both.terminal.lines(), lines);
-    both.tell(|screen, out| {
+    both.apply(|screen, out| {
         screen.finish(&Line { prompt: PROMPT, text: "BM hello", cursor: 0 }, out);
     });
     both.print("* Sent to everyone.");
@@ -203,7 +203,7 @@ fn only_the_answer_about_the_last_size_counts() {
     both.draw("and so on", 9);
     for columns in [40, 20] {
         both.terminal.resize(24, columns);
-        both.tell(|screen, out| screen.resize(Size { rows: 24, columns }, out));
+        both.apply(|screen, out| screen.resize(Size { rows: 24, columns }, out));
     }
     assert!(both.screen.is_waiting());
     both.screen.cursor_is_at(Some(5));

@@ -41,7 +41,7 @@ impl<'a> Place<'a> {
 pub struct LineStyle {
     /// Whether to use the terminal's colours.
     pub colour: bool,
-    /// In which zone times are told.
+    /// The time zone in which times are shown.
     pub zone: TimeZone,
 }
 
@@ -141,19 +141,20 @@ pub fn member(chat: &Chat, member: &Member) -> String {
     if member.away {
         text.push_str(" (away)");
     }
-    let facts = chat.people.facts(&member.nick).cloned().unwrap_or_default();
-    if let Some(name) = facts.display_name {
+    let metadata = chat.people.metadata(&member.nick).cloned().unwrap_or_default();
+    if let Some(name) = metadata.display_name {
         text.push_str(", called ");
         text.push_str(&name);
     }
-    if let Some(status) = facts.status {
+    if let Some(status) = metadata.status {
         text.push_str(", status: ");
         text.push_str(&status);
     }
     harmless(&text)
 }
 
-/// What to say of a message when no more is heard of it; none if the server has refused it, as was told.
+/// How to describe a message that will not be confirmed any more; none if the server has refused it, which was
+/// reported.
 pub fn not_confirmed(outgoing: &Outgoing) -> Option<&'static str> {
     match outgoing.delivery {
         Delivery::Failed { .. } => None,
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn each_line_of_a_message_tells_whose_it_is() {
+    fn each_line_of_a_message_names_its_author() {
         let two = arrival(Place::Lobby, &entry(Some("ann"), "one\ntwo"));
         assert_eq!(two, "[BM] 12:02 ann: one\n[BM] 12:02 ann: two");
     }
@@ -325,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_in_the_zone_of_the_person() {
+    fn times_are_shown_in_the_zone_of_the_person() {
         let look = LineStyle { colour: false, zone: TimeZone::fixed(jiff::tz::offset(2)) };
         let lines = look.arrival(Place::Lobby, &entry(Some("ann"), "hi"), NOON_MS);
         assert_eq!(lines, ["[BM] 14:02 ann: hi"]);

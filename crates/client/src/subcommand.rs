@@ -1,5 +1,5 @@
 //! What scripts call: each subcommand does one thing, prints one line a message, and says by its exit code
-//! what came of it.
+//! the outcome.
 
 mod export;
 mod history;
@@ -20,13 +20,13 @@ use clap::{ValueEnum, ValueHint};
 use crate::Outcome;
 use crate::args::Args;
 use crate::failure::Failure;
-use crate::limits::{ANSWER_MOST, EVENTS_WAITING, INTERRUPTED_GOODBYE_TIMEOUT};
+use crate::limits::{ANSWER_TIMEOUT, EVENTS_WAITING, INTERRUPTED_GOODBYE_TIMEOUT};
 use crate::link::Event;
 use crate::login::{Credentials, LoginError};
 use crate::password_file;
 use crate::question::Question;
 use crate::show::{harmless_lines, sentence};
-use crate::wire::{Face, Wire, WireEvent, next_event};
+use crate::wire::{Frontend, Wire, WireEvent, next_event};
 
 /// What to do instead of talking.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
@@ -45,9 +45,9 @@ pub enum Subcommand {
 /// What a script wants.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
 pub enum Script {
-    /// Log in without a password from now on: adds a certificate to the account, and keeps it
+    /// Log in without a password from now on: adds a certificate to the account, and saves it
     Login,
-    /// Forget the login that is remembered
+    /// Remove the saved login
     Logout,
     /// Send a message, and print its msgid once it is on the server's disk
     ///
@@ -173,10 +173,10 @@ fn target(name: &str) -> Result<String, &'static str> {
     Ok(name.to_owned())
 }
 
-/// Does what a script wants.
+/// Runs a subcommand.
 ///
 /// # Errors
-/// What kept it from that.
+/// Why it failed.
 pub fn run(args: &Args, script: &Script) -> Result<Outcome, Failure> {
     let mut caller = Caller::new(args)?;
     let outcome = match script {
@@ -207,7 +207,7 @@ pub fn run(args: &Args, script: &Script) -> Result<Outcome, Failure> {
     }
 }
 
-/// The connection of a script, and its patience.
+/// The connection of a script, and its time limit.
 struct Caller {
     wire: Wire,
     events: Receiver<Event>,
@@ -215,16 +215,16 @@ struct Caller {
 }
 
 impl Caller {
-    /// Connects and logs in, and waits until all that comes with that is here.
+    /// Connects, logs in, and waits for the end of the welcome.
     fn new(args: &Args) -> Result<Caller, Failure> {
         let password = args.password_file.as_deref().map(password_file::read).transpose()?;
         let (password, warning) = password.unzip();
         if let Some(warning) = warning.flatten() {
-            tell(&warning);
+            report(&warning);
         }
         let credentials = Credentials { user: args.user.clone(), password, server_password: None };
         let (to_events, events) = sync_channel(EVENTS_WAITING);
-        let mut wire = Wire::new(args, credentials, Face::Script, to_events)?;
+        let mut wire = Wire::new(args, credentials, Frontend::Script, to_events)?;
         wire.connect()?;
         let deadline = args.timeout().map(|time| Instant::now() + time);
         let mut caller = Caller { wire, events, deadline };
@@ -238,36 +238,36 @@ impl Caller {
 
     /// Waits for a change, across broken connections.
     fn wait(&mut self, mut until: impl FnMut(&Chat, &Change) -> bool) -> Result<(), Failure> {
-        let patience = Instant::now() + ANSWER_MOST;
+        let give_up_at = Instant::now() + ANSWER_TIMEOUT;
         loop {
-            for change in self.next(Some(patience))? {
+            for change in self.next(Some(give_up_at))? {
                 if until(&self.wire.chat, &change) {
                     return Ok(());
                 }
             }
-            if Instant::now() >= patience {
+            if Instant::now() >= give_up_at {
                 return Err(Failure::GaveUp("the server does not answer".to_owned()));
             }
         }
     }
 
-    /// What changes next; nothing if that time comes first.
+    /// The next changes; none if that time comes first.
     fn next(&mut self, until: Option<Instant>) -> Result<Vec<Change>, Failure> {
-        let until = [until, self.wire.due()].into_iter().flatten().min();
-        let told = match next_event(&self.events, until, self.deadline)? {
-            Some(event) => self.wire.take(event),
+        let until = [until, self.wire.next_tick()].into_iter().flatten().min();
+        let events = match next_event(&self.events, until, self.deadline)? {
+            Some(event) => self.wire.handle(event),
             None => self.wire.tick(),
         };
         let mut changes = Vec::new();
-        for told in told {
-            match told {
+        for event in events {
+            match event {
                 WireEvent::Changed(change) => changes.push(change),
-                WireEvent::Sentence(text) => tell(&text),
-                WireEvent::Broken(reason) => tell(&format!("The connection broke ({reason}).")),
+                WireEvent::Sentence(text) => report(&text),
+                WireEvent::Broken(reason) => report(&format!("The connection broke ({reason}).")),
                 WireEvent::Ask(question, because) => {
                     let answer = ask(question, because)?;
-                    for told in self.wire.answer(question, &answer) {
-                        match told {
+                    for event in self.wire.answer(question, &answer) {
+                        match event {
                             WireEvent::Failed(failure) => return Err(failure),
                             WireEvent::Changed(change) => changes.push(change),
                             _ => {}
@@ -281,13 +281,13 @@ impl Caller {
         Ok(changes)
     }
 
-    /// Sends a line, and waits until `answer` makes something of a change.
+    /// Sends a line, and waits until `answer` recognizes its answer in a change.
     fn ask<T>(
         &mut self,
         line: &str,
         mut answer: impl FnMut(&Chat, &Change) -> Option<Result<T, String>>,
     ) -> Result<T, Failure> {
-        let sent = self.wire.intend(Intent::Raw(line.to_owned()));
+        let sent = self.wire.perform(Intent::Raw(line.to_owned()));
         sent.map_err(|error| Failure::Refused(error.to_string()))?;
         let mut answered = None;
         self.wait(|chat, change| {
@@ -301,7 +301,7 @@ impl Caller {
         }
     }
 
-    /// Says goodbye, and gives the server a moment to let go of the name.
+    /// Quits, and gives the server a moment to release the name.
     fn leave(&mut self) {
         self.wire.leave();
         let until = Instant::now() + INTERRUPTED_GOODBYE_TIMEOUT;
@@ -317,7 +317,7 @@ impl Caller {
     /// Asks for a page of history, and waits for it; how many messages and events it has.
     fn load(&mut self, target: &str, run: chat::timeline::Run) -> Result<usize, Failure> {
         let intent = Intent::Load { target: target.to_owned(), run };
-        self.wire.intend(intent).map_err(|error| Failure::Refused(error.to_string()))?;
+        self.wire.perform(intent).map_err(|error| Failure::Refused(error.to_string()))?;
         let mut count = 0;
         let mut refused = None;
         self.wait(|_, change| match change {
@@ -337,11 +337,11 @@ impl Caller {
     }
 }
 
-/// Asks at the terminal; a script has to say all it knows when it calls.
+/// Asks at the terminal; a script must pass everything as arguments.
 fn ask(question: Question, because: Option<String>) -> Result<String, Failure> {
     use std::io::IsTerminal;
     if let Some(because) = because {
-        tell(&because);
+        report(&because);
     }
     let prompt = question.prompt();
     let read = match (std::io::stdin().is_terminal(), question.is_secret()) {
@@ -361,14 +361,14 @@ fn ask(question: Question, because: Option<String>) -> Result<String, Failure> {
     read.map_err(|error| Failure::Input(error.to_string()))
 }
 
-/// Tells whoever runs the script something, on standard error.
-fn tell(text: &str) {
+/// Prints a sentence for whoever runs the script, on standard error.
+fn report(text: &str) {
     use std::io::Write;
-    // Without standard error there is nobody to be told.
+    // Without standard error nobody can read it.
     let _ = writeln!(std::io::stderr(), "chatclient: {}", harmless_lines(&sentence(text)));
 }
 
-/// Says how far a long call is, where somebody sees it.
+/// Shows the progress of a long call, at a terminal.
 struct Progress {
     shown: bool,
     next: Instant,

@@ -15,10 +15,10 @@ use termina::escape::csi::{Csi, Cursor};
 use tui::decoder::Decoder;
 
 use crate::editor::{Act, Editor, Kind, act, lines_as_keys};
+use crate::input_history::InputHistory;
 use crate::limits::{KEYS_AHEAD_MAX, LINES_WAITING, POSITION_TIMEOUT, TYPED_BYTES};
 use crate::link::{Event, Input, Leaving};
 use crate::question::Question;
-use crate::recall::InputHistory;
 use crate::screen::{Line, Screen};
 use crate::tty::{Signals, Tty, die_of, end_at_once, stop_group, wake};
 
@@ -47,7 +47,7 @@ impl Terminal {
     /// If the system refuses it, or a thread.
     pub fn open(
         events: SyncSender<Event>,
-        recall: InputHistory,
+        history: InputHistory,
         completes: bool,
     ) -> io::Result<Terminal> {
         let is_dumb = std::env::var_os("TERM").is_none_or(|name| name.is_empty() || name == "dumb");
@@ -61,7 +61,7 @@ impl Terminal {
             signals,
             orders: to_do,
             events,
-            recall,
+            input_history: history,
             screen,
             editor: Editor::new(completes),
             decoder: Decoder::default(),
@@ -72,7 +72,7 @@ impl Terminal {
             answer: None,
             interrupted: false,
             key_by: None,
-            going_on: false,
+            resuming: false,
             position_by: None,
             out: String::new(),
         };
@@ -130,7 +130,7 @@ struct Worker {
     signals: Signals,
     orders: Receiver<Order>,
     events: SyncSender<Event>,
-    recall: InputHistory,
+    input_history: InputHistory,
     screen: Screen,
     editor: Editor,
     decoder: Decoder,
@@ -148,7 +148,7 @@ struct Worker {
     /// When an incomplete key sequence is taken as complete.
     key_by: Option<Instant>,
     /// The signal that continued us after a stop may still arrive.
-    going_on: bool,
+    resuming: bool,
     /// Until when the terminal may report its cursor's position.
     position_by: Option<Instant>,
     out: String,
@@ -176,7 +176,7 @@ impl Worker {
             }
         };
         if let ThreadEnd::Gone(error) = over {
-            self.tty.give_back();
+            self.tty.restore();
             // The receiver ends on this message, or has ended.
             let _ = self.events.send(Event::Input(Input::Failed(error.to_string())));
             return;
@@ -184,32 +184,32 @@ impl Worker {
         self.print();
         if self.editor.text().is_empty() && !self.tty.is_dumb {
             // Nobody takes answers any more.
-            self.find_the_question();
+            self.locate_question();
             self.screen.erase(&mut self.out);
         } else {
-            self.put_the_question_away();
+            self.leave_question();
         }
         // A terminal that accepts no output is gone.
         let _ = self.flush();
-        self.tty.give_back();
+        self.tty.restore();
     }
 
     /// Waits for something to do, and does it.
     fn turn(&mut self) -> Result<(), ThreadEnd> {
         let keys = self.signals.wait(self.timeout())?;
-        self.obey_signals()?;
+        self.handle_signals()?;
         let mut presses = Vec::new();
         if keys {
             self.read(&mut presses)?;
-            self.key_by = self.decoder.patience().map(|patience| Instant::now() + patience);
+            self.key_by = self.decoder.timeout().map(|timeout| Instant::now() + timeout);
         } else if self.key_by.is_some_and(|by| by <= Instant::now()) {
             self.key_by = None;
             self.decoder.give_up(&mut presses);
         }
         for press in presses {
-            self.take_press(press)?;
+            self.handle_press(press)?;
         }
-        self.obey_orders()?;
+        self.handle_orders()?;
         self.type_ahead()?;
         if self.position_by.is_some_and(|by| by <= Instant::now()) {
             self.position_by = None;
@@ -217,7 +217,7 @@ impl Worker {
         }
         self.redraw();
         self.flush()?;
-        self.answer_again();
+        self.retry_answer();
         Ok(())
     }
 
@@ -229,12 +229,12 @@ impl Worker {
         [first, answer].into_iter().flatten().min()
     }
 
-    fn obey_signals(&mut self) -> Result<(), ThreadEnd> {
+    fn handle_signals(&mut self) -> Result<(), ThreadEnd> {
         if let Some(signal) = self.signals.end() {
-            self.put_the_question_away();
+            self.leave_question();
             // It may be gone already.
             let _ = self.flush();
-            self.tty.give_back();
+            self.tty.restore();
             die_of(signal);
         }
         if self.signals.came(SIGTSTP) {
@@ -242,7 +242,7 @@ impl Worker {
         }
         if self.signals.came(SIGCONT) {
             self.tty.take()?;
-            if !std::mem::take(&mut self.going_on) {
+            if !std::mem::take(&mut self.resuming) {
                 // Stopped by a signal that cannot be caught: other output is below the question.
                 self.screen.start_over();
             }
@@ -268,10 +268,10 @@ impl Worker {
     }
 
     fn suspend(&mut self) -> Result<(), ThreadEnd> {
-        self.put_the_question_away();
+        self.leave_question();
         self.flush()?;
         self.tty.stop()?;
-        self.going_on = !self.signals.came(SIGCONT);
+        self.resuming = !self.signals.came(SIGCONT);
         self.resize();
         Ok(())
     }
@@ -290,11 +290,11 @@ impl Worker {
     }
 
     fn end_of_input(&mut self) {
-        self.give(Input::Left(Leaving::EndOfInput));
+        self.deliver(Input::Left(Leaving::EndOfInput));
     }
 
     /// Handles a key, or keeps it for the next question.
-    fn take_press(&mut self, press: Press) -> Result<(), ThreadEnd> {
+    fn handle_press(&mut self, press: Press) -> Result<(), ThreadEnd> {
         match press {
             Press::Csi(Csi::Cursor(Cursor::ActivePositionReport { col, .. })) => {
                 self.screen.cursor_is_at(Some(usize::from(col.get_zero_based())));
@@ -309,9 +309,9 @@ impl Worker {
                     // We continue with the signal.
                 }
                 Some(Act::Quit) => {
-                    self.put_the_question_away();
+                    self.leave_question();
                     self.flush()?;
-                    self.tty.give_back();
+                    self.tty.restore();
                     die_of(signal_hook::consts::SIGQUIT);
                 }
                 Some(Act::ClearScreen) => self.screen.clear(&mut self.out),
@@ -329,21 +329,21 @@ impl Worker {
         }
     }
 
-    /// Ctrl-C or SIGTERM: the waiting side is told; the second time nothing waits.
+    /// Ctrl-C or SIGTERM: the waiting side is notified; the second time the client exits at once.
     fn interrupt(&mut self, how: Leaving) {
         self.ahead.clear();
         if self.interrupted {
-            self.put_the_question_away();
+            self.leave_question();
             let _ = self.flush();
-            self.tty.give_back();
+            self.tty.restore();
             end_at_once(how);
         }
         self.interrupted = true;
-        self.put_the_question_away();
-        self.give(Input::Left(how));
+        self.leave_question();
+        self.deliver(Input::Left(how));
     }
 
-    fn obey_orders(&mut self) -> Result<(), ThreadEnd> {
+    fn handle_orders(&mut self) -> Result<(), ThreadEnd> {
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Ask(question)) => {
@@ -386,10 +386,10 @@ impl Worker {
                         self.ahead.push_front(key);
                     }
                 }
-                Press::Key(key) => match self.editor.press(key, kind, &self.recall) {
+                Press::Key(key) => match self.editor.press(key, kind, &self.input_history) {
                     Act::Done => self.submit(question),
                     Act::EndOfInput => {
-                        self.put_the_question_away();
+                        self.leave_question();
                         self.end_of_input();
                     }
                     Act::Complete if !question.is_secret() => {
@@ -415,30 +415,30 @@ impl Worker {
 
     fn submit(&mut self, question: Question) {
         if !self.tty.is_dumb {
-            self.put_the_question_away();
+            self.leave_question();
         } else if question.is_of_login() {
             self.out.push('\n');
         }
         let text = self.editor.take();
         if question.is_secret() {
-            self.recall.hide(&text);
+            self.input_history.hide(&text);
             self.editor.forget_cut();
         } else if question.kind() == Kind::Text
-            && let Err(error) = self.recall.add(&text)
+            && let Err(error) = self.input_history.add(&text)
         {
             self.lines.push(format!("* Input history is no longer kept: {error}."));
         }
         self.question = None;
-        self.give(Input::Line(text));
+        self.deliver(Input::Line(text));
     }
 
     /// Leaves the question on the screen; further output goes below it.
-    fn put_the_question_away(&mut self) {
+    fn leave_question(&mut self) {
         self.print();
         match self.question {
             Some(_) if self.tty.is_dumb => self.out.push('\n'),
             Some(question) => {
-                self.find_the_question();
+                self.locate_question();
                 self.screen.finish(&line(question, &self.editor), &mut self.out);
             }
             None => {}
@@ -446,19 +446,19 @@ impl Worker {
     }
 
     /// If the question's position is unknown, there is no time to ask for it.
-    fn find_the_question(&mut self) {
+    fn locate_question(&mut self) {
         self.position_by = None;
         self.screen.cursor_is_at(None);
     }
 
     /// Delivers an answer, now or when there is room.
-    fn give(&mut self, input: Input) {
+    fn deliver(&mut self, input: Input) {
         self.question = None;
         self.answer = Some(input);
-        self.answer_again();
+        self.retry_answer();
     }
 
-    fn answer_again(&mut self) {
+    fn retry_answer(&mut self) {
         let Some(input) = self.answer.take() else { return };
         // If nobody listens any more, the client is exiting.
         let given = self.events.try_send(Event::Input(input));
@@ -474,7 +474,7 @@ impl Worker {
         }
         let lines = std::mem::take(&mut self.lines);
         if !self.tty.is_dumb {
-            self.find_the_question();
+            self.locate_question();
             self.screen.print_above(&lines, &mut self.out);
             return;
         }

@@ -16,7 +16,7 @@ use rustls::{
 };
 
 use crate::limits::{ANSWER_SHOWN, HANDSHAKE_TIMEOUT, READ_BYTES};
-use crate::remembered::SavedLogin;
+use crate::saved_login::SavedLogin;
 use crate::show::harmless;
 use crate::trust::{PresentedCertificate, Refusal, Trust, VerifyError};
 
@@ -55,13 +55,13 @@ pub struct Tls {
     authorities: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,
     timeout: Duration,
-    remembered: Option<Arc<SavedLogin>>,
+    saved_login: Option<Arc<SavedLogin>>,
 }
 
 impl Tls {
     /// For a server on `host`, which has to prove what `trust` says. Reads the system's CAs.
-    /// Servers that request a certificate get that of the remembered login.
-    pub fn new(host: &str, trust: Trust, remembered: Option<Arc<SavedLogin>>) -> Tls {
+    /// Servers that request a certificate get that of the saved login.
+    pub fn new(host: &str, trust: Trust, saved_login: Option<Arc<SavedLogin>>) -> Tls {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = RootCertStore::empty();
         // A damaged certificate could not vouch for a server.
@@ -76,7 +76,7 @@ impl Tls {
             authorities: authorities.ok(),
             provider,
             timeout: HANDSHAKE_TIMEOUT,
-            remembered,
+            saved_login,
         }
     }
 
@@ -88,11 +88,11 @@ impl Tls {
             authorities: self.authorities.clone(),
             provider: Arc::clone(&self.provider),
             timeout,
-            remembered: self.remembered.clone(),
+            saved_login: self.saved_login.clone(),
         }
     }
 
-    /// Performs the handshake, and remembers the server if it is new; returns what to tell the
+    /// Performs the handshake, and remembers the server if it is new; returns notices for the
     /// person.
     ///
     /// # Errors
@@ -101,35 +101,35 @@ impl Tls {
         &self,
         stream: &TcpStream,
     ) -> Result<(Encryption, Vec<String>), HandshakeError> {
-        let examiner = Arc::new(Examiner {
+        let verifier = Arc::new(CertificateVerifier {
             trust: Arc::clone(&self.trust),
             authorities: self.authorities.clone().filter(|_| self.name.is_some()),
             provider: Arc::clone(&self.provider),
             shown: OnceLock::new(),
         });
-        let mut connection = self.connection(stream, Arc::clone(&examiner))?;
+        let mut connection = self.connection(stream, Arc::clone(&verifier))?;
         let mut limited = Limited::new(stream, self.timeout);
         connection.complete_io(&mut limited).map_err(|error| why(error, &limited.first))?;
-        let told = match examiner.shown.get() {
+        let notices = match verifier.shown.get() {
             Some(shown) if !connection.is_handshaking() => self.trust.remember(shown)?,
             _ => return Err(HandshakeError::Tls(rustls::Error::HandshakeNotComplete)),
         };
-        Ok((Encryption(Arc::new(Mutex::new(connection))), told))
+        Ok((Encryption(Arc::new(Mutex::new(connection))), notices))
     }
 
     fn connection(
         &self,
         stream: &TcpStream,
-        examiner: Arc<Examiner>,
+        verifier: Arc<CertificateVerifier>,
     ) -> Result<ClientConnection, HandshakeError> {
         let config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()
             .map_err(HandshakeError::Tls)?
             .dangerous()
-            .with_custom_certificate_verifier(examiner);
-        let mut config = match &self.remembered {
-            Some(remembered) => {
-                let (certificates, key) = remembered.for_handshake();
+            .with_custom_certificate_verifier(verifier);
+        let mut config = match &self.saved_login {
+            Some(saved_login) => {
+                let (certificates, key) = saved_login.for_handshake();
                 config.with_client_auth_cert(certificates, key).map_err(HandshakeError::Tls)?
             }
             None => config.with_no_client_auth(),
@@ -165,7 +165,7 @@ fn why(error: io::Error, first: &[u8]) -> HandshakeError {
             HandshakeError::Full
         }
         (Some(other), _) => HandshakeError::Tls(other.clone()),
-        // Less than the head of a record, but enough to tell.
+        // Less than the head of a record, but enough to recognize.
         (None, _) if talks_otherwise => said(),
         (None, ErrorKind::UnexpectedEof) => HandshakeError::Closed("closed the connection"),
         (None, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
@@ -235,16 +235,16 @@ impl Write for Limited<'_> {
     }
 }
 
-/// Looks at the certificate of a server, and asks whether it will do.
+/// Verifies the certificate of a server.
 #[derive(Debug)]
-struct Examiner {
+struct CertificateVerifier {
     trust: Arc<Trust>,
     authorities: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,
     shown: OnceLock<PresentedCertificate>,
 }
 
-impl ServerCertVerifier for Examiner {
+impl ServerCertVerifier for CertificateVerifier {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -257,7 +257,7 @@ impl ServerCertVerifier for Examiner {
             Some(authorities) => {
                 let verified =
                     authorities.verify_server_cert(certificate, between, name, ocsp, now);
-                verified.map(drop).map_err(|error| doubt(&error))
+                verified.map(drop).map_err(|error| verify_error(&error))
             }
             None => Err(VerifyError::Unknown),
         };
@@ -294,8 +294,8 @@ impl ServerCertVerifier for Examiner {
     }
 }
 
-/// Why the authorities do not vouch, in few words: the long ones have names from the certificate in them.
-fn doubt(error: &rustls::Error) -> VerifyError {
+/// Why no CA vouches for the certificate, without names from the certificate.
+fn verify_error(error: &rustls::Error) -> VerifyError {
     use CertificateError::{
         Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
         NotValidYetContext, UnknownIssuer,

@@ -9,7 +9,7 @@ use rustls::{ServerConfig, ServerConnection};
 use super::*;
 use crate::known_hosts::KnownHosts;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn server_config() -> ServerConfig {
     server_config_for("localhost").0
@@ -43,7 +43,7 @@ fn sockets() -> (TcpStream, TcpStream) {
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (server, _) = listener.accept().unwrap();
     for stream in [&client, &server] {
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     }
     (client, server)
 }
@@ -171,8 +171,8 @@ fn fresh_keys_in_the_middle_change_nothing() {
     assert_eq!(state.plaintext_bytes_to_read(), 5);
 }
 
-/// What is told of a server at 127.0.0.1 with a certificate for that address, whose maker is an authority here.
-fn told_of_authority(name: Option<ServerName<'static>>) -> Vec<String> {
+/// The notices about a server at 127.0.0.1 with a certificate for that address, whose issuer is trusted.
+fn notices_with_authority(name: Option<ServerName<'static>>) -> Vec<String> {
     let (config, certificate) = server_config_for("127.0.0.1");
     let mut roots = RootCertStore::empty();
     roots.add(certificate).unwrap();
@@ -186,18 +186,18 @@ fn told_of_authority(name: Option<ServerName<'static>>) -> Vec<String> {
         let mut server = ServerConnection::new(Arc::new(config)).unwrap();
         server.complete_io(&mut socket).unwrap();
     });
-    let (_, told) = tls.handshake(&client).unwrap();
+    let (_, notices) = tls.handshake(&client).unwrap();
     server.join().unwrap();
-    told
+    notices
 }
 
 /// Otherwise whoever answers for a name of that kind could show an honest certificate for the address that he has.
 #[test]
 fn names_that_cannot_be_in_a_certificate_are_not_verified() {
     let address = ServerName::try_from("127.0.0.1").ok();
-    assert_eq!(told_of_authority(address), [""; 0]);
-    let told = told_of_authority(None);
-    assert!(told[0].contains("cannot be verified"), "{told:?}");
+    assert_eq!(notices_with_authority(address), [""; 0]);
+    let notices = notices_with_authority(None);
+    assert!(notices[0].contains("cannot be verified"), "{notices:?}");
 }
 
 /// Why a server without TLS is no good, which does this with its socket.

@@ -58,8 +58,8 @@ enum RefusalReason {
     NotVouched(VerifyError, FileLine),
     /// The record of what was seen before is unreadable.
     Damaged(FileLine),
-    /// It cannot be remembered, so every time would be the first.
-    Forgetful(String),
+    /// It cannot be saved, so every contact would be the first.
+    CannotSave(String),
     /// Neither the cluster nor a CA vouches for it.
     NotListed(VerifyError),
 }
@@ -113,7 +113,7 @@ impl fmt::Display for Refusal {
                 "{server} presents a certificate that is not in the cluster's list of nodes and cannot be verified \
                  ({doubt}), so nothing was sent to it.\n  shown: {shown}"
             ),
-            RefusalReason::Forgetful(reason) => write!(
+            RefusalReason::CannotSave(reason) => write!(
                 f,
                 "cannot save the certificate of {server}, so nothing was sent to it ({reason}).\n  \
                  shown: {shown}\n{COMPARE} connect with --fingerprint and that value."
@@ -134,7 +134,7 @@ pub struct Trust {
     listed: Vec<Fingerprint>,
     /// It is an address that only the cluster announced: its certificate is neither trusted on
     /// first use nor remembered.
-    told_of: bool,
+    only_announced: bool,
 }
 
 impl Trust {
@@ -146,29 +146,29 @@ impl Trust {
         given: Option<Fingerprint>,
         known_hosts: Result<KnownHosts, Unusable>,
     ) -> Trust {
-        let (listed, told_of, known_hosts) = (Vec::new(), false, Arc::new(known_hosts));
-        Trust { server: server_name(host, port), given, known_hosts, listed, told_of }
+        let (listed, only_announced, known_hosts) = (Vec::new(), false, Arc::new(known_hosts));
+        Trust { server: server_name(host, port), given, known_hosts, listed, only_announced }
     }
 
     /// The same server, which may be any node of its cluster: the nodes' certificates are accepted
     /// too.
     pub fn or_listed(&self, listed: Vec<Fingerprint>) -> Trust {
-        let (server, told_of) = (self.server.clone(), self.told_of);
+        let (server, only_announced) = (self.server.clone(), self.only_announced);
         let known_hosts = Arc::clone(&self.known_hosts);
-        Trust { server, given: self.given, known_hosts, listed, told_of }
+        Trust { server, given: self.given, known_hosts, listed, only_announced }
     }
 
     /// What another node of the cluster has to prove: that it has one of these certificates, or
     /// that a CA vouches for its name.
     pub fn of_node(&self, host: &str, port: u16, listed: Vec<Fingerprint>) -> Trust {
         let (server, known_hosts) = (server_name(host, port), Arc::clone(&self.known_hosts));
-        Trust { server, given: None, known_hosts, listed, told_of: true }
+        Trust { server, given: None, known_hosts, listed, only_announced: true }
     }
 
     /// Whether the server is known to have a certificate.
     pub fn is_known(&self) -> bool {
         self.given.is_some()
-            || self.told_of
+            || self.only_announced
             || self.read().is_ok_and(|lines| lines.find(&self.server).is_some())
     }
 
@@ -181,25 +181,26 @@ impl Trust {
         self.judge(shown, found).map(drop)
     }
 
-    /// Remembers the certificate of a server that has proved it to be its own; returns what to tell
+    /// Remembers the certificate of a server that has proved it to be its own; returns notices for
     /// the person. Another client may have met the server at the same moment, so it is judged
     /// again.
     ///
     /// # Errors
     /// If it is not to be trusted after all.
     pub fn remember(&self, shown: &PresentedCertificate) -> Result<Vec<String>, Refusal> {
-        if self.told_of || self.listed.contains(&shown.fingerprint) {
+        if self.only_announced || self.listed.contains(&shown.fingerprint) {
             return self.check(shown).map(|()| Vec::new());
         }
         let lines = self.read();
-        let mut told: Vec<String> = lines.iter().filter_map(|lines| self.damaged(lines)).collect();
+        let mut notices: Vec<String> =
+            lines.iter().filter_map(|lines| self.damaged(lines)).collect();
         if self.judge(shown, lines.map(|lines| lines.find(&self.server)))?.is_some() {
-            told.extend(self.write_down(shown)?);
+            notices.extend(self.record(shown)?);
         }
-        Ok(told)
+        Ok(notices)
     }
 
-    fn write_down(&self, shown: &PresentedCertificate) -> Result<Option<String>, Refusal> {
+    fn record(&self, shown: &PresentedCertificate) -> Result<Option<String>, Refusal> {
         let mut news = None;
         let written = self.known_hosts().and_then(|known_hosts| {
             let change = |lines: &mut Lines| {
@@ -257,7 +258,7 @@ impl Trust {
             (None, Ok(Some(Some(known))), _) if known == new => return Ok(None),
             (None, Ok(Some(Some(Known::Authority))), Ok(())) => return Ok(None),
             (None, _, Ok(())) => return Ok(Some(Known::Authority)),
-            (None, Ok(None) | Err(_), Err(doubt)) if self.told_of => {
+            (None, Ok(None) | Err(_), Err(doubt)) if self.only_announced => {
                 RefusalReason::NotListed(doubt)
             }
             (None, Ok(None), Err(_)) => return Ok(Some(new)),
@@ -270,12 +271,12 @@ impl Trust {
             (None, Ok(Some(Some(Known::Iterations(_)) | None)), Err(_)) => {
                 RefusalReason::Damaged(place())
             }
-            (None, Err(reason), Err(_)) => RefusalReason::Forgetful(reason),
+            (None, Err(reason), Err(_)) => RefusalReason::CannotSave(reason),
         };
         Err(Refusal { server: self.server.clone(), shown: shown.fingerprint, kind })
     }
 
-    /// What to tell the person about something newly remembered.
+    /// The notice about what was newly recorded.
     fn news(
         &self,
         before: Option<Entry>,

@@ -51,7 +51,7 @@ impl Person {
     }
 }
 
-/// What a person with this file is told when the server shows that, and the file afterwards.
+/// The notices for a person with this file when the server presents that, and the file afterwards.
 fn meet(
     file: &str,
     given: Option<u8>,
@@ -73,9 +73,9 @@ fn is_silent(file: &str, given: Option<u8>, shown: &PresentedCertificate) {
 
 /// Told of with one sentence that has this in it, and remembered in this way.
 fn is_news(file: &str, given: Option<u8>, shown: &PresentedCertificate, news: &str, after: &str) {
-    let (told, written) = meet(file, given, shown);
-    let told = told.unwrap();
-    assert!(told.len() == 1 && told[0].contains(news), "{told:?}");
+    let (notices, written) = meet(file, given, shown);
+    let notices = notices.unwrap();
+    assert!(notices.len() == 1 && notices[0].contains(news), "{notices:?}");
     assert_eq!(written, after);
 }
 
@@ -93,12 +93,12 @@ fn is_refused(file: &str, given: Option<u8>, shown: &PresentedCertificate, parts
 
 #[test]
 fn a_first_certificate_is_shown_and_remembered() {
-    let told = format!("this certificate is accepted, with the fingerprint {}", fingerprint(1));
-    is_news("", None, &self_made(1), &told, &certificate(1));
+    let notices = format!("this certificate is accepted, with the fingerprint {}", fingerprint(1));
+    is_news("", None, &self_made(1), &notices, &certificate(1));
     let expired = PresentedCertificate { vouched: Err(VerifyError::Expired), ..self_made(1) };
     is_news("", None, &expired, "(it has expired)", &certificate(1));
     let others = "other.example:9999 authority\n";
-    is_news(others, None, &self_made(1), &told, &format!("{others}{}", certificate(1)));
+    is_news(others, None, &self_made(1), &notices, &format!("{others}{}", certificate(1)));
 }
 
 #[test]
@@ -144,11 +144,11 @@ fn a_server_with_a_ca_issued_certificate_may_not_return_without_one() {
 
 #[test]
 fn a_given_fingerprint_decides_and_is_remembered() {
-    let told = format!("Saved the fingerprint {} for {SERVER}", fingerprint(2));
+    let notices = format!("Saved the fingerprint {} for {SERVER}", fingerprint(2));
     for before in ["", &certificate(1), AUTHORITY, DAMAGED] {
         for shown in [self_made(2), vouched(2)] {
             let (outcome, after) = meet(before, Some(2), &shown);
-            assert_eq!(outcome.unwrap().last(), Some(&told));
+            assert_eq!(outcome.unwrap().last(), Some(&notices));
             assert_eq!(after, certificate(2), "after {before:?}");
         }
     }
@@ -181,16 +181,16 @@ fn a_damaged_entry_does_not_count_as_a_first_contact() {
 #[test]
 fn damaged_entries_of_other_servers_are_reported_and_kept() {
     let person = Person::with(&format!("\nwhat is this\n{}", certificate(1)));
-    let told = person.trust(None).remember(&self_made(1)).unwrap();
-    assert_eq!(told, [format!("Line 2 of {} is invalid.", person.path().display())]);
+    let notices = person.trust(None).remember(&self_made(1)).unwrap();
+    assert_eq!(notices, [format!("Line 2 of {} is invalid.", person.path().display())]);
     let person = Person::with(&format!("what\n\nis this\n{}", certificate(1)));
-    let told = person.trust(None).remember(&self_made(1)).unwrap();
-    assert_eq!(told, [format!("Lines 1, 3 of {} are invalid.", person.path().display())]);
+    let notices = person.trust(None).remember(&self_made(1)).unwrap();
+    assert_eq!(notices, [format!("Lines 1, 3 of {} are invalid.", person.path().display())]);
     let person = Person::with(&"what is this\n".repeat(1000));
-    let told = person.trust(None).remember(&self_made(1)).unwrap();
+    let notices = person.trust(None).remember(&self_made(1)).unwrap();
     let path = person.path().display().to_string();
     let expected = format!("1000 lines of {path} are invalid: 1, 2, 3, 4, 5, 6, 7, 8, 9 …");
-    assert_eq!(told[0], expected);
+    assert_eq!(notices[0], expected);
 }
 
 /// Trust of a person whose file cannot be read or written.
@@ -218,8 +218,11 @@ fn ca_issued_certificates_work_without_a_known_hosts_file() {
     let authority = forgetful(None).map(|trust| (trust, vouched(1)));
     for (trust, shown) in given.into_iter().chain(authority) {
         trust.check(&shown).unwrap();
-        let told = trust.remember(&shown).unwrap();
-        assert!(told.len() == 1 && told[0].contains("annot save the certificate of"), "{told:?}");
+        let notices = trust.remember(&shown).unwrap();
+        assert!(
+            notices.len() == 1 && notices[0].contains("annot save the certificate of"),
+            "{notices:?}"
+        );
     }
     for trust in forgetful(Some(2)) {
         assert!(trust.check(&self_made(1)).is_err());
@@ -236,8 +239,8 @@ fn a_first_certificate_that_cannot_be_stored_is_refused() {
     trust.check(&self_made(1)).unwrap();
     let sentence = trust.remember(&self_made(1)).unwrap_err().to_string();
     assert!(sentence.contains("annot save the certificate of"), "{sentence}");
-    let told = person.trust(Some(1)).remember(&self_made(1)).unwrap();
-    assert!(told[0].contains("annot save the certificate of"), "{told:?}");
+    let notices = person.trust(Some(1)).remember(&self_made(1)).unwrap();
+    assert!(notices[0].contains("annot save the certificate of"), "{notices:?}");
 }
 
 /// Another client pinned the server between the look and the writing.
@@ -247,11 +250,11 @@ fn concurrent_first_contacts_do_not_overwrite_each_other() {
     let (first, second) = (person.trust(None), person.trust(None));
     first.check(&self_made(1)).unwrap();
     second.check(&self_made(2)).unwrap();
-    assert_eq!(first.write_down(&self_made(1)).unwrap().iter().count(), 1);
-    let refusal = second.write_down(&self_made(2)).unwrap_err();
+    assert_eq!(first.record(&self_made(1)).unwrap().iter().count(), 1);
+    let refusal = second.record(&self_made(2)).unwrap_err();
     assert!(refusal.to_string().contains("a different certificate than before"));
     // One that saw the same has nothing to say any more.
-    assert_eq!(second.write_down(&self_made(1)), Ok(None));
+    assert_eq!(second.record(&self_made(1)), Ok(None));
     assert_eq!(person.file(), certificate(1));
 }
 

@@ -79,12 +79,12 @@ impl Tty {
         });
         // The hook is never dropped: it must not keep the terminal from being restored on the way out.
         let panicking: Weak<Tty> = Arc::downgrade(&tty);
-        let told = std::panic::take_hook();
+        let previous_hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             if let Some(tty) = panicking.upgrade() {
-                tty.give_back();
+                tty.restore();
             }
-            told(panic);
+            previous_hook(panic);
             // If a thread is gone, the others would wait for it.
             std::process::exit(101);
         }));
@@ -150,7 +150,7 @@ impl Tty {
     }
 
     /// Restores the terminal.
-    pub fn give_back(&self) {
+    pub fn restore(&self) {
         if self.is_ours.swap(false, Ordering::SeqCst) {
             // A terminal that accepts no output is gone.
             let end = self.around().1.clone();
@@ -193,7 +193,7 @@ impl Tty {
     /// # Errors
     /// If the terminal cannot be taken again.
     pub fn stop(&self) -> io::Result<()> {
-        self.give_back();
+        self.restore();
         // SIGTSTP itself has a handler. Unlike SIGSTOP, this signal does nothing if no shell could
         // continue us.
         raise(SIGTTIN)?;
@@ -221,7 +221,7 @@ fn around(tui: &mut Tui) -> io::Result<(String, String)> {
 
 impl Drop for Tty {
     fn drop(&mut self) {
-        self.give_back();
+        self.restore();
     }
 }
 

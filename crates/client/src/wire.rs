@@ -1,6 +1,6 @@
-//! The faces of the client at one end, the server at the other: connects, logs in, feeds the core with
-//! what comes, sends what it wants to say, and connects again after a break. It never waits: events come in by
-//! [`Wire::take`], and [`Wire::due`] says when it has something to do by itself.
+//! Connects the client's front ends to the server: connects, logs in, passes received lines to the core,
+//! sends the core's lines, and reconnects after a break. It never blocks: events come in through
+//! [`Wire::handle`], and [`Wire::next_tick`] says when [`Wire::tick`] must be called.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -17,21 +17,22 @@ use proto::name::same;
 
 use crate::args::Args;
 use crate::failure::Failure;
+use crate::iterations::KnownIterations;
 use crate::known_hosts::KnownHosts;
 use crate::limits::{
-    ANSWER_SILENCE, LOGIN_MOST, LOGIN_SILENCE, LOGIN_TRIES, SCRIPT_TRIES, TOLD_ONCE_MAX,
+    ANSWER_IDLE_TIMEOUT, LOGIN_IDLE_TIMEOUT, LOGIN_TIMEOUT, LOGIN_TRIES, REPORTED_ONCE_MAX,
+    SCRIPT_TRIES,
 };
 use crate::link::{Event, Link};
 use crate::login::{Credentials, Login, LoginError, Step};
-use crate::pace::{Patience, Pauses};
 use crate::question::Question;
-use crate::rounds::KnownIterations;
 use crate::route::{ConnectError, Opened, Route};
 use crate::system::{now_ms, random_byte, random_text};
+use crate::timing::{Backoff, Timeout};
 
-/// Who is at this end.
+/// Who uses the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Face {
+pub enum Frontend {
     /// A person, who answers questions and decides when to give up.
     Person,
     /// Lines that a person would type, from a pipe.
@@ -43,11 +44,11 @@ pub enum Face {
 /// What the person, or the script, should know.
 #[derive(Debug)]
 pub enum WireEvent {
-    /// Something must be answered before the login goes on; the sentence says why it is asked again.
+    /// A question that must be answered before the login continues; the sentence says why it is asked again.
     Ask(Question, Option<String>),
     /// A sentence about the server or the connection.
     Sentence(String),
-    /// The connection broke, and why; the next attempt is made by itself.
+    /// The connection broke, and why; it reconnects by itself.
     Broken(String),
     /// The login is done, for the first time or again.
     LoggedIn,
@@ -64,13 +65,13 @@ enum Phase {
     /// An attempt to connect is under way.
     Connecting,
     /// The login is under way; no longer than that.
-    LoggingIn { patience: Patience, heard: bool },
+    LoggingIn { timeout: Timeout, answered: bool },
     /// A question is open.
     Asking,
-    /// Lines go both ways.
+    /// Logged in.
     Online,
-    /// The next attempt to connect is made then.
-    Pausing(Instant),
+    /// The next attempt to connect is made at this time.
+    WaitingToRetry(Instant),
 }
 
 /// The connection of one login.
@@ -78,23 +79,23 @@ pub struct Wire {
     /// What is known.
     pub chat: Chat,
     route: Arc<Route>,
-    rounds: KnownIterations,
+    iterations: KnownIterations,
     login: Login,
     link: Option<Link>,
     links: u64,
     to_events: SyncSender<Event>,
     phase: Phase,
-    pauses: Pauses,
-    /// There was a login, so a break is only a break.
+    backoff: Backoff,
+    /// There was a login: from then on it reconnects after a break.
     established: bool,
     /// The account was made by this client.
     registered: bool,
     /// The server has shown that it speaks the protocol.
     greeted: bool,
     /// A script gives up after a while.
-    tries_most: Option<u32>,
-    /// Sentences that are not told again.
-    told: VecDeque<String>,
+    max_tries: Option<u32>,
+    /// Sentences that are not reported again.
+    reported: VecDeque<String>,
     leaving: bool,
 }
 
@@ -106,17 +107,17 @@ impl Wire {
     pub fn new(
         args: &Args,
         mut credentials: Credentials,
-        face: Face,
+        frontend: Frontend,
         to_events: SyncSender<Event>,
     ) -> Result<Wire, Failure> {
         let route = Route::new(args)?;
-        if let Some(user) = route.remembered_user() {
+        if let Some(user) = route.saved_user() {
             credentials.user = Some(user.to_owned());
         }
-        let rounds = KnownIterations::new(route.server(), KnownHosts::of_this_person());
-        let mut login = Login::new(credentials, face == Face::Person);
+        let iterations = KnownIterations::new(route.server(), KnownHosts::of_this_person());
+        let mut login = Login::new(credentials, frontend == Frontend::Person);
         login.is_plaintext = route.is_plaintext();
-        login.has_certificate = route.remembered_user().is_some();
+        login.has_certificate = route.saved_user().is_some();
         // Only Parlor's servers were ever given a certificate to remember.
         login.scram_seen = login.has_certificate;
         login.may_register = args.register;
@@ -124,22 +125,22 @@ impl Wire {
         login.allow_weak_scram = args.allow_weak_scram;
         login.also = chat::WANTED;
         // What a pipe says is said in the verbs of Parlor's servers, one of which its first lines log in to.
-        login.any_server = face != Face::Pipe;
+        login.any_server = frontend != Frontend::Pipe;
         Ok(Wire {
             chat: Chat::new(&random_text()?),
             route: Arc::new(route),
-            rounds,
+            iterations,
             login,
             link: None,
             links: 0,
             to_events,
             phase: Phase::Closed,
-            pauses: Pauses::default(),
+            backoff: Backoff::default(),
             established: false,
             registered: false,
             greeted: false,
-            tries_most: (face != Face::Person).then_some(SCRIPT_TRIES),
-            told: VecDeque::new(),
+            max_tries: (frontend != Frontend::Person).then_some(SCRIPT_TRIES),
+            reported: VecDeque::new(),
             leaving: false,
         })
     }
@@ -154,7 +155,7 @@ impl Wire {
         self.route.is_plaintext()
     }
 
-    /// Whether lines go both ways.
+    /// Whether it is logged in.
     pub fn is_online(&self) -> bool {
         matches!(self.phase, Phase::Online)
     }
@@ -179,23 +180,23 @@ impl Wire {
         self.link.as_ref().map_or(0, Link::received)
     }
 
-    /// Something new is asked of the server: it may take as many attempts to connect as anything.
+    /// A new operation begins, which has its own number of attempts to connect.
     pub fn begin(&mut self) {
-        self.pauses.begin();
+        self.backoff.begin();
     }
 
-    /// The connection is no good, and why; the next attempt is made by itself.
+    /// Gives up this connection, for this reason; it reconnects by itself.
     pub fn give_up(&mut self, why: &str) -> Vec<WireEvent> {
-        let mut told = Vec::new();
-        self.settle(Err(StepFailure::Broken(why.to_owned())), &mut told);
-        told
+        let mut events = Vec::new();
+        self.finish(Err(StepFailure::Broken(why.to_owned())), &mut events);
+        events
     }
 
-    /// Sends a sign of life, which tells the server that private messages were shown: until then it keeps them for
-    /// the next login.
-    pub fn tell_shown(&mut self) {
+    /// Acknowledges the private messages that were shown, by a ping: until then the server keeps them for the next
+    /// login.
+    pub fn acknowledge_shown(&mut self) {
         if self.is_online() {
-            // If that breaks the connection, the reading end tells of it.
+            // If that breaks the connection, the reading end reports it.
             let _ = self.send(b"PING :shown\r\n");
         }
     }
@@ -209,74 +210,74 @@ impl Wire {
         self.links += 1;
         let (route, events, number) = (Arc::clone(&self.route), self.to_events.clone(), self.links);
         thread::Builder::new().name("connect".to_owned()).spawn(move || {
-            let mut told = Vec::new();
-            let opened = route.open(&mut told);
+            let mut notices = Vec::new();
+            let opened = route.open(&mut notices);
             // If nobody listens any more, the client is exiting.
-            let _ = events.send(Event::Opened(number, told, opened));
+            let _ = events.send(Event::Opened(number, notices, opened));
         })?;
         self.phase = Phase::Connecting;
         Ok(())
     }
 
-    /// Takes an event of the connection.
-    pub fn take(&mut self, event: Event) -> Vec<WireEvent> {
-        let mut told = Vec::new();
+    /// Handles an event of the connection.
+    pub fn handle(&mut self, event: Event) -> Vec<WireEvent> {
+        let mut events = Vec::new();
         let number = self.link.as_ref().map(|link| link.number);
         let outcome = match event {
             Event::Opened(of, sentences, opened) if of == self.links => {
                 for sentence in sentences {
-                    self.tell_once(sentence, &mut told);
+                    self.report_once(sentence, &mut events);
                 }
                 self.opened(opened)
             }
-            Event::Line(of, line) if Some(of) == number => self.line(&line, &mut told),
+            Event::Line(of, line) if Some(of) == number => self.line(&line, &mut events),
             Event::Silent(of) if Some(of) == number => self.send(b"PING :still there\r\n"),
             Event::Broken(of, reason) if Some(of) == number => Err(StepFailure::Broken(reason)),
             // Of an earlier connection.
             _ => Ok(()),
         };
-        self.settle(outcome, &mut told);
-        told
+        self.finish(outcome, &mut events);
+        events
     }
 
-    /// Takes the answer to the question that was asked last.
+    /// Handles the answer to the question that was asked last.
     pub fn answer(&mut self, question: Question, text: &str) -> Vec<WireEvent> {
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         let mut out = Vec::new();
         let outcome = match self.login.answer(question, text, &mut out) {
             Ok(step) => self.send(&out).and_then(|()| {
                 self.phase =
-                    Phase::LoggingIn { patience: login_patience(LOGIN_SILENCE), heard: true };
-                self.step(step, &mut told)
+                    Phase::LoggingIn { timeout: login_timeout(LOGIN_IDLE_TIMEOUT), answered: true };
+                self.step(step, &mut events)
             }),
             Err(error) => Err(error.into()),
         };
-        self.settle(outcome, &mut told);
-        told
+        self.finish(outcome, &mut events);
+        events
     }
 
-    /// Does what a person wants.
+    /// Performs an intent.
     ///
     /// # Errors
-    /// Why nothing was done.
-    pub fn intend(&mut self, intent: Intent) -> Result<Option<RangeInclusive<u64>>, SendError> {
+    /// Why it was not performed.
+    pub fn perform(&mut self, intent: Intent) -> Result<Option<RangeInclusive<u64>>, SendError> {
         let mut out = Vec::new();
-        let done = self.chat.intend(intent, now_ms(), &mut out)?;
-        // If that breaks the connection, the reading end tells of it.
+        let done = self.chat.perform(intent, now_ms(), &mut out)?;
+        // If that breaks the connection, the reading end reports it.
         let _ = self.send(&out);
         Ok(done)
     }
 
-    /// Tells the server that it is over, and does not connect again.
+    /// Quits, and does not reconnect.
     pub fn leave(&mut self) {
         self.leaving = true;
-        // If it cannot be told, it will notice.
+        // If that cannot be sent, the server will notice the end of the connection.
         let _ = self.send(b"QUIT :\r\n");
     }
 
     /// In how many milliseconds the next attempt to connect is made, if one is waited for.
-    pub fn pause_ms(&self) -> Option<i64> {
-        let Phase::Pausing(until) = &self.phase else { return None };
+    pub fn retry_in_ms(&self) -> Option<i64> {
+        let Phase::WaitingToRetry(until) = &self.phase else { return None };
         let pause = until.saturating_duration_since(Instant::now());
         Some(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX))
     }
@@ -291,11 +292,11 @@ impl Wire {
         self.login.set_password(password);
     }
 
-    /// When it has something to do by itself.
-    pub fn due(&self) -> Option<Instant> {
+    /// When [`Wire::tick`] has something to do next.
+    pub fn next_tick(&self) -> Option<Instant> {
         let of_phase = match &self.phase {
-            Phase::LoggingIn { patience, .. } => Some(patience.until()),
-            Phase::Pausing(until) => Some(*until),
+            Phase::LoggingIn { timeout, .. } => Some(timeout.until()),
+            Phase::WaitingToRetry(until) => Some(*until),
             _ => None,
         };
         let tick = self.chat.next_tick_ms().map(|at| {
@@ -305,15 +306,17 @@ impl Wire {
         of_phase.into_iter().chain(tick).min()
     }
 
-    /// Does what is due.
+    /// Does what its timers demand: reconnects, gives up a login, resends.
     pub fn tick(&mut self) -> Vec<WireEvent> {
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         let now = Instant::now();
         let received = self.received();
         let outcome = match &mut self.phase {
-            Phase::Pausing(until) if now >= *until => self.connect().map_err(StepFailure::Failed),
-            Phase::LoggingIn { patience, heard } => match patience.over(now, received) {
-                Some(_) if !*heard => {
+            Phase::WaitingToRetry(until) if now >= *until => {
+                self.connect().map_err(StepFailure::Failed)
+            }
+            Phase::LoggingIn { timeout, answered } => match timeout.expired(now, received) {
+                Some(_) if !*answered => {
                     let server = self.route.server();
                     Err(Failure::from(ConnectError::Silent { server }).into())
                 }
@@ -325,43 +328,43 @@ impl Wire {
         let mut out = Vec::new();
         self.chat.tick(now_ms(), &mut out);
         let outcome = outcome.and_then(|()| if out.is_empty() { Ok(()) } else { self.send(&out) });
-        self.settle(outcome, &mut told);
-        told
+        self.finish(outcome, &mut events);
+        events
     }
 
     fn opened(&mut self, opened: Result<Opened, ConnectError>) -> Result<(), StepFailure> {
         let opened = opened.map_err(Failure::from)?;
         self.link =
             Some(Link::start(opened, self.links, self.to_events.clone()).map_err(Failure::from)?);
-        self.login.rounds_seen = self.rounds.seen();
+        self.login.iterations_seen = self.iterations.seen();
         let mut out = Vec::new();
         self.login.start(&random_text()?, &mut out);
-        let patience = login_patience(ANSWER_SILENCE);
-        self.phase = Phase::LoggingIn { patience, heard: false };
+        let timeout = login_timeout(ANSWER_IDLE_TIMEOUT);
+        self.phase = Phase::LoggingIn { timeout, answered: false };
         self.send(&out)
     }
 
-    fn tell_once(&mut self, sentence: String, told: &mut Vec<WireEvent>) {
-        if !self.told.contains(&sentence) {
-            if self.told.len() == TOLD_ONCE_MAX {
-                self.told.pop_front();
+    fn report_once(&mut self, sentence: String, events: &mut Vec<WireEvent>) {
+        if !self.reported.contains(&sentence) {
+            if self.reported.len() == REPORTED_ONCE_MAX {
+                self.reported.pop_front();
             }
-            self.told.push_back(sentence.clone());
-            told.push(WireEvent::Sentence(sentence));
+            self.reported.push_back(sentence.clone());
+            events.push(WireEvent::Sentence(sentence));
         }
     }
 
-    fn line(&mut self, line: &str, told: &mut Vec<WireEvent>) -> Result<(), StepFailure> {
+    fn line(&mut self, line: &str, events: &mut Vec<WireEvent>) -> Result<(), StepFailure> {
         if self.is_online() {
             let mut out = Vec::new();
             self.chat.receive(line, now_ms(), &mut out);
             return if out.is_empty() { Ok(()) } else { self.send(&out) };
         }
         let Ok(message) = Message::parse(line) else { return Ok(()) };
-        if let Phase::LoggingIn { patience, heard } = &mut self.phase
-            && !std::mem::replace(heard, true)
+        if let Phase::LoggingIn { timeout, answered } = &mut self.phase
+            && !std::mem::replace(answered, true)
         {
-            patience.allow(Instant::now(), LOGIN_SILENCE);
+            timeout.allow(Instant::now(), LOGIN_IDLE_TIMEOUT);
         }
         let mut out = Vec::new();
         let step = self.login.receive(&message, &mut out)?;
@@ -371,23 +374,23 @@ impl Wire {
         if matches!(self.phase, Phase::Asking) && step == Step::Wait {
             return Ok(());
         }
-        self.step(step, told)?;
+        self.step(step, events)?;
         if self.is_online() && message.verb == proto::numeric::RPL_WELCOME {
             self.chat.receive(line, now_ms(), &mut Vec::new());
         }
         Ok(())
     }
 
-    fn step(&mut self, step: Step, told: &mut Vec<WireEvent>) -> Result<(), StepFailure> {
+    fn step(&mut self, step: Step, events: &mut Vec<WireEvent>) -> Result<(), StepFailure> {
         match step {
             Step::Wait => Ok(()),
             Step::Ask(question, because) => {
                 self.phase = Phase::Asking;
-                told.push(WireEvent::Ask(question, because));
+                events.push(WireEvent::Ask(question, because));
                 Ok(())
             }
             Step::Created => {
-                // A person who registers by hand is not told what programs are at the welcome: it comes with the
+                // A session that has registered an account does not get the whole welcome: it comes with the
                 // next login.
                 self.established = true;
                 self.registered = true;
@@ -395,13 +398,13 @@ impl Wire {
                 Ok(self.connect()?)
             }
             Step::Done => {
-                if let Some(rounds) = self.login.rounds.take()
-                    && let Err(reason) = self.rounds.remember(self.login.user(), rounds)
+                if let Some(iterations) = self.login.iterations.take()
+                    && let Err(reason) = self.iterations.remember(self.login.user(), iterations)
                     && !self.login.is_plaintext
                 {
                     let sentence =
                         format!("Cannot save the iteration count of the login: {reason}");
-                    self.tell_once(sentence, told);
+                    self.report_once(sentence, events);
                 }
                 let mut out = Vec::new();
                 let capabilities = self.login.capabilities_in_effect();
@@ -409,8 +412,8 @@ impl Wire {
                 self.phase = Phase::Online;
                 self.established = true;
                 self.route.logged_in();
-                self.pauses.connected(Instant::now());
-                told.push(WireEvent::LoggedIn);
+                self.backoff.connected(Instant::now());
+                events.push(WireEvent::LoggedIn);
                 self.send(&out)
             }
         }
@@ -422,8 +425,8 @@ impl Wire {
         link.send(lines).map_err(|error| StepFailure::Broken(error.to_string()))
     }
 
-    /// Deals with what went wrong, and hands on what has changed.
-    fn settle(&mut self, outcome: Result<(), StepFailure>, told: &mut Vec<WireEvent>) {
+    /// Handles a failure, and collects the changes as events.
+    fn finish(&mut self, outcome: Result<(), StepFailure>, events: &mut Vec<WireEvent>) {
         let changes = self.chat.take_changes();
         let mut outcome = outcome;
         for change in &changes {
@@ -438,24 +441,24 @@ impl Wire {
                 _ => {}
             }
         }
-        told.extend(changes.into_iter().map(WireEvent::Changed));
-        let Err(trouble) = outcome else { return };
+        events.extend(changes.into_iter().map(WireEvent::Changed));
+        let Err(failed) = outcome else { return };
         self.close();
-        let (reason, failure) = match trouble {
+        let (reason, failure) = match failed {
             StepFailure::Broken(reason) => (reason, None),
             StepFailure::Failed(failure) => (failure.to_string(), Some(failure)),
         };
         if self.leaving && failure.is_none() {
-            told.push(WireEvent::Broken(reason));
+            events.push(WireEvent::Broken(reason));
             return;
         }
         match self.next_attempt(&reason, failure) {
             Ok(at) => {
-                self.phase = Phase::Pausing(at);
-                told.extend(self.chat.take_changes().into_iter().map(WireEvent::Changed));
-                told.push(WireEvent::Broken(reason));
+                self.phase = Phase::WaitingToRetry(at);
+                events.extend(self.chat.take_changes().into_iter().map(WireEvent::Changed));
+                events.push(WireEvent::Broken(reason));
             }
-            Err(failure) => told.push(WireEvent::Failed(failure)),
+            Err(failure) => events.push(WireEvent::Failed(failure)),
         }
     }
 
@@ -470,20 +473,20 @@ impl Wire {
             None if !self.greeted => return Err(LoginError::NotParlor(why.to_owned()).into()),
             failure => failure,
         };
-        if !self.established && self.pauses.tries() >= LOGIN_TRIES {
+        if !self.established && self.backoff.tries() >= LOGIN_TRIES {
             return Err(failure.unwrap_or_else(|| LoginError::Later(why.to_owned()).into()));
         }
-        if self.tries_most.is_some_and(|most| self.pauses.tries() >= most) {
+        if self.max_tries.is_some_and(|most| self.backoff.tries() >= most) {
             return Err(Failure::GaveUp(why.to_owned()));
         }
         self.route.learn(&self.chat.server.nodes);
         let elsewhere = self.route.has_others();
-        Ok(Instant::now() + self.pauses.next(random_byte()?, elsewhere))
+        Ok(Instant::now() + self.backoff.next(random_byte()?, elsewhere))
     }
 
     fn close(&mut self) {
         if self.is_online() {
-            self.pauses.broke(Instant::now());
+            self.backoff.broke(Instant::now());
             self.chat.broken();
         }
         self.link = None;
@@ -491,14 +494,14 @@ impl Wire {
     }
 }
 
-/// Nobody is to be told that there is something to wait for: the screen shows it anyway.
-fn login_patience(silence: Duration) -> Patience {
-    let mut patience = Patience::new(Instant::now(), silence, LOGIN_MOST);
-    patience.told = true;
-    patience
+/// That the client is waiting is not reported: the screen shows it anyway.
+fn login_timeout(idle: Duration) -> Timeout {
+    let mut timeout = Timeout::new(Instant::now(), idle, LOGIN_TIMEOUT);
+    timeout.reported = true;
+    timeout
 }
 
-/// Why a step came to nothing.
+/// Why a step failed.
 enum StepFailure {
     /// The connection is gone; another one may do.
     Broken(String),
@@ -520,8 +523,7 @@ pub fn refusal(change: &Change) -> Option<String> {
     }
 }
 
-/// The members of a room in which this person is not, as far as the server tells, by the answer to `NAMES`; or why
-/// it does not.
+/// The members of a room that this person is not in, from the answer to `NAMES`, or why the server refuses.
 pub fn members_elsewhere(room: &str, change: &Change) -> Option<Result<Vec<Member>, String>> {
     match change {
         Change::Names { room: of, members } if same(of, room) => Some(match members.is_empty() {

@@ -32,7 +32,7 @@ pub enum Action {
     Remember(String),
     /// Change a setting, as typed after `/set`; if empty, show all of them.
     Set(String),
-    /// Change the person's password: what is needed for that is asked by whoever knows the server.
+    /// Change the person's password; the program around the screen asks the questions.
     ChangePassword,
     /// The answer to the open question; none if the person cancelled it.
     Answer(Option<String>),

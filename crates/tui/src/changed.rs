@@ -1,4 +1,4 @@
-//! What follows from what has changed: whom to tell, what to say.
+//! How the screen reacts to changes: notifications, status sentences, the open conversation.
 
 use crate::action::Action;
 use crate::overlay::Overlay;
@@ -9,11 +9,11 @@ use chat::outgoing::HELD_BACK;
 use chat::{Change, Chat, Intent};
 use proto::name::{fold, same};
 
-/// Notifications of one batch of changes: more at once would tell nobody anything.
+/// Notifications of one batch of changes: more at once would be useless.
 const NOTIFIED: usize = 3;
 
 impl Tui {
-    /// Something has changed in what the client knows.
+    /// Reacts to changes in the model.
     pub fn changed(&mut self, changes: &[Change], chat: &Chat) -> Vec<Action> {
         let mut actions = Vec::new();
         for change in changes {
@@ -21,15 +21,15 @@ impl Tui {
                 Change::Said { target, entry } => {
                     actions.extend(self.notification(target, entry, chat));
                 }
-                // Why a text was refused is told of the piece that was.
+                // The reason is shown for the refused piece, not for those held back.
                 Change::Settled { outcome: Err(reason), .. } if reason == HELD_BACK => {}
                 Change::Settled { outcome: Err(reason), .. } => {
-                    self.say(&format!("Not sent: {reason}"), true);
+                    self.show_status(&format!("Not sent: {reason}"), true);
                 }
                 Change::Page { target, refused: Some(reason), .. }
                     if same(target, &self.open) && chat.connected =>
                 {
-                    self.say(&format!("The history cannot be loaded: {reason}"), true);
+                    self.show_status(&format!("The history cannot be loaded: {reason}"), true);
                 }
                 Change::Listed => {
                     if let Some(Overlay::Rooms(list)) = &mut self.overlay {
@@ -45,25 +45,27 @@ impl Tui {
                     let names: Vec<String> =
                         members.iter().map(|one| format!("{}{}", one.marks, one.nick)).collect();
                     let count = names.len();
-                    self.say(&format!("{count} in {room}: {}", names.join(", ")), false);
+                    self.show_status(&format!("{count} in {room}: {}", names.join(", ")), false);
                 }
-                Change::Closing(reason) => self.say(&format!("The server says: {reason}"), true),
+                Change::Closing(reason) => {
+                    self.show_status(&format!("The server says: {reason}"), true);
+                }
                 Change::Ready => actions.extend(self.ready(chat)),
                 Change::Conversation(name) => actions.extend(self.left(name, chat)),
                 _ => {}
             }
         }
-        let told = |action: &Action| matches!(action, Action::Notify { .. });
+        let is_notification = |action: &Action| matches!(action, Action::Notify { .. });
         let mut notified = 0;
         actions.retain(|action| {
-            notified += usize::from(told(action));
-            !told(action) || notified <= NOTIFIED
+            notified += usize::from(is_notification(action));
+            !is_notification(action) || notified <= NOTIFIED
         });
         actions.extend(self.follow_the_open_one(chat));
         actions
     }
 
-    /// Logged in: what was open stays so; at first the room that everybody is in is opened.
+    /// Logged in: the open conversation stays open; the first time the lobby is opened.
     fn ready(&mut self, chat: &Chat) -> Vec<Action> {
         // Only now is it known what is unread, after a break as well.
         self.memory.opened = true;
@@ -73,14 +75,14 @@ impl Tui {
         let Some(name) = wanted else { return Vec::new() };
         let early = if self.open.is_empty() { self.composer().take() } else { String::new() };
         let actions = self.open(&name, chat);
-        // What was typed before anything was open goes along.
+        // What was typed before a conversation was open moves there.
         if self.composer().is_empty() {
             self.composer().set(&early);
         }
         actions
     }
 
-    /// A room that was left on purpose goes from the list; one that somebody was removed from stays, and says why.
+    /// A room that the person left disappears from the list; one they were removed from stays, and shows why.
     fn left(&mut self, name: &str, chat: &Chat) -> Option<Action> {
         let is_left = self.memory.leaving.as_ref().is_some_and(|room| same(room, name))
             && chat.conversation(name).is_some_and(|room| !room.joined);
@@ -99,10 +101,10 @@ impl Tui {
         self.open(&next, chat)
     }
 
-    /// Whether a person who is not looking is told of a message.
+    /// The notification of a message, if the person is not looking and wants it.
     fn notification(&self, target: &str, entry: &Entry, chat: &Chat) -> Option<Action> {
         let conversation = chat.conversation(target)?;
-        if self.focused || entry.mine || !wants_to_know(conversation, entry) {
+        if self.focused || entry.mine || !wants_notification(conversation, entry) {
             return None;
         }
         let title = match conversation.with {
@@ -116,7 +118,7 @@ impl Tui {
         Some(Action::Notify { title, text })
     }
 
-    /// The window's title: how much there is to read, and where one is.
+    /// The window's title: the unread count and the open conversation.
     pub fn title(&self, chat: &Chat, server: &str) -> String {
         let counts = chat.conversations.values().filter(|room| room.notify != Notify::None);
         let of = |room: &Conversation| match room.with {
@@ -132,49 +134,49 @@ impl Tui {
         }
     }
 
-    /// What is written and not sent, by folded names.
+    /// The drafts, by folded name.
     pub fn drafts(&self) -> impl Iterator<Item = (&str, &str)> {
-        let written = self.places.iter().filter(|(_, place)| !place.composer.is_empty());
+        let written = self.views.iter().filter(|(_, place)| !place.composer.is_empty());
         written.map(|(name, place)| (name.as_str(), place.composer.text()))
     }
 
-    /// Takes up what was written in an earlier session.
+    /// Restores a draft of an earlier session.
     pub fn set_draft(&mut self, name: &str, text: &str) {
-        if self.places.len() < crate::limits::PLACES {
-            self.places.entry(fold(name)).or_default().composer.set(text);
+        if self.views.len() < crate::limits::CONVERSATION_VIEWS {
+            self.views.entry(fold(name)).or_default().composer.set(text);
         }
     }
 
-    /// What was said in earlier sessions, oldest first, for the arrow keys.
-    pub fn set_said(&mut self, lines: impl IntoIterator<Item = String>) {
-        self.memory.said = crate::composer::Said::new(lines);
+    /// Restores the input history of earlier sessions, oldest first.
+    pub fn set_input_history(&mut self, lines: impl IntoIterator<Item = String>) {
+        self.memory.input_history = crate::composer::InputHistory::new(lines);
     }
 
     /// The external editor has returned what was written to this conversation.
     pub fn edited(&mut self, name: &str, text: &str) {
-        let place = self.places.entry(fold(name)).or_default();
+        let place = self.views.entry(fold(name)).or_default();
         let text = text.strip_suffix('\n').unwrap_or(text);
         if !place.composer.set(text) {
             self.no_room();
         }
         if !same(name, &self.open) && !text.is_empty() {
             let place = if name.is_empty() { "the server's page" } else { name };
-            self.say(&format!("What you wrote is kept as a draft in {place}."), false);
+            self.show_status(&format!("What you wrote is kept as a draft in {place}."), false);
         }
     }
 
-    /// A message could not be taken: what was written comes back.
+    /// A message could not be sent: its text returns to the composer.
     pub fn not_sent(&mut self, to: &str, text: &str, sentence: &str) {
-        let place = self.places.entry(fold(to)).or_default();
+        let place = self.views.entry(fold(to)).or_default();
         if place.composer.is_empty() {
             place.composer.set(text);
         }
         self.focus = Focus::Composer;
-        self.say(sentence, true);
+        self.show_status(sentence, true);
     }
 }
 
-fn wants_to_know(conversation: &Conversation, entry: &Entry) -> bool {
+fn wants_notification(conversation: &Conversation, entry: &Entry) -> bool {
     match conversation.notify {
         Notify::None => false,
         Notify::All => true,

@@ -1,7 +1,7 @@
-//! The text that is being written: several lines, what was said before, what was cut. Pure: acts in, text and cursor out.
+//! The text that is being written: several lines, the input history, cut and yank. Pure: acts in, text and cursor out.
 
 use crate::keymap::Act;
-use crate::limits::{COMPOSED_BYTES, SAID_BEFORE};
+use crate::limits::{COMPOSED_BYTES, INPUT_HISTORY};
 use crate::motion::{self, can_be_typed};
 use std::collections::VecDeque;
 use unicode_segmentation::UnicodeSegmentation;
@@ -15,25 +15,25 @@ pub struct Composer {
     /// What was cut last; cuts that follow each other are one.
     cut: String,
     cutting: bool,
-    /// How far back in what was said before the text is; 0 is what is being written.
+    /// The text's position in the input history; 0 is the draft.
     back: usize,
-    /// What was being written before going back.
-    aside: String,
+    /// The draft, while the text is from the input history.
+    draft: String,
 }
 
-/// What was said before, oldest first.
+/// The input history, oldest first.
 #[derive(Clone, Debug, Default)]
-pub struct Said(VecDeque<String>);
+pub struct InputHistory(VecDeque<String>);
 
-impl Said {
-    /// What was said in earlier sessions, oldest first.
-    pub fn new(lines: impl IntoIterator<Item = String>) -> Said {
-        let mut said = Said::default();
-        lines.into_iter().for_each(|line| said.add(&line));
-        said
+impl InputHistory {
+    /// The history of earlier sessions, oldest first.
+    pub fn new(lines: impl IntoIterator<Item = String>) -> InputHistory {
+        let mut history = InputHistory::default();
+        lines.into_iter().for_each(|line| history.add(&line));
+        history
     }
 
-    /// Remembers a text. One that begins with a space is forgotten at once.
+    /// Adds a text, unless it begins with a space.
     pub fn add(&mut self, text: &str) {
         if text.trim().is_empty()
             || text.starts_with(' ')
@@ -41,7 +41,7 @@ impl Said {
         {
             return;
         }
-        if self.0.len() >= SAID_BEFORE {
+        if self.0.len() >= INPUT_HISTORY {
             self.0.pop_front();
         }
         self.0.push_back(text.to_owned());
@@ -76,11 +76,11 @@ impl Composer {
         self.insert(text)
     }
 
-    /// Gives the text away.
+    /// Takes the text, and empties the composer.
     pub fn take(&mut self) -> String {
         self.cursor = 0;
         self.back = 0;
-        self.aside.clear();
+        self.draft.clear();
         std::mem::take(&mut self.text)
     }
 
@@ -105,7 +105,7 @@ impl Composer {
         fits == typed.len()
     }
 
-    /// Takes in a paste, whose last line end is not part of what was meant. False if there was no room for all of it.
+    /// Inserts a paste without its last line end. False if there was no room for all of it.
     pub fn paste(&mut self, text: &str) -> bool {
         let text = text.strip_suffix('\n').unwrap_or(text);
         self.insert(text.strip_suffix('\r').unwrap_or(text))
@@ -119,7 +119,7 @@ impl Composer {
     }
 
     /// Does what a key means in a text; false if it means nothing here.
-    pub fn act(&mut self, act: Act, said: &Said) -> bool {
+    pub fn act(&mut self, act: Act, history: &InputHistory) -> bool {
         let cutting = std::mem::take(&mut self.cutting);
         match act {
             Act::Left => self.cursor = motion::left(&self.text, self.cursor),
@@ -141,8 +141,8 @@ impl Composer {
             Act::NewLine => drop(self.insert("\n")),
             Act::Up if self.line_start(self.cursor) > 0 => self.line_above(),
             Act::Down if self.line_end(self.cursor) < self.text.len() => self.line_below(),
-            Act::Up | Act::Older => self.recall(said, self.back + 1),
-            Act::Down | Act::Newer => self.recall(said, self.back.saturating_sub(1)),
+            Act::Up | Act::Older => self.recall(history, self.back + 1),
+            Act::Down | Act::Newer => self.recall(history, self.back.saturating_sub(1)),
             _ => return false,
         }
         true
@@ -194,15 +194,15 @@ impl Composer {
         }
     }
 
-    /// Goes to what was said `back` texts ago.
-    fn recall(&mut self, said: &Said, back: usize) {
+    /// Shows the text sent `back` texts ago.
+    fn recall(&mut self, history: &InputHistory, back: usize) {
         let text = match back {
-            0 => Some(self.aside.clone()),
-            _ => said.get(back).map(str::to_owned),
+            0 => Some(self.draft.clone()),
+            _ => history.get(back).map(str::to_owned),
         };
         let Some(text) = text.filter(|_| back != self.back) else { return };
         if self.back == 0 {
-            self.aside = std::mem::take(&mut self.text);
+            self.draft = std::mem::take(&mut self.text);
         }
         self.back = back;
         self.cursor = text.len();
@@ -218,7 +218,8 @@ mod tests {
     fn composed(text: &str, acts: &[Act]) -> Composer {
         let mut composer = Composer::default();
         composer.set(text);
-        acts.iter().for_each(|act| assert!(composer.act(*act, &Said::default()), "{act:?}"));
+        acts.iter()
+            .for_each(|act| assert!(composer.act(*act, &InputHistory::default()), "{act:?}"));
         composer
     }
 
@@ -249,19 +250,20 @@ mod tests {
 
     #[test]
     fn up_and_down_go_through_lines_and_then_the_input_history() {
-        let said = Said::new(["first".to_owned(), " secret".to_owned(), "second".to_owned()]);
+        let history =
+            InputHistory::new(["first".to_owned(), " secret".to_owned(), "second".to_owned()]);
         let mut composer = Composer::default();
         composer.set("ab\ncd");
-        composer.act(Act::Up, &said);
+        composer.act(Act::Up, &history);
         assert_eq!(composer.cursor(), 2);
-        composer.act(Act::Up, &said);
+        composer.act(Act::Up, &history);
         assert_eq!(composer.text(), "second");
-        composer.act(Act::Older, &said);
+        composer.act(Act::Older, &history);
         assert_eq!(composer.text(), "first");
-        composer.act(Act::Older, &said);
+        composer.act(Act::Older, &history);
         assert_eq!(composer.text(), "first");
-        composer.act(Act::Newer, &said);
-        composer.act(Act::Down, &said);
+        composer.act(Act::Newer, &history);
+        composer.act(Act::Down, &history);
         assert_eq!(composer.text(), "ab\ncd");
     }
 
@@ -284,11 +286,11 @@ mod tests {
                 Act::LineStart, Act::LineEnd, Act::DeleteLeft, Act::DeleteRight, Act::CutWordLeft,
                 Act::CutWordRight, Act::CutToStart, Act::CutToEnd, Act::Yank, Act::Older,
             ];
-            let said = Said::new(["👩 a".to_owned()]);
+            let history = InputHistory::new(["👩 a".to_owned()]);
             let mut composer = Composer::default();
             for (at, text) in steps {
                 match ACTS.get(at) {
-                    Some(act) => drop(composer.act(*act, &said)),
+                    Some(act) => drop(composer.act(*act, &history)),
                     None => drop(composer.insert(&text)),
                 }
                 let starts = composer.text.grapheme_indices(true).map(|(start, _)| start);

@@ -81,8 +81,8 @@ pub struct ConversationView {
     pub(crate) asked: Vec<Run>,
     /// How many were requested since the person did something.
     pub(crate) pages: usize,
-    /// Its end was on the screen before, with everything that there was.
+    /// Its end was on the screen, with all messages up to it.
     pub(crate) followed: bool,
-    /// The person went to the end by themselves, whatever lies above it.
+    /// The person jumped to the end, skipping what is above it.
     pub(crate) skipped: bool,
 }

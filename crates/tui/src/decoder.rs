@@ -31,7 +31,7 @@ enum Piece {
     Broken(usize),
     /// This many bytes are not UTF-8.
     NoText(usize),
-    /// More bytes are needed to tell.
+    /// More bytes are needed to decide.
     Unfinished,
 }
 
@@ -50,7 +50,7 @@ impl Decoder {
 
     /// How long to wait for the rest of something incomplete before [`Decoder::give_up`]; none if
     /// nothing is.
-    pub fn patience(&self) -> Option<Duration> {
+    pub fn timeout(&self) -> Option<Duration> {
         match (&self.paste, self.rest.is_empty()) {
             (Some(_), _) => Some(PASTE_TIMEOUT),
             (None, false) => Some(KEY_TIMEOUT),
@@ -69,7 +69,7 @@ impl Decoder {
         match rest.as_slice() {
             [] => {}
             [ESCAPE] => events.push(Event::Key(KeyCode::Escape.into())),
-            // Half a key sequence: there is no telling which key.
+            // Half a key sequence: which key it was is unknown.
             [ESCAPE, b'[' | b'O', ..] => {}
             // Alt with a key that would begin a string; what follows was typed.
             [ESCAPE, key, typed @ ..] if is_string(*key) => {
@@ -211,8 +211,8 @@ mod tests {
     }
 
     /// Characters as they are, other keys by their names.
-    fn told(events: &[Event]) -> String {
-        let tell = |event: &Event| match event {
+    fn names(events: &[Event]) -> String {
+        let name = |event: &Event| match event {
             Event::Key(key) => {
                 let alt = if key.modifiers.contains(Modifiers::ALT) { "A-" } else { "" };
                 let control = if key.modifiers.contains(Modifiers::CONTROL) { "C-" } else { "" };
@@ -224,19 +224,19 @@ mod tests {
             Event::Paste(text) => format!("<paste {text:?}>"),
             other => format!("<{other:?}>"),
         };
-        events.iter().map(tell).collect()
+        events.iter().map(name).collect()
     }
 
     #[test]
     fn characters_and_keys_are_told_apart() {
-        assert_eq!(told(&decode("aä世👋".as_bytes())), "aä世👋");
-        assert_eq!(told(&decode(b"\x01\x1a\x1c\r\x7f\t")), "C-aC-zC-4<Enter><Backspace><Tab>");
+        assert_eq!(names(&decode("aä世👋".as_bytes())), "aä世👋");
+        assert_eq!(names(&decode(b"\x01\x1a\x1c\r\x7f\t")), "C-aC-zC-4<Enter><Backspace><Tab>");
         assert_eq!(
-            told(&decode(b"\x1b[A\x1bOB\x1b[3~\x1b[H\x1b[4~")),
+            names(&decode(b"\x1b[A\x1bOB\x1b[3~\x1b[H\x1b[4~")),
             "<Up><Down><Delete><Home><End>"
         );
-        assert_eq!(told(&decode(b"\x1b[1;5C\x1bb\x1b\x7f")), "<C-Right>A-b<A-Backspace>");
-        assert_eq!(told(&decode(b"\x1b[[A")), "<Function(1)>");
+        assert_eq!(names(&decode(b"\x1b[1;5C\x1bb\x1b\x7f")), "<C-Right>A-b<A-Backspace>");
+        assert_eq!(names(&decode(b"\x1b[[A")), "<Function(1)>");
     }
 
     #[test]
@@ -246,8 +246,8 @@ mod tests {
         for byte in "\x1b[1;5Dä\x1b[200~x\ny\x1b[201~!".as_bytes() {
             decoder.feed(&[*byte], &mut events);
         }
-        assert_eq!(told(&events), "<C-Left>ä<paste \"x\\ny\">!");
-        assert_eq!(decoder.patience(), None);
+        assert_eq!(names(&events), "<C-Left>ä<paste \"x\\ny\">!");
+        assert_eq!(decoder.timeout(), None);
     }
 
     #[test]
@@ -264,26 +264,26 @@ mod tests {
             let mut decoder = Decoder::default();
             let mut events = Vec::new();
             decoder.feed(cut.as_bytes(), &mut events);
-            assert!(events.is_empty() && decoder.patience().is_some(), "{cut:?}");
+            assert!(events.is_empty() && decoder.timeout().is_some(), "{cut:?}");
             decoder.give_up(&mut events);
             decoder.feed(b"next", &mut events);
-            assert_eq!(told(&events), format!("{meaning}next"), "{cut:?}");
+            assert_eq!(names(&events), format!("{meaning}next"), "{cut:?}");
         }
         // Also without a pause.
-        assert_eq!(told(&decode(b"\x1b\x1b[A")), "<Escape><Up>");
-        assert_eq!(told(&decode(b"\x1b[1;\x1b[Ax")), "<Up>x");
-        assert_eq!(told(&decode(b"\x1b[9\x03")), "C-c");
-        assert_eq!(told(&decode(b"\x1b[999;999;999qx")), "x");
+        assert_eq!(names(&decode(b"\x1b\x1b[A")), "<Escape><Up>");
+        assert_eq!(names(&decode(b"\x1b[1;\x1b[Ax")), "<Up>x");
+        assert_eq!(names(&decode(b"\x1b[9\x03")), "C-c");
+        assert_eq!(names(&decode(b"\x1b[999;999;999qx")), "x");
     }
 
     #[test]
     fn invalid_bytes_are_replaced() {
-        assert_eq!(told(&decode(b"a\xffb\xe4 \xf0\x9f\x91x")), "a\u{fffd}b\u{fffd} \u{fffd}x");
+        assert_eq!(names(&decode(b"a\xffb\xe4 \xf0\x9f\x91x")), "a\u{fffd}b\u{fffd} \u{fffd}x");
         let mut decoder = Decoder::default();
         let mut events = Vec::new();
         decoder.feed(b"\xc3", &mut events);
         decoder.give_up(&mut events);
-        assert_eq!(told(&events), "\u{fffd}");
+        assert_eq!(names(&events), "\u{fffd}");
     }
 
     #[test]
@@ -291,9 +291,9 @@ mod tests {
         let mut decoder = Decoder::default();
         let mut events = Vec::new();
         decoder.feed(b"\x1b[200~one\ntwo\x1b[2", &mut events);
-        assert_eq!(decoder.patience(), Some(PASTE_TIMEOUT));
+        assert_eq!(decoder.timeout(), Some(PASTE_TIMEOUT));
         decoder.give_up(&mut events);
-        assert_eq!(told(&events), "<paste \"one\\ntwo\\u{1b}[2\">");
+        assert_eq!(names(&events), "<paste \"one\\ntwo\\u{1b}[2\">");
         let mut huge = PASTE_BEGINS.to_vec();
         huge.resize(3 * PASTE_BYTES, b'x');
         huge.extend_from_slice(PASTE_ENDS);
@@ -316,7 +316,7 @@ mod tests {
             decoder.feed(&[byte], &mut events);
             if round % 50 == 0 {
                 decoder.give_up(&mut events);
-                assert_eq!(decoder.patience(), None);
+                assert_eq!(decoder.timeout(), None);
             }
             assert!(decoder.rest.len() <= SEQUENCE_BYTES);
         }

@@ -100,17 +100,17 @@ pub(crate) fn draw(tui: &mut Tui, chat: &Chat, now_ms: i64) -> (Canvas, Vec<Acti
     let parts = ScreenLayout::of(columns, rows, written, tui.settings.members);
     tui.map.timeline = parts.middle;
     canvas.scrolls = parts.middle;
-    timeline::arrive(tui, chat);
+    timeline::resolve_jump(tui, chat);
     top::draw(tui, chat, now_ms, &mut canvas, parts.top);
     sidebar::draw(tui, chat, &mut canvas, parts.left);
     members::draw(tui, chat, &mut canvas, parts.right);
     let quiet = tui.settings.theme.style(Role::Quiet);
-    for (is_there, x) in [
+    for (is_shown, x) in [
         (parts.left.width > 0, parts.left.right()),
         (parts.right.width > 0, parts.right.left().saturating_sub(1)),
     ] {
         for y in parts.middle.top()..parts.middle.bottom() {
-            if is_there {
+            if is_shown {
                 canvas.put(x, y, x + 1, "│", quiet);
             }
         }

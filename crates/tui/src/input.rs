@@ -2,14 +2,14 @@
 //! composer.
 
 mod composing;
-mod going;
+mod navigation;
 mod message;
 mod mouse;
 mod overlays;
 
 use crate::action::Action;
 use crate::complete::Completion;
-use crate::composer::Said;
+use crate::composer::InputHistory;
 use crate::conversation_view::Scroll;
 use crate::keymap::{Act, Context, Key};
 use crate::limits::LINES_UNASKED;
@@ -61,7 +61,7 @@ pub(crate) enum OpenQuestion {
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     /// The input history of all conversations.
-    pub(crate) said: Said,
+    pub(crate) input_history: InputHistory,
     /// The completion in progress.
     pub(crate) completion: Option<Completion>,
     /// Where the person was before jumping to a message.
@@ -83,7 +83,7 @@ pub(crate) struct Memory {
 impl Tui {
     /// Handles input from the person.
     pub fn input(&mut self, input: &Input, chat: &Chat) -> Vec<Action> {
-        self.place().pages = 0;
+        self.conversation_view().pages = 0;
         match input {
             Input::Resize(columns, rows) => {
                 self.resize(*columns, *rows);
@@ -158,17 +158,17 @@ impl Tui {
             self.focus = Focus::Composer;
             return Vec::new();
         }
-        let place = self.place();
+        let place = self.conversation_view();
         if !place.composer.is_empty() || place.reply_to.is_some() {
             place.composer.take();
             place.reply_to = None;
-            return self.told_typing(false);
+            return self.send_typing(false);
         }
         if again {
             return vec![Action::Quit];
         }
         self.memory.interrupted = true;
-        self.say("Press it again to leave.", false);
+        self.show_status("Press it again to leave.", false);
         Vec::new()
     }
 
@@ -183,7 +183,7 @@ impl Tui {
                 if !self.composer().insert(text) {
                     self.no_room();
                 }
-                self.told_typing(true)
+                self.send_typing(true)
             }
         }
     }
@@ -200,21 +200,21 @@ impl Tui {
         } else {
             let lines = self.composer().text().lines().count();
             if lines > LINES_UNASKED {
-                self.say(&format!("This text has {lines} lines."), false);
+                self.show_status(&format!("This text has {lines} lines."), false);
             }
         }
-        self.told_typing(true)
+        self.send_typing(true)
     }
 
     pub(crate) fn no_room(&mut self) {
         let most = crate::limits::COMPOSED_BYTES / 1024;
-        self.say(&format!("The end was left out: a text has at most {most} KiB."), true);
+        self.show_status(&format!("The end was left out: a text has at most {most} KiB."), true);
     }
 
     /// The scroll position to come back to.
     fn here(&self) -> (String, Scroll) {
-        let place = self.places.get(&proto::name::fold(&self.open));
-        let scroll = place.map(|place| place.scroll.clone()).unwrap_or_default();
+        let place = self.views.get(&proto::name::fold(&self.open));
+        let scroll = place.map(|view| view.scroll.clone()).unwrap_or_default();
         (self.open.clone(), scroll)
     }
 

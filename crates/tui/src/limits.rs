@@ -31,12 +31,12 @@ pub const LEGIBLE: (u16, u16) = (16, 2);
 /// Consecutive events that are shown as one ("5 came, 2 left").
 pub const FOLDED: usize = 2_000;
 /// Conversations whose scroll position and draft are kept.
-pub const PLACES: usize = 2_000;
+pub const CONVERSATION_VIEWS: usize = 2_000;
 
 /// Bytes of a text in the composer.
 pub const COMPOSED_BYTES: usize = 64 * 1024;
 /// Texts in the input history.
-pub const SAID_BEFORE: usize = 1_000;
+pub const INPUT_HISTORY: usize = 1_000;
 /// Pasted lines that are accepted silently; with more, their number is shown before they are sent.
 pub const LINES_UNASKED: usize = 5;
 /// Matches shown in the palette.

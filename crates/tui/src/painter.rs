@@ -147,15 +147,15 @@ fn differences(shown: &Canvas, next: &Canvas) -> String {
             let covered = (x + 1..area.width).take_while(|x| next.cell(*x, y).symbol().is_empty());
             let covered = covered.count();
             let is_wide = covered > 0;
-            pen.pass(next, x, y);
-            pen.go(x, y);
-            pen.dress(cell, link);
+            pen.rewrite_up_to(next, x, y);
+            pen.move_to(x, y);
+            pen.set_style(cell, link);
             let is_cluster = symbol.chars().nth(1).is_some();
             if is_wide && (is_cluster || symbol.starts_with(|c| c >= '\u{1f000}')) {
                 // A terminal that takes it for a narrow character would leave what was beside it.
                 pen.bytes.extend(std::iter::repeat_n(' ', covered + 1));
                 pen.at = None;
-                pen.go(x, y);
+                pen.move_to(x, y);
             }
             if is_cluster {
                 // A terminal that takes it for a wider one has overwritten what follows.
@@ -178,7 +178,7 @@ struct Pen<'a> {
 }
 
 impl<'a> Pen<'a> {
-    fn go(&mut self, x: u16, y: u16) {
+    fn move_to(&mut self, x: u16, y: u16) {
         if self.at == Some((x, y)) {
             return;
         }
@@ -191,7 +191,7 @@ impl<'a> Pen<'a> {
     }
 
     /// Rewrites the few cells up to this one, if that takes no more bytes than skipping them.
-    fn pass(&mut self, next: &Canvas, x: u16, y: u16) {
+    fn rewrite_up_to(&mut self, next: &Canvas, x: u16, y: u16) {
         let Some((from, _)) = self.at.filter(|(from, row)| *row == y && *from < x) else { return };
         let is_plain = |x: u16| {
             let cell = next.cell(x, y);
@@ -205,7 +205,7 @@ impl<'a> Pen<'a> {
         }
     }
 
-    fn dress(&mut self, cell: &Cell, link: Option<&'a Arc<str>>) {
+    fn set_style(&mut self, cell: &Cell, link: Option<&'a Arc<str>>) {
         if self.link != link {
             let _ = match link {
                 // The id marks pieces on different rows as one link.

@@ -37,8 +37,8 @@ pub enum Order {
     ChangePassword,
     /// Change a setting of this client, or show them all.
     Set(String),
-    /// Say this to the person.
-    Tell(String),
+    /// Show this sentence.
+    Show(String),
     /// Leave.
     Quit,
 }
@@ -47,7 +47,7 @@ pub enum Order {
 #[derive(Clone, Copy)]
 enum Does {
     /// By a function.
-    Call(fn(&Asked<'_>) -> Outcome),
+    Call(fn(&Invocation<'_>) -> Outcome),
     /// As a verb of the server's: so many words, and then a text.
     Verb(&'static str, usize),
 }
@@ -55,7 +55,7 @@ enum Does {
 type Outcome = Result<Vec<Order>, String>;
 
 /// A command as it was typed, and where.
-struct Asked<'a> {
+struct Invocation<'a> {
     command: &'a Command,
     /// What follows the name.
     rest: &'a str,
@@ -69,7 +69,7 @@ const fn call(
     also: &'static [&'static str],
     usage: &'static str,
     help: &'static str,
-    does: fn(&Asked<'_>) -> Outcome,
+    does: fn(&Invocation<'_>) -> Outcome,
 ) -> Command {
     Command { name, also, usage, help, does: Does::Call(does) }
 }
@@ -120,9 +120,9 @@ const COMMANDS: &[Command] = &[
     call("report", &[], "<name or msgid> <reason>", "Report someone to the operators of the server", |a| a.verb("REPORT", 1)),
     call("passwd", &["password"], "", "Change your password", |_| Ok(vec![Order::ChangePassword])),
     call("cert", &[], "[add|list|del <fingerprint>]", "Manage the certificates that log you in", cert),
-    call("display-name", &["name"], "[text]", "Set your display name; without text, remove it", |a| metadata(a, "display-name")),
-    call("status", &[], "[text]", "Set your status; without text, remove it", |a| metadata(a, "status")),
-    call("metadata", &[], "<name or #room> <list|get|set|clear> [key] [value]", "Show or set metadata of people and rooms", facts),
+    call("display-name", &["name"], "[text]", "Set your display name; without text, remove it", |a| set_metadata(a, "display-name")),
+    call("status", &[], "[text]", "Set your status; without text, remove it", |a| set_metadata(a, "status")),
+    call("metadata", &[], "<name or #room> <list|get|set|clear> [key] [value]", "Show or set metadata of people and rooms", metadata),
     call("set", &[], "[setting value]", "Change a setting of this client; without one, show them all", |a| Ok(vec![Order::Set(a.rest.to_owned())])),
     call("help", &["h"], "[command]", "Show keys and commands, or how to use one", help),
     call("quote", &["raw"], "<line>", "Send a raw protocol line", quote),
@@ -156,10 +156,10 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
     COMMANDS.iter()
 }
 
-/// What a line means that was typed in the conversation `here`. `//` says a slash.
+/// What a line typed in the conversation `here` means. `//` begins a message with a slash.
 ///
 /// # Errors
-/// A sentence for the person: what is wrong, and how it is right.
+/// A sentence for the person: what is wrong, and what would be right.
 pub fn understand(line: &str, here: &str, chat: &Chat) -> Outcome {
     if let Some(orders) = in_capitals(line, chat) {
         return orders;
@@ -179,10 +179,10 @@ pub fn understand(line: &str, here: &str, chat: &Chat) -> Outcome {
             None => format!("There is no command /{name}; /help lists them. To say it: //{name}"),
         });
     };
-    let asked = Asked { command, rest, here, chat };
+    let invocation = Invocation { command, rest, here, chat };
     match command.does {
-        Does::Call(function) => function(&asked),
-        Does::Verb(verb, words) => asked.verb(verb, words),
+        Does::Call(function) => function(&invocation),
+        Does::Verb(verb, words) => invocation.verb(verb, words),
     }
 }
 
@@ -251,7 +251,7 @@ fn say(to: &str, text: &str, action: bool) -> Outcome {
     Ok(vec![Order::Do(Intent::Say(saying))])
 }
 
-impl Asked<'_> {
+impl Invocation<'_> {
     /// How the command is used.
     fn usage(&self) -> String {
         format!("Use it like this: /{} {}", self.command.name, self.command.usage)
@@ -323,13 +323,13 @@ impl Asked<'_> {
     }
 }
 
-fn join(asked: &Asked<'_>) -> Outcome {
-    match asked.words()[..] {
-        [] => Err(asked.usage()),
-        [rooms] if rooms.split(',').all(|room| asked.chat.server.is_room(room)) => {
+fn join(invocation: &Invocation<'_>) -> Outcome {
+    match invocation.words()[..] {
+        [] => Err(invocation.usage()),
+        [rooms] if rooms.split(',').all(|room| invocation.chat.server.is_room(room)) => {
             Ok(rooms.split(',').map(|room| Order::Go(room.to_owned())).collect())
         }
-        [room, key] if asked.chat.server.is_room(room) => {
+        [room, key] if invocation.chat.server.is_room(room) => {
             let line = format!("JOIN {room} {key}");
             Ok(vec![Order::Do(Intent::Raw(line)), Order::Go(room.to_owned())])
         }
@@ -337,85 +337,85 @@ fn join(asked: &Asked<'_>) -> Outcome {
     }
 }
 
-fn part(asked: &Asked<'_>) -> Outcome {
-    let (room, reason) = asked.room_and_rest()?;
+fn part(invocation: &Invocation<'_>) -> Outcome {
+    let (room, reason) = invocation.room_and_rest()?;
     if reason.is_empty() {
         return Ok(vec![Order::Do(Intent::Close(room.to_owned()))]);
     }
-    asked.raw(&["PART", room], Some(reason))
+    invocation.raw(&["PART", room], Some(reason))
 }
 
-fn close(asked: &Asked<'_>) -> Outcome {
-    if asked.here.is_empty() {
+fn close(invocation: &Invocation<'_>) -> Outcome {
+    if invocation.here.is_empty() {
         return Err("The server's own page stays.".to_owned());
     }
-    Ok(vec![Order::Do(Intent::Close(asked.here.to_owned()))])
+    Ok(vec![Order::Do(Intent::Close(invocation.here.to_owned()))])
 }
 
-fn msg(asked: &Asked<'_>) -> Outcome {
-    match split_word(asked.rest) {
-        ("", _) => Err(asked.usage()),
+fn msg(invocation: &Invocation<'_>) -> Outcome {
+    match split_word(invocation.rest) {
+        ("", _) => Err(invocation.usage()),
         (name, "") => Ok(vec![Order::Go(name.to_owned())]),
         (name, text) => say(name, text, false),
     }
 }
 
-fn me(asked: &Asked<'_>) -> Outcome {
-    if asked.rest.is_empty() {
-        return Err(asked.usage());
+fn me(invocation: &Invocation<'_>) -> Outcome {
+    if invocation.rest.is_empty() {
+        return Err(invocation.usage());
     }
-    say(asked.here, asked.rest, true)
+    say(invocation.here, invocation.rest, true)
 }
 
-fn topic(asked: &Asked<'_>) -> Outcome {
-    let (room, text) = asked.room_and_rest()?;
-    let known = asked.chat.conversation(room).filter(|known| known.joined && text.is_empty());
+fn topic(invocation: &Invocation<'_>) -> Outcome {
+    let (room, text) = invocation.room_and_rest()?;
+    let known = invocation.chat.conversation(room).filter(|known| known.joined && text.is_empty());
     match known.map(|known| known.topic.as_str()) {
-        Some("") => Ok(vec![Order::Tell(format!("{room} has no topic."))]),
-        Some(topic) => Ok(vec![Order::Tell(format!("The topic of {room}: {topic}"))]),
-        None => asked.raw(&["TOPIC", room], Some(text).filter(|text| !text.is_empty())),
+        Some("") => Ok(vec![Order::Show(format!("{room} has no topic."))]),
+        Some(topic) => Ok(vec![Order::Show(format!("The topic of {room}: {topic}"))]),
+        None => invocation.raw(&["TOPIC", room], Some(text).filter(|text| !text.is_empty())),
     }
 }
 
-fn names(asked: &Asked<'_>) -> Outcome {
-    let (room, _) = asked.room_and_rest()?;
-    let Some(known) = asked.chat.conversation(room).filter(|known| known.joined) else {
-        return asked.raw(&["NAMES", room], None);
+fn names(invocation: &Invocation<'_>) -> Outcome {
+    let (room, _) = invocation.room_and_rest()?;
+    let Some(known) = invocation.chat.conversation(room).filter(|known| known.joined) else {
+        return invocation.raw(&["NAMES", room], None);
     };
     let members = known.members.values().map(|member| {
         let away = if member.away { " (away)" } else { "" };
         format!("{}{}{away}", member.marks, member.nick)
     });
     let members: Vec<String> = members.collect();
-    Ok(vec![Order::Tell(format!("{} in {room}: {}", members.len(), members.join(", ")))])
+    Ok(vec![Order::Show(format!("{} in {room}: {}", members.len(), members.join(", ")))])
 }
 
-fn invite(asked: &Asked<'_>) -> Outcome {
-    match asked.words()[..] {
-        [name] => asked.raw(&["INVITE", name, asked.room()?], None),
-        [name, room] => asked.raw(&["INVITE", name, room], None),
-        _ => Err(asked.usage()),
+fn invite(invocation: &Invocation<'_>) -> Outcome {
+    match invocation.words()[..] {
+        [name] => invocation.raw(&["INVITE", name, invocation.room()?], None),
+        [name, room] => invocation.raw(&["INVITE", name, room], None),
+        _ => Err(invocation.usage()),
     }
 }
 
-fn kick(asked: &Asked<'_>) -> Outcome {
-    let (room, rest) = asked.room_and_rest()?;
+fn kick(invocation: &Invocation<'_>) -> Outcome {
+    let (room, rest) = invocation.room_and_rest()?;
     match split_word(rest) {
-        ("", _) => Err(asked.usage()),
+        ("", _) => Err(invocation.usage()),
         (name, reason) => {
-            asked.raw(&["KICK", room, name], Some(reason).filter(|reason| !reason.is_empty()))
+            invocation.raw(&["KICK", room, name], Some(reason).filter(|reason| !reason.is_empty()))
         }
     }
 }
 
 /// A list of the room: by Parlor's verb, which knows times, or elsewhere by a mode.
-fn room_list(asked: &Asked<'_>, verb: &str, mode: &str, add: bool) -> Outcome {
-    let (room, rest) = asked.room_and_rest()?;
+fn room_list(invocation: &Invocation<'_>, verb: &str, mode: &str, add: bool) -> Outcome {
+    let (room, rest) = invocation.room_and_rest()?;
     let (whom, rest) = split_word(rest);
     if whom.is_empty() && !add {
-        return Err(asked.usage());
+        return Err(invocation.usage());
     }
-    if asked.is_parlor() {
+    if invocation.is_parlor() {
         let mut words = vec![verb, room];
         words.extend(Some(whom).filter(|whom| !whom.is_empty()));
         let mut rest = rest;
@@ -425,7 +425,7 @@ fn room_list(asked: &Asked<'_>, verb: &str, mode: &str, add: bool) -> Outcome {
             words.push(word);
             rest = after;
         }
-        return asked.raw(&words, Some(rest).filter(|rest| !rest.is_empty()));
+        return invocation.raw(&words, Some(rest).filter(|rest| !rest.is_empty()));
     }
     let mask = if whom.is_empty() || whom.contains(['!', '@', '*']) {
         whom.to_owned()
@@ -433,7 +433,7 @@ fn room_list(asked: &Asked<'_>, verb: &str, mode: &str, add: bool) -> Outcome {
         format!("{whom}!*@*")
     };
     let sign = if add { '+' } else { '-' };
-    asked.raw(&["MODE", room, format!("{sign}{mode} {mask}").trim_end()], None)
+    invocation.raw(&["MODE", room, format!("{sign}{mode} {mask}").trim_end()], None)
 }
 
 fn is_duration(word: &str) -> bool {
@@ -441,102 +441,103 @@ fn is_duration(word: &str) -> bool {
     matches!(unit, "s" | "m" | "h" | "d" | "w") && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn ban(asked: &Asked<'_>) -> Outcome {
-    room_list(asked, "BAN", "b", true)
+fn ban(invocation: &Invocation<'_>) -> Outcome {
+    room_list(invocation, "BAN", "b", true)
 }
 
-fn unban(asked: &Asked<'_>) -> Outcome {
-    room_list(asked, "UNBAN", "b", false)
+fn unban(invocation: &Invocation<'_>) -> Outcome {
+    room_list(invocation, "UNBAN", "b", false)
 }
 
-fn quiet(asked: &Asked<'_>) -> Outcome {
-    room_list(asked, "QUIET", "q", true)
+fn quiet(invocation: &Invocation<'_>) -> Outcome {
+    room_list(invocation, "QUIET", "q", true)
 }
 
-fn unquiet(asked: &Asked<'_>) -> Outcome {
-    room_list(asked, "UNQUIET", "q", false)
+fn unquiet(invocation: &Invocation<'_>) -> Outcome {
+    room_list(invocation, "UNQUIET", "q", false)
 }
 
-fn mode(asked: &Asked<'_>) -> Outcome {
-    let (first, _) = split_word(asked.rest);
-    let names_target = asked.chat.server.is_room(first) || proto::name::same(first, &asked.chat.me);
+fn mode(invocation: &Invocation<'_>) -> Outcome {
+    let (first, _) = split_word(invocation.rest);
+    let names_target =
+        invocation.chat.server.is_room(first) || proto::name::same(first, &invocation.chat.me);
     let words = match names_target {
-        true => format!("MODE {}", asked.rest),
-        false => format!("MODE {} {}", asked.room()?, asked.rest),
+        true => format!("MODE {}", invocation.rest),
+        false => format!("MODE {} {}", invocation.room()?, invocation.rest),
     };
-    asked.raw(&[words.trim_end()], None)
+    invocation.raw(&[words.trim_end()], None)
 }
 
-fn rank(asked: &Asked<'_>, change: &str) -> Outcome {
-    match asked.words()[..] {
-        [name] => asked.raw(&["MODE", asked.room()?, change, name], None),
-        _ => Err(asked.usage()),
+fn rank(invocation: &Invocation<'_>, change: &str) -> Outcome {
+    match invocation.words()[..] {
+        [name] => invocation.raw(&["MODE", invocation.room()?, change, name], None),
+        _ => Err(invocation.usage()),
     }
 }
 
-fn pins(asked: &Asked<'_>) -> Outcome {
-    asked.raw(&["PIN", asked.room()?], None)
+fn pins(invocation: &Invocation<'_>) -> Outcome {
+    invocation.raw(&["PIN", invocation.room()?], None)
 }
 
-fn notify(asked: &Asked<'_>, notify: Notify) -> Outcome {
-    let target = asked.here.to_owned();
-    let told = match notify {
+fn notify(invocation: &Invocation<'_>, notify: Notify) -> Outcome {
+    let target = invocation.here.to_owned();
+    let text = match notify {
         Notify::None => format!("{target} is muted."),
-        Notify::All => format!("You follow {target}: you will be told of all that is said."),
-        Notify::Mentions => format!("You will be told of mentions in {target}."),
+        Notify::All => format!("You follow {target}: you are notified of every message."),
+        Notify::Mentions => format!("You are notified of mentions in {target}."),
     };
-    Ok(vec![Order::Do(Intent::Notify { target, notify }), Order::Tell(told)])
+    Ok(vec![Order::Do(Intent::Notify { target, notify }), Order::Show(text)])
 }
 
-fn away(asked: &Asked<'_>) -> Outcome {
-    asked.raw(&["AWAY"], Some(asked.rest).filter(|reason| !reason.is_empty()))
+fn away(invocation: &Invocation<'_>) -> Outcome {
+    invocation.raw(&["AWAY"], Some(invocation.rest).filter(|reason| !reason.is_empty()))
 }
 
-fn ignore(asked: &Asked<'_>) -> Outcome {
-    if !asked.chat.server.tokens.contains_key("SILENCE") && !asked.is_parlor() {
+fn ignore(invocation: &Invocation<'_>) -> Outcome {
+    if !invocation.chat.server.tokens.contains_key("SILENCE") && !invocation.is_parlor() {
         return Err("This server keeps no list of whom you ignore.".to_owned());
     }
-    match asked.words()[..] {
-        [] => asked.raw(&["SILENCE"], None),
-        [name] => asked.raw(&["SILENCE", &format!("+{name}")], None),
-        _ => Err(asked.usage()),
+    match invocation.words()[..] {
+        [] => invocation.raw(&["SILENCE"], None),
+        [name] => invocation.raw(&["SILENCE", &format!("+{name}")], None),
+        _ => Err(invocation.usage()),
     }
 }
 
-fn unignore(asked: &Asked<'_>) -> Outcome {
-    match asked.words()[..] {
-        [name] => asked.raw(&["SILENCE", &format!("-{name}")], None),
-        _ => Err(asked.usage()),
+fn unignore(invocation: &Invocation<'_>) -> Outcome {
+    match invocation.words()[..] {
+        [name] => invocation.raw(&["SILENCE", &format!("-{name}")], None),
+        _ => Err(invocation.usage()),
     }
 }
 
-fn cert(asked: &Asked<'_>) -> Outcome {
-    match asked.rest {
-        "" => asked.raw(&["CERT", "LIST"], None),
-        _ => asked.as_typed("CERT"),
+fn cert(invocation: &Invocation<'_>) -> Outcome {
+    match invocation.rest {
+        "" => invocation.raw(&["CERT", "LIST"], None),
+        _ => invocation.as_typed("CERT"),
     }
 }
 
-fn metadata(asked: &Asked<'_>, key: &str) -> Outcome {
-    let text = Some(asked.rest).filter(|text| !text.is_empty());
-    asked.raw(&["METADATA", "*", "SET", key], text)
+fn set_metadata(invocation: &Invocation<'_>, key: &str) -> Outcome {
+    let text = Some(invocation.rest).filter(|text| !text.is_empty());
+    invocation.raw(&["METADATA", "*", "SET", key], text)
 }
 
-fn facts(asked: &Asked<'_>) -> Outcome {
-    let (target, rest) = split_word(asked.rest);
+fn metadata(invocation: &Invocation<'_>) -> Outcome {
+    let (target, rest) = split_word(invocation.rest);
     let (what, rest) = split_word(rest);
     if what.is_empty() {
-        return Err(asked.usage());
+        return Err(invocation.usage());
     }
     let what = what.to_ascii_uppercase();
     let (key, value) = if what == "SET" { split_word(rest) } else { (rest, "") };
     let words: Vec<&str> =
         ["METADATA", target, &what, key].into_iter().filter(|word| !word.is_empty()).collect();
-    asked.raw(&words, Some(value).filter(|value| !value.is_empty()))
+    invocation.raw(&words, Some(value).filter(|value| !value.is_empty()))
 }
 
-fn help(asked: &Asked<'_>) -> Outcome {
-    let wanted = asked.rest.trim().trim_start_matches('/').to_lowercase();
+fn help(invocation: &Invocation<'_>) -> Outcome {
+    let wanted = invocation.rest.trim().trim_start_matches('/').to_lowercase();
     if wanted.is_empty() {
         return Ok(vec![Order::Help]);
     }
@@ -544,24 +545,24 @@ fn help(asked: &Asked<'_>) -> Outcome {
     match COMMANDS.iter().find(fits) {
         Some(command) => {
             let (name, usage) = (command.name, command.usage);
-            Ok(vec![Order::Tell(format!("/{name} {usage}: {}.", command.help))])
+            Ok(vec![Order::Show(format!("/{name} {usage}: {}.", command.help))])
         }
-        None => asked.raw(&["HELP", &wanted.to_uppercase()], None),
+        None => invocation.raw(&["HELP", &wanted.to_uppercase()], None),
     }
 }
 
-fn quote(asked: &Asked<'_>) -> Outcome {
-    if asked.rest.is_empty() {
-        return Err(asked.usage());
+fn quote(invocation: &Invocation<'_>) -> Outcome {
+    if invocation.rest.is_empty() {
+        return Err(invocation.usage());
     }
-    asked.raw(&[asked.rest], None)
+    invocation.raw(&[invocation.rest], None)
 }
 
-fn register(asked: &Asked<'_>) -> Outcome {
-    if asked.rest.is_empty() {
-        return Err(asked.usage());
+fn register(invocation: &Invocation<'_>) -> Outcome {
+    if invocation.rest.is_empty() {
+        return Err(invocation.usage());
     }
-    asked.raw(&["REGISTER", "*", "*"], Some(asked.rest))
+    invocation.raw(&["REGISTER", "*", "*"], Some(invocation.rest))
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl<'a> View<'a> {
         Some(View {
             conversation,
             waiting: chat.waiting(&conversation.name).map(|out| out.entry(&chat.me)).collect(),
-            unread_line: tui.remembered().and_then(|place| place.unread_line.clone()),
+            unread_line: tui.known_view().and_then(|view| view.unread_line.clone()),
             focus,
             reader: Reader {
                 theme: tui.settings.theme,
@@ -168,7 +168,7 @@ impl<'a> View<'a> {
     }
 
     /// The scroll position to remember for a top: the end if nothing is below the screen.
-    pub(crate) fn settle(&self, top: Option<Top>) -> Scroll {
+    pub(crate) fn scroll_for(&self, top: Option<Top>) -> Scroll {
         let Some(top) = top else { return Scroll::End };
         let mut rows = 0;
         let mut at = top.first;
@@ -219,7 +219,7 @@ impl<'a> View<'a> {
         let count = rows.unsigned_abs();
         let moved =
             if rows < 0 { Some(self.moved_up(top, count)) } else { self.moved_down(top, count) };
-        self.settle(moved)
+        self.scroll_for(moved)
     }
 
     /// The scroll position at which a row is visible: the nearest one, or with the row in the
@@ -230,11 +230,11 @@ impl<'a> View<'a> {
         let of_row = Top { first: range.start, above: 0 };
         if in_the_middle {
             let over = self.height.saturating_sub(height) / 2;
-            return self.settle(Some(self.moved_up(of_row, over)));
+            return self.scroll_for(Some(self.moved_up(of_row, over)));
         }
         let Some(top) = self.top(scroll).or_else(|| self.top_of_end()) else { return Scroll::End };
         if (range.start, 0) < (top.first, top.above) {
-            return self.settle(Some(of_row));
+            return self.scroll_for(Some(of_row));
         }
         let mut bottom = 0;
         let mut at = top.first;
@@ -246,7 +246,7 @@ impl<'a> View<'a> {
         if at > index && bottom <= self.height + top.above {
             return scroll.clone();
         }
-        self.settle(Some(self.moved_up(of_row, self.height.saturating_sub(height))))
+        self.scroll_for(Some(self.moved_up(of_row, self.height.saturating_sub(height))))
     }
 
     /// The visible blocks from top to bottom, and how many rows of the first are above the screen.
@@ -266,8 +266,8 @@ impl<'a> View<'a> {
 }
 
 /// Turns a jump whose target is loaded into a position.
-pub(crate) fn arrive(tui: &mut Tui, chat: &Chat) {
-    let Some(scroll) = tui.remembered().map(|place| place.scroll.clone()) else { return };
+pub(crate) fn resolve_jump(tui: &mut Tui, chat: &Chat) {
+    let Some(scroll) = tui.known_view().map(|view| view.scroll.clone()) else { return };
     let Some(view) = View::of(tui, chat) else { return };
     let found = |msgid: &String| {
         view.conversation
@@ -279,19 +279,19 @@ pub(crate) fn arrive(tui: &mut Tui, chat: &Chat) {
         Scroll::Jump(msgid) => {
             found(msgid).flatten().map(|index| view.showing(&Scroll::End, index, true))
         }
-        Scroll::Unread(msgid) => found(msgid)
-            .flatten()
-            .map(|index| view.settle(Some(Top { first: view.together(index).start, above: 0 }))),
+        Scroll::Unread(msgid) => found(msgid).flatten().map(|index| {
+            view.scroll_for(Some(Top { first: view.together(index).start, above: 0 }))
+        }),
         Scroll::End | Scroll::At(_) => None,
     };
     if let Some(arrived) = arrived {
-        tui.place().scroll = arrived;
+        tui.conversation_view().scroll = arrived;
     }
 }
 
 /// Scrolls the open conversation by rows.
 pub(crate) fn scroll(tui: &mut Tui, rows: isize, chat: &Chat) {
-    let scroll = tui.remembered().map(|place| place.scroll.clone()).unwrap_or_default();
+    let scroll = tui.known_view().map(|view| view.scroll.clone()).unwrap_or_default();
     let Some(view) = View::of(tui, chat) else { return };
     let scrolled = view.scrolled(&scroll, rows);
     go_to(tui, scrolled);
@@ -300,14 +300,14 @@ pub(crate) fn scroll(tui: &mut Tui, rows: isize, chat: &Chat) {
 /// Scrolls to the oldest rows.
 pub(crate) fn scroll_to_start(tui: &mut Tui, chat: &Chat) {
     let Some(view) = View::of(tui, chat) else { return };
-    let start = view.settle(Some(Top { first: 0, above: 0 }));
-    tui.place().scroll = start;
+    let start = view.scroll_for(Some(Top { first: 0, above: 0 }));
+    tui.conversation_view().scroll = start;
 }
 
 /// Moves the focus to the next message above or below.
 pub(crate) fn focus(tui: &mut Tui, up: bool, chat: &Chat) {
     let Some(view) = View::of(tui, chat) else { return };
-    let scroll = tui.remembered().map(|place| place.scroll.clone()).unwrap_or_default();
+    let scroll = tui.known_view().map(|view| view.scroll.clone()).unwrap_or_default();
     let len = view.len();
     let is_said = |at: &usize| view.entry(*at).is_some_and(|entry| entry.kind.is_said());
     let next = match &tui.focus {
@@ -336,7 +336,7 @@ pub(crate) fn focus(tui: &mut Tui, up: bool, chat: &Chat) {
 
 /// The person scrolls there.
 fn go_to(tui: &mut Tui, scroll: Scroll) {
-    let place = tui.place();
+    let place = tui.conversation_view();
     place.skipped |= scroll == Scroll::End;
     place.scroll = scroll;
 }

@@ -69,7 +69,7 @@ pub struct Tui {
     pub link: Link,
     /// The window has the focus, as far as the terminal reports.
     pub focused: bool,
-    pub(crate) places: BTreeMap<String, ConversationView>,
+    pub(crate) views: BTreeMap<String, ConversationView>,
     pub(crate) columns: u16,
     pub(crate) rows: u16,
     /// What is where on the screen, as last drawn.
@@ -94,7 +94,7 @@ impl Tui {
             status: None,
             link: Link::default(),
             focused: true,
-            places: BTreeMap::new(),
+            views: BTreeMap::new(),
             columns: 0,
             rows: 0,
             map: HitMap::default(),
@@ -138,7 +138,7 @@ impl Tui {
     }
 
     /// Shows a sentence above the composer, until the next key.
-    pub fn say(&mut self, text: &str, failed: bool) {
+    pub fn show_status(&mut self, text: &str, failed: bool) {
         self.status = Some(Status { text: text.to_owned(), failed });
     }
 
@@ -147,19 +147,19 @@ impl Tui {
         chat.conversation(&self.open)
     }
 
-    /// What is remembered of the open conversation.
-    pub fn place(&mut self) -> &mut ConversationView {
-        self.places.entry(fold(&self.open)).or_default()
+    /// The view of the open conversation, created if it is missing.
+    pub fn conversation_view(&mut self) -> &mut ConversationView {
+        self.views.entry(fold(&self.open)).or_default()
     }
 
-    /// The same, if there is anything to remember.
-    pub(crate) fn remembered(&self) -> Option<&ConversationView> {
-        self.places.get(&fold(&self.open))
+    /// The view of the open conversation, if there is one.
+    pub(crate) fn known_view(&self) -> Option<&ConversationView> {
+        self.views.get(&fold(&self.open))
     }
 
     /// The composer of the open conversation.
     pub fn composer(&mut self) -> &mut Composer {
-        &mut self.place().composer
+        &mut self.conversation_view().composer
     }
 
     /// The conversations in list order: rooms, people, the server.
@@ -178,7 +178,7 @@ impl Tui {
     pub fn open(&mut self, name: &str, chat: &Chat) -> Vec<Action> {
         let stays = same(name, &self.open);
         if !stays {
-            let place = self.place();
+            let place = self.conversation_view();
             place.unread_line = None;
             place.asked.clear();
             if matches!(place.scroll, Scroll::Jump(_) | Scroll::Unread(_)) {
@@ -196,7 +196,7 @@ impl Tui {
         let first = conversation.first_unread.clone().filter(|_| conversation.unread > 0);
         let Some(msgid) = first else { return actions };
         let (count, more) = (conversation.unread, conversation.unread_more);
-        let place = self.place();
+        let place = self.conversation_view();
         place.unread_line = Some(UnreadLine { msgid: msgid.clone(), count, more });
         if stays && matches!(place.scroll, Scroll::At(_) | Scroll::Jump(_)) {
             return actions;
@@ -217,7 +217,7 @@ impl Tui {
             let run = chat::timeline::Run::Around(msgid.to_owned());
             actions.push(Action::Do(Intent::Load { target: name.to_owned(), run }));
         }
-        self.place().scroll = Scroll::Jump(msgid.to_owned());
+        self.conversation_view().scroll = Scroll::Jump(msgid.to_owned());
         self.focus = Focus::Message(RowId::Msgid(msgid.to_owned()));
         actions
     }
@@ -240,7 +240,7 @@ impl Tui {
 
     /// Scrolls to the newest rows, and follows new ones.
     pub fn scroll_to_end(&mut self) {
-        let place = self.place();
+        let place = self.conversation_view();
         place.scroll = Scroll::End;
         place.skipped = true;
     }
@@ -268,7 +268,7 @@ impl Tui {
     ) -> io::Result<Vec<Action>> {
         if chat.connected != self.was_connected {
             self.was_connected = chat.connected;
-            for place in self.places.values_mut() {
+            for place in self.views.values_mut() {
                 place.asked.clear();
                 place.pages = 0;
             }

@@ -33,7 +33,7 @@ impl Desk {
         ];
         let capabilities = capabilities.map(|name| (name.to_owned(), String::new()));
         desk.chat.logged_in("ann", capabilities, &mut Vec::new());
-        desk.hears(&[
+        desk.receive(&[
             ":s 001 ann :hi",
             ":ann!a@s JOIN #lobby",
             ":s 353 ann = #lobby :ann @bob eve",
@@ -49,8 +49,8 @@ impl Desk {
         desk
     }
 
-    /// Lines come from the server; what the screen asks for because of them.
-    fn hears(&mut self, lines: &[&str]) -> Vec<Action> {
+    /// Receives lines from the server; returns the screen's actions.
+    fn receive(&mut self, lines: &[&str]) -> Vec<Action> {
         for line in lines {
             self.chat.receive(line, 0, &mut Vec::new());
         }
@@ -60,7 +60,7 @@ impl Desk {
     fn settle(&mut self) -> Vec<Action> {
         let changes = self.chat.take_changes();
         let actions = self.tui.changed(&changes, &self.chat);
-        self.obey(&actions);
+        self.execute(&actions);
         actions
     }
 
@@ -68,7 +68,7 @@ impl Desk {
         self.tui.draw(&self.chat, 0, &mut Vec::new()).unwrap();
     }
 
-    /// Keys are pressed; what the screen asks for, but for telling others of the typing.
+    /// Presses keys; returns the screen's actions without typing notifications.
     fn types(&mut self, keys: &str) -> Vec<Action> {
         let (mut decoder, mut events) = (Decoder::default(), Vec::new());
         decoder.feed(keys.as_bytes(), &mut events);
@@ -76,7 +76,7 @@ impl Desk {
         let mut all = Vec::new();
         for input in events.into_iter().filter_map(Input::of) {
             let actions = self.tui.input(&input, &self.chat);
-            self.obey(&actions);
+            self.execute(&actions);
             all.extend(actions);
             self.draw();
         }
@@ -86,10 +86,10 @@ impl Desk {
         all
     }
 
-    fn obey(&mut self, actions: &[Action]) {
+    fn execute(&mut self, actions: &[Action]) {
         for action in actions {
             if let Action::Do(intent) = action {
-                let _ = self.chat.intend(intent.clone(), 0, &mut Vec::new());
+                let _ = self.chat.perform(intent.clone(), 0, &mut Vec::new());
             }
         }
         self.chat.take_changes();
@@ -125,7 +125,7 @@ fn the_lobby_is_open_at_first_and_what_is_typed_is_said_there() {
 }
 
 #[test]
-fn a_line_that_is_refused_stays_to_be_mended() {
+fn a_refused_line_stays_to_be_corrected() {
     let mut desk = Desk::new();
     assert_eq!(desk.types("/jion #dev\r"), []);
     assert_eq!(desk.text(), "/jion #dev");
@@ -145,11 +145,11 @@ fn several_rooms_are_joined_one_by_one() {
 }
 
 #[test]
-fn who_asks_for_the_topic_is_told_it() {
+fn topic_without_text_shows_the_topic() {
     let mut desk = Desk::new();
     desk.types("/topic\r");
     assert_eq!(desk.status(), "#lobby has no topic.");
-    desk.hears(&[":s 332 ann #lobby :Roses"]);
+    desk.receive(&[":s 332 ann #lobby :Roses"]);
     desk.types("/topic #lobby\r");
     assert_eq!(desk.status(), "The topic of #lobby: Roses");
 }
@@ -175,7 +175,7 @@ fn a_message_is_answered_reacted_to_copied_and_taken_back() {
         undo,
     };
     assert_eq!(*only(&actions), react(false));
-    desk.hears(&["@+draft/reply=m2;+draft/react=🎉 :ann!a@s TAGMSG #lobby"]);
+    desk.receive(&["@+draft/reply=m2;+draft/react=🎉 :ann!a@s TAGMSG #lobby"]);
     // What is typed next is no key for the message any more.
     desk.types(UP);
     desk.types("+");
@@ -217,7 +217,7 @@ fn tab_goes_through_names() {
 #[test]
 fn alt_a_goes_to_mentions_first_and_muted_rooms_are_left_out() {
     let mut desk = Desk::new();
-    desk.hears(&[
+    desk.receive(&[
         "@msgid=p1 :eve!e@s PRIVMSG ann :psst",
         "@msgid=d1 :bob!b@s PRIVMSG #dev :ann: look",
     ]);
@@ -276,40 +276,40 @@ fn a_search_shows_what_it_finds_goes_there_and_returns() {
 }
 
 #[test]
-fn only_who_is_not_looking_is_told_and_only_of_what_concerns_them() {
+fn only_people_who_are_not_looking_are_notified_of_mentions_and_private_messages() {
     let mut desk = Desk::new();
     let notices = |actions: Vec<Action>| -> Vec<String> {
-        let told = actions.into_iter().filter_map(|action| match action {
+        let notices = actions.into_iter().filter_map(|action| match action {
             Action::Notify { title, text } => Some(format!("{title}: {text}")),
             _ => None,
         });
-        told.collect()
+        notices.collect()
     };
     let lines = [
         "@msgid=a1 :bob!b@s PRIVMSG #lobby :ann: there?",
         "@msgid=a2 :bob!b@s PRIVMSG #lobby :nothing",
         "@msgid=a3 :eve!e@s PRIVMSG ann :psst",
     ];
-    assert_eq!(notices(desk.hears(&lines)), Vec::<String>::new());
+    assert_eq!(notices(desk.receive(&lines)), Vec::<String>::new());
     desk.types("\x1b[O");
     let lines = lines.map(|line| line.replace("=a", "=b"));
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    assert_eq!(notices(desk.hears(&lines)), ["bob in #lobby: ann: there?", "eve: psst"]);
+    assert_eq!(notices(desk.receive(&lines)), ["bob in #lobby: ann: there?", "eve: psst"]);
     desk.types("\x1b[I");
     assert_eq!(desk.tui.title(&desk.chat, "s"), "(4) #lobby – Parlor");
 }
 
 #[test]
-fn a_room_that_is_left_goes_and_another_one_is_shown() {
+fn a_room_that_is_left_disappears_and_another_one_is_shown() {
     let mut desk = Desk::new();
     desk.types("\x1b1");
     desk.types("/part\r");
-    desk.hears(&[":ann!a@s PART #dev"]);
+    desk.receive(&[":ann!a@s PART #dev"]);
     desk.settle();
     assert!(desk.chat.conversation("#dev").is_none());
     desk.settle();
     assert_eq!(desk.tui.open, "#lobby");
-    desk.hears(&[":bob!b@s KICK #lobby ann :spam"]);
+    desk.receive(&[":bob!b@s KICK #lobby ann :spam"]);
     assert!(desk.chat.conversation("#lobby").is_some(), "it says why");
 }
 
@@ -326,17 +326,17 @@ fn ctrl_c_leaves_only_when_nothing_is_there_to_drop() {
 }
 
 #[test]
-fn a_change_of_the_password_is_for_whoever_knows_what_the_server_asks() {
+fn a_change_of_the_password_is_left_to_the_program_around_the_screen() {
     let mut desk = Desk::new();
     assert!(desk.types("/passwd\r").contains(&Action::ChangePassword));
 }
 
 #[test]
-fn a_refused_message_is_told_and_can_be_edited() {
+fn a_refused_message_is_reported_and_can_be_edited() {
     let mut desk = Desk::new();
     desk.types("bad words\r");
     let number = desk.chat.outgoing[0].number;
-    desk.hears(&[&format!("@label={number} :s FAIL PRIVMSG CANNOT_SEND #lobby :No bad words")]);
+    desk.receive(&[&format!("@label={number} :s FAIL PRIVMSG CANNOT_SEND #lobby :No bad words")]);
     assert_eq!(desk.status(), "Not sent: No bad words");
     desk.draw();
     desk.types(UP);
@@ -348,7 +348,7 @@ fn a_refused_message_is_told_and_can_be_edited() {
 }
 
 #[test]
-fn what_is_under_way_is_neither_sent_again_nor_edited_nor_given_up() {
+fn an_unconfirmed_message_is_neither_sent_again_nor_edited_nor_discarded() {
     let mut desk = Desk::new();
     desk.types("hello\r");
     desk.draw();

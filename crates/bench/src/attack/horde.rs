@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use memchr::memmem;
 
-use crate::drive::PATIENCE;
-use crate::failure::{Doing, Failure, Result};
+use crate::driver::TIMEOUT;
+use crate::failure::{Context, Failure, Result};
 
 /// Bytes of an unfinished line that are kept; attackers may be sent anything.
 const LINE_BYTES: usize = 64 * 1024;
@@ -33,9 +33,9 @@ pub struct Peer {
     pub reads: bool,
     /// The server has closed it.
     pub closed: bool,
-    /// How often it was told to do something.
+    /// Lines sent.
     pub sent: u64,
-    /// How often it was refused.
+    /// Refusals received.
     pub refused: u64,
 }
 
@@ -126,8 +126,8 @@ impl Horde {
         let start = Instant::now();
         loop {
             let mut found = None;
-            self.turn(|heard, line| {
-                if heard == peer && found.is_none() && line.contains(words) {
+            self.turn(|received, line| {
+                if received == peer && found.is_none() && line.contains(words) {
                     found = Some(line.to_owned());
                 }
                 None
@@ -135,9 +135,9 @@ impl Horde {
             if let Some(line) = found {
                 return Ok(line);
             }
-            if self.peers[peer].closed || start.elapsed() > PATIENCE {
+            if self.peers[peer].closed || start.elapsed() > TIMEOUT {
                 let what = format!("{words:?}");
-                return Err(Failure::Silent { what, seconds: PATIENCE.as_secs() });
+                return Err(Failure::Silent { what, seconds: TIMEOUT.as_secs() });
             }
         }
     }
@@ -181,9 +181,9 @@ impl Horde {
 }
 
 fn connect(server: SocketAddr) -> Result<TcpStream> {
-    let stream = TcpStream::connect(server).doing("connecting")?;
-    stream.set_nonblocking(true).doing("setting up a socket")?;
-    stream.set_nodelay(true).doing("setting up a socket")?;
+    let stream = TcpStream::connect(server).context("connecting")?;
+    stream.set_nonblocking(true).context("setting up a socket")?;
+    stream.set_nodelay(true).context("setting up a socket")?;
     Ok(stream)
 }
 

@@ -227,11 +227,11 @@ impl Kind {
         Some(format!("AUTHENTICATE {}", BASE64.encode(said)))
     }
 
-    /// Goes on with what is no line: new connections.
+    /// Opens further connections, for attacks that consist of them.
     ///
     /// # Errors
     /// What the system refuses.
-    pub fn go_on(self, horde: &mut Horde, turn: u64) -> Result<()> {
+    pub fn open_connections(self, horde: &mut Horde, turn: u64) -> Result<()> {
         if self != Self::Addresses {
             return Ok(());
         }
@@ -251,7 +251,7 @@ impl Kind {
         Ok(())
     }
 
-    /// Whether what the attack was aimed at stands when it is over.
+    /// Whether the target of the attack is intact afterwards.
     ///
     /// # Errors
     /// What the server refuses.

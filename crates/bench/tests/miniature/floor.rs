@@ -10,7 +10,7 @@ use parlor_bench::server::{Bench, Kind};
 use parlor_bench::stalled::Stalled;
 use parlor_bench::transport::Transport;
 
-use crate::{TIMES, each_message_reaches, each_was_told_of_joining, one_room, small_fanout, value};
+use crate::{TIMES, each_message_reaches, each_received_its_join, one_room, small_fanout, value};
 
 fn bench() -> Bench {
     crate::bench("no-chatserver-is-needed".into())
@@ -39,17 +39,17 @@ fn fanout_sends_at_the_rate_it_is_given() {
 fn a_server_without_the_capabilities_is_skipped() {
     let fanout = Fanout { caps: "server-time".to_owned(), ..small_fanout() };
     let failure = fanout.run(&Kind::Floor, &bench()).unwrap_err();
-    assert!(matches!(failure, Failure::Lacks(_)), "{failure}");
+    assert!(matches!(failure, Failure::Unsupported(_)), "{failure}");
 }
 
 #[test]
 fn a_server_without_the_transport_is_skipped() {
     let bench = Bench { transport: Transport::Tls, ..bench() };
     let failure = small_fanout().run(&Kind::Floor, &bench).unwrap_err();
-    assert!(matches!(failure, Failure::Lacks(_)), "{failure}");
+    assert!(matches!(failure, Failure::Unsupported(_)), "{failure}");
     let handshakes = Handshakes { count: 1, at_once: 1 };
     let failure = handshakes.run(&Kind::Floor, &bench).unwrap_err();
-    assert!(matches!(failure, Failure::Lacks(_)), "{failure}");
+    assert!(matches!(failure, Failure::Unsupported(_)), "{failure}");
 }
 
 #[test]
@@ -76,12 +76,12 @@ fn idle_logs_everybody_in() {
 
 #[test]
 fn join_counts_what_the_lobby_costs() {
-    each_was_told_of_joining(&Join { users: 100 }.run(&Kind::Floor, &bench()).unwrap());
+    each_received_its_join(&Join { users: 100 }.run(&Kind::Floor, &bench()).unwrap());
 }
 
 #[test]
 fn durable_skips_servers_that_store_nothing() {
     let durable = Durable { senders: 4, window: 8, bytes: 40, rate: None, times: TIMES };
     let failure = durable.run(&Kind::Floor, &bench()).unwrap_err();
-    assert!(matches!(failure, Failure::Lacks(_)), "{failure}");
+    assert!(matches!(failure, Failure::Unsupported(_)), "{failure}");
 }

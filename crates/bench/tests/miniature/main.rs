@@ -2,7 +2,7 @@
 
 mod attack;
 mod floor;
-mod liar;
+mod faulty;
 mod parlor;
 
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ fn each_message_reaches(figures: &[Figure], receivers: f64) {
 }
 
 /// The welcome and the JOIN line are more than this for each of them.
-fn each_was_told_of_joining(figures: &[Figure]) {
+fn each_received_its_join(figures: &[Figure]) {
     assert!(value(figures, "bytes sent") > value(figures, "users") * 60.0);
 }
 

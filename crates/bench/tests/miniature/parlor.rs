@@ -17,7 +17,7 @@ use parlor_bench::server::{Bench, Kind};
 use parlor_bench::stalled::Stalled;
 use parlor_bench::transport::Transport;
 
-use crate::{TIMES, each_message_reaches, each_was_told_of_joining, one_room, small_fanout, value};
+use crate::{TIMES, each_message_reaches, each_received_its_join, one_room, small_fanout, value};
 
 pub(crate) fn bench() -> Bench {
     crate::bench(chatserver().clone())
@@ -107,7 +107,7 @@ fn handshakes_of_each_kind_are_counted() {
 
 #[test]
 fn join_counts_what_the_lobby_costs() {
-    each_was_told_of_joining(&Join { users: 100 }.run(&Kind::Parlor, &bench()).unwrap());
+    each_received_its_join(&Join { users: 100 }.run(&Kind::Parlor, &bench()).unwrap());
 }
 
 #[test]

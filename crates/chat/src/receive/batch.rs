@@ -18,7 +18,7 @@ enum Kind {
     Targets(Vec<String>),
     /// The lines of one message.
     Multiline(Box<Multiline>),
-    /// Lines that mean what they mean without it.
+    /// Lines with the same meaning as outside of a batch.
     Other,
 }
 
@@ -118,11 +118,11 @@ impl Chat {
             return;
         }
         if received.message.verb.eq_ignore_ascii_case("NOTE") {
-            // How far a search came stands in its batch.
+            // A search's batch says how far back it went.
             self.standard(received);
             return;
         }
-        let read = self.read(received);
+        let read = self.parse_entry(received);
         let concat = received.message.tags.get("draft/multiline-concat").is_some();
         let Some(batch) = self.batches.get_mut(reference) else { return };
         batch.lines += 1;
@@ -134,7 +134,7 @@ impl Chat {
             return;
         }
         let Some((place, entry)) = read else {
-            batch.note(received);
+            batch.record(received);
             return;
         };
         match &mut batch.kind {
@@ -157,7 +157,7 @@ impl Chat {
                 }
             }
             Kind::Multiline(multiline) => {
-                let Some((place, entry)) = multiline.whole() else { return };
+                let Some((place, entry)) = multiline.finish() else { return };
                 match batch.parent.and_then(|parent| self.batches.get_mut(&parent)) {
                     Some(parent) if !matches!(parent.kind, Kind::Other) => {
                         parent.entries.push((place, entry));
@@ -170,7 +170,7 @@ impl Chat {
                 if let Some(label) = batch.label
                     && batch.parent.is_none()
                 {
-                    self.end_request(label, "");
+                    self.finish_request(label, "");
                 }
             }
         }
@@ -229,8 +229,8 @@ impl Chat {
 }
 
 impl Batch {
-    /// Remembers what a line of history does to a message.
-    fn note(&mut self, received: &Received<'_>) {
+    /// Records a reaction or redaction in history.
+    fn record(&mut self, received: &Received<'_>) {
         let tags = &received.message.tags;
         let from = received.from().to_owned();
         if received.message.verb.eq_ignore_ascii_case("REDACT") {
@@ -276,7 +276,7 @@ impl Multiline {
     }
 
     /// The whole message and its conversation, if it has a line.
-    fn whole(self) -> Option<(String, Entry)> {
+    fn finish(self) -> Option<(String, Entry)> {
         let Multiline { message, msgid, time_ms, reply_to } = self;
         let (place, entry) = message?;
         let delivery = (entry.mine && msgid.is_some()).then_some(Delivery::Stored);

@@ -8,9 +8,9 @@ use crate::entry::{Entry, Kind};
 use proto::name::{fold, same};
 
 impl Chat {
-    /// Adds the row of an event, and says that the lists have changed.
-    fn happened(&mut self, received: &Received<'_>) {
-        if let Some((target, entry)) = self.read(received) {
+    /// Adds the row of an event, and reports the change.
+    fn add_event(&mut self, received: &Received<'_>) {
+        if let Some((target, entry)) = self.parse_entry(received) {
             self.add(&target, entry.clone());
             self.changes.push(Change::Conversation(target.clone()));
             self.changes.push(Change::Happened { target, entry: Box::new(entry) });
@@ -30,27 +30,27 @@ impl Chat {
             conversation.members.clear();
         }
         conversation.add_member(who, "");
-        // Being back in a room after a login is nothing that happened there.
-        if self.settled || !mine {
-            self.happened(received);
+        // Joining a room again by logging in is not an event there.
+        if self.ready || !mine {
+            self.add_event(received);
         }
-        if mine && same(&self.current, room) && self.settled {
+        if mine && same(&self.current, room) && self.ready {
             self.refresh(room, out);
         }
     }
 
     pub(super) fn part(&mut self, received: &Received<'_>) {
-        self.happened(received);
-        self.gone(received.param(0), received.from());
+        self.add_event(received);
+        self.remove_member(received.param(0), received.from());
     }
 
     pub(super) fn kick(&mut self, received: &Received<'_>) {
-        self.happened(received);
-        self.gone(received.param(0), received.param(1));
+        self.add_event(received);
+        self.remove_member(received.param(0), received.param(1));
     }
 
     /// Somebody is no longer in a room.
-    fn gone(&mut self, room: &str, who: &str) {
+    fn remove_member(&mut self, room: &str, who: &str) {
         let mine = same(who, &self.me);
         let Some(conversation) = self.conversations.get_mut(&fold(room)) else { return };
         conversation.members.remove(&fold(who));
@@ -61,12 +61,12 @@ impl Chat {
     }
 
     /// Adds a row to every room in which somebody is, and to the conversation with them.
-    fn happened_everywhere(&mut self, received: &Received<'_>, who: &str) -> Vec<String> {
+    fn add_event_everywhere(&mut self, received: &Received<'_>, who: &str) -> Vec<String> {
         let key = fold(who);
-        let is_there = |conversation: &&Conversation| conversation.members.contains_key(&key);
+        let is_member = |conversation: &&Conversation| conversation.members.contains_key(&key);
         let rooms: Vec<String> =
-            self.conversations.values().filter(is_there).map(|room| room.name.clone()).collect();
-        if let Some((_, entry)) = self.read(received) {
+            self.conversations.values().filter(is_member).map(|room| room.name.clone()).collect();
+        if let Some((_, entry)) = self.parse_entry(received) {
             for room in &rooms {
                 // It is one event with one msgid at most, but a row in each room.
                 self.add(room, Entry { msgid: None, ..entry.clone() });
@@ -80,7 +80,7 @@ impl Chat {
 
     pub(super) fn quit(&mut self, received: &Received<'_>) {
         let who = received.from();
-        for room in self.happened_everywhere(received, who) {
+        for room in self.add_event_everywhere(received, who) {
             if let Some(conversation) = self.conversations.get_mut(&fold(&room)) {
                 conversation.members.remove(&fold(who));
             }
@@ -92,7 +92,7 @@ impl Chat {
         if old.is_empty() || new.is_empty() {
             return;
         }
-        let rooms = self.happened_everywhere(received, old);
+        let rooms = self.add_event_everywhere(received, old);
         for room in rooms {
             let Some(conversation) = self.conversations.get_mut(&fold(&room)) else { continue };
             if let Some(mut member) = conversation.members.remove(&fold(old)) {
@@ -124,7 +124,7 @@ impl Chat {
         if !self.server.is_room(room) {
             return;
         }
-        self.happened(received);
+        self.add_event(received);
         let ranks = self.server.ranks();
         let mut params = received.message.params().iter().skip(2);
         let mut set = true;
@@ -154,7 +154,7 @@ impl Chat {
     }
 
     pub(super) fn topic(&mut self, received: &Received<'_>) {
-        self.happened(received);
+        self.add_event(received);
         self.set_topic(received.param(0), received.param(1));
     }
 
@@ -171,10 +171,10 @@ impl Chat {
             let from = received.from();
             let text = format!("{from} invites you to {room}. To join: /join {room}");
             let current = self.current.clone();
-            self.inform(&current, Kind::Info, received.now_ms, &text);
+            self.show_sentence(&current, Kind::Info, received.now_ms, &text);
             return;
         }
-        self.happened(received);
+        self.add_event(received);
     }
 
     pub(super) fn rename(&mut self, received: &Received<'_>) {
@@ -189,7 +189,7 @@ impl Chat {
             new.clone_into(&mut self.current);
         }
         let by = received.from();
-        self.inform(
+        self.show_sentence(
             new,
             Kind::Info,
             received.now_ms,
@@ -213,7 +213,7 @@ impl Chat {
             conversation.with == With::Room && conversation.joined
         };
         let Some(conversation) = self.conversations.get_mut(&fold(room)).filter(joined) else {
-            self.names_elsewhere(names);
+            self.add_names_elsewhere(names);
             return;
         };
         let away = |nick: &str| conversation.members.get(&fold(nick)).is_some_and(|m| m.away);
@@ -236,7 +236,7 @@ impl Chat {
             }
             return;
         }
-        let members = std::mem::take(&mut self.naming);
+        let members = std::mem::take(&mut self.names_elsewhere);
         self.changes.push(Change::Names { room: room.to_owned(), members });
     }
 }

@@ -1,4 +1,4 @@
-//! Messages, and what belongs to them: reactions, typing, what is taken back, pins.
+//! Messages, and what refers to them: reactions, redactions, pins; typing.
 
 use super::Received;
 use crate::change::Change;
@@ -12,8 +12,8 @@ use proto::name::{fold, same};
 use std::collections::BTreeMap;
 
 impl Chat {
-    /// A message or an event of a conversation as a row, and the conversation's name. None for what belongs nowhere.
-    pub(crate) fn read(&self, received: &Received<'_>) -> Option<(String, Entry)> {
+    /// A message or an event of a conversation as a row, and the conversation's name. None if it belongs to no conversation.
+    pub(crate) fn parse_entry(&self, received: &Received<'_>) -> Option<(String, Entry)> {
         let message = received.message;
         let source = Source::parse(message.source?);
         let from = source.nick;
@@ -63,7 +63,7 @@ impl Chat {
         Some((place.to_owned(), entry))
     }
 
-    /// A message that came live.
+    /// A live message.
     pub(super) fn said(&mut self, received: &Received<'_>) {
         let Some(source) = received.message.source else { return };
         if Source::parse(source).host.is_none() && !same(source, &self.me) {
@@ -72,17 +72,17 @@ impl Chat {
                 true => received.param(0).to_owned(),
                 false => String::new(),
             };
-            self.inform(&place, Kind::Info, received.now_ms, received.param(1));
+            self.show_sentence(&place, Kind::Info, received.now_ms, received.param(1));
             return;
         }
-        if let Some((place, entry)) = self.read(received) {
+        if let Some((place, entry)) = self.parse_entry(received) {
             self.arrived(&place, entry, received.label);
         }
     }
 
-    /// A whole message is here.
+    /// A complete message has arrived.
     pub(super) fn arrived(&mut self, place: &str, entry: Entry, label: Option<u64>) {
-        if entry.mine && self.confirm(&entry, label) && self.has_place_to_find(place, &entry) {
+        if entry.mine && self.confirm(&entry, label) && self.request_position(place, &entry) {
             return;
         }
         let (mine, mentions_me) = (entry.mine, entry.mentions_me);
@@ -90,8 +90,8 @@ impl Chat {
         if !self.add(place, entry.clone()) {
             return;
         }
-        let settled = self.settled;
-        let counts = !self.server.has("parlor/unread") || settled;
+        let ready = self.ready;
+        let counts = !self.server.has("parlor/unread") || ready;
         let conversation = self.conversation_mut(place);
         let name = conversation.name.clone();
         if !mine && counts && (entry.kind != Kind::Notice || mentions_me) {
@@ -129,9 +129,9 @@ impl Chat {
         outgoing.resent
     }
 
-    /// The server may have had a message since the last connection: then others have come after it, and only history
-    /// knows its place. Asks for that.
-    fn has_place_to_find(&mut self, place: &str, entry: &Entry) -> bool {
+    /// A message resent after a break may have been stored before it, and others after it: then only history knows its
+    /// place. Requests that page; false if the message is known or history is not supported.
+    fn request_position(&mut self, place: &str, entry: &Entry) -> bool {
         let Some(msgid) = &entry.msgid else { return false };
         if !self.server.has("draft/chathistory") || !self.server.has("labeled-response") {
             return false;

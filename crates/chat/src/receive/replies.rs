@@ -29,7 +29,7 @@ impl Chat {
             }
             n::RPL_ENDOFMOTD => {
                 for line in self.server.motd.clone() {
-                    self.write_down("", Kind::Info, received.now_ms, &line);
+                    self.add_sentence("", Kind::Info, received.now_ms, &line);
                 }
             }
             n::ERR_NOMOTD => {}
@@ -38,8 +38,8 @@ impl Chat {
             n::RPL_NAMREPLY => self.names(received),
             n::RPL_ENDOFNAMES => self.end_of_names(received.param(1)),
             n::RPL_LIST => {
-                if self.lists.len() < LISTED {
-                    self.lists.push(Listed {
+                if self.unfinished_list.len() < LISTED {
+                    self.unfinished_list.push(Listed {
                         name: received.param(1).to_owned(),
                         members: received.param(2).parse().unwrap_or(0),
                         topic: received.last().to_owned(),
@@ -47,7 +47,7 @@ impl Chat {
                 }
             }
             n::RPL_LISTEND => {
-                self.listed = std::mem::take(&mut self.lists);
+                self.listed = std::mem::take(&mut self.unfinished_list);
                 self.changes.push(Change::Listed);
             }
             // Who set a topic when, and numbers that come with every welcome.
@@ -59,25 +59,25 @@ impl Chat {
             | n::RPL_WHOISACCOUNT
             | n::RPL_WHOISIDLE
             | n::RPL_WHOISKEYVALUE
-            | n::RPL_ENDOFWHOIS => self.about_somebody(numeric, received),
+            | n::RPL_ENDOFWHOIS => self.whois_reply(numeric, received),
             n::RPL_KEYVALUE => {
-                self.fact(received, 1);
+                self.metadata(received, 1);
                 let text = sentence(numeric, received.message.params());
-                self.tell(received, Kind::Info, &text);
+                self.show_reply(received, Kind::Info, &text);
             }
-            // What was asked for at the login is heard of.
+            // The confirmation of the subscription made after the login.
             n::RPL_METADATASUBOK => {}
             _ if numeric.starts_with(['4', '5']) => self.refused(received, received.last()),
             _ => {
                 let text = sentence(numeric, received.message.params());
                 if !text.is_empty() {
-                    self.tell(received, Kind::Info, &text);
+                    self.show_reply(received, Kind::Info, &text);
                 }
             }
         }
     }
 
-    /// Somebody does not see what is sent to them, or this person asked about them.
+    /// The receiver of a message is away, or `WHOIS` says so.
     fn receiver_is_away(&mut self, received: &Received<'_>) {
         let text = sentence(n::RPL_AWAY, received.message.params());
         let confirmed = self.confirmed.iter().map(|(number, to)| (*number, to));
@@ -88,14 +88,14 @@ impl Chat {
             None => proto::name::same(to, received.param(1)),
         });
         let Some((number, to)) = meant.map(|(number, to)| (number, to.clone())) else {
-            self.about_somebody(n::RPL_AWAY, received);
+            self.whois_reply(n::RPL_AWAY, received);
             return;
         };
         self.changes.push(Change::Away { number, text: received.last().to_owned() });
-        self.write_down(&to, Kind::Info, received.now_ms, &text);
+        self.add_sentence(&to, Kind::Info, received.now_ms, &text);
     }
 
-    /// A no: to a message if it has its label or its receiver, otherwise to whatever was asked.
+    /// A refusal: of the message with its label or its receiver, otherwise of another request.
     fn refused(&mut self, received: &Received<'_>, reason: &str) {
         if received.label.is_some_and(|label| self.refuse(label, reason)) {
             return;
@@ -116,19 +116,19 @@ impl Chat {
             received.message.params().get(1..received.message.params().len().saturating_sub(1));
         let about = about.unwrap_or_default().join(" ");
         let text = if about.is_empty() { reason.to_owned() } else { format!("{about}: {reason}") };
-        self.tell(received, Kind::Error, &text);
+        self.show_reply(received, Kind::Error, &text);
     }
 
-    /// The server will take a message later; how long to wait is in its sentence at most.
+    /// `RPL_TRYAGAIN`: the server defers a message; its sentence may say for how long.
     fn try_again(&mut self, received: &Received<'_>) {
         let sentence = received.last();
         let before = sentence.rsplit_once(" second").map(|(before, _)| before);
         let seconds = before.and_then(|before| before.rsplit(' ').next()?.parse().ok());
-        self.put_off(received, seconds.unwrap_or(1), sentence);
+        self.defer(received, seconds.unwrap_or(1), sentence);
     }
 
-    /// Has a message wait, and all that were sent after it.
-    fn put_off(&mut self, received: &Received<'_>, seconds: i64, sentence: &str) {
+    /// Defers a message, and all that were sent after it.
+    fn defer(&mut self, received: &Received<'_>, seconds: i64, sentence: &str) {
         let meant = |number: u64| received.label.is_none_or(|label| label == number);
         let mut all = self.outgoing.iter_mut();
         let found = all.find(|outgoing| {
@@ -141,7 +141,7 @@ impl Chat {
                 outgoing.retry_at_ms = Some(received.now_ms + wait);
                 let (number, reason) = (outgoing.number, sentence.to_owned());
                 self.changes.push(Change::Timeline(outgoing.to.clone()));
-                self.changes.push(Change::PutOff { number, reason });
+                self.changes.push(Change::Deferred { number, reason });
             }
             _ => self.refused(received, sentence),
         }
@@ -171,7 +171,7 @@ impl Chat {
         match (kind.as_str(), verb, code) {
             ("FAIL", _, "RATE_LIMITED") => {
                 let seconds = received.param(2).parse().unwrap_or(1);
-                self.put_off(received, seconds, sentence);
+                self.defer(received, seconds, sentence);
             }
             ("FAIL", "SEARCH", _) => {
                 sentence.clone_into(&mut self.search.note);
@@ -182,9 +182,9 @@ impl Chat {
                 sentence.clone_into(&mut self.search.note);
                 self.changes.push(Change::Found);
             }
-            // It is for whoever asked, in pieces.
+            // The export handles its pieces itself.
             ("NOTE", "ACCOUNT", "EXPORT") => {}
-            // The faces ask in their own words.
+            // The user interfaces ask in their own words.
             (
                 "NOTE",
                 "ACCOUNT",
@@ -192,17 +192,17 @@ impl Chat {
             ) => {}
             ("FAIL", ..) => {
                 if !received.label.is_some_and(|label| self.refuse(label, sentence)) {
-                    self.write_in_place(received, Kind::Error, sentence);
+                    self.add_reply(received, Kind::Error, sentence);
                 }
             }
-            _ => self.write_in_place(received, Kind::Info, sentence),
+            _ => self.add_reply(received, Kind::Info, sentence),
         }
     }
 
-    /// Writes the sentence of a standard reply where it belongs; the person is told of it by [`Change::Answered`].
-    fn write_in_place(&mut self, received: &Received<'_>, kind: Kind, sentence: &str) {
+    /// Adds the sentence of a standard reply to its conversation; [`Change::Answered`] reports it.
+    fn add_reply(&mut self, received: &Received<'_>, kind: Kind, sentence: &str) {
         let place = self.place_of(received);
-        self.write_down(&place, kind, received.now_ms, sentence);
+        self.add_sentence(&place, kind, received.now_ms, sentence);
     }
 
     /// The read marker of a conversation.
@@ -239,17 +239,17 @@ impl Chat {
         self.changes.push(Change::Conversation(name));
     }
 
-    /// This person ignores somebody from now on, or no longer: `SILENCE +bob`.
+    /// This person starts or stops ignoring somebody: `SILENCE +bob`.
     pub(super) fn ignored(&mut self, received: &Received<'_>) {
         let entry = received.param(0);
         let text = match entry.strip_prefix('-') {
             Some(who) => format!("You no longer ignore {who}"),
             None => format!("You ignore {} from now on", entry.trim_start_matches('+')),
         };
-        self.tell(received, Kind::Info, &text);
+        self.show_reply(received, Kind::Info, &text);
     }
 
-    /// Of what this person wants to be told in a conversation: `NOTIFY target follow|mute|default`.
+    /// Which messages of a conversation this person is notified of: `NOTIFY target follow|mute|default`.
     pub(super) fn notify(&mut self, received: &Received<'_>) {
         let notify = match received.param(1) {
             "follow" => Notify::All,

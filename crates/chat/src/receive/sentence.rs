@@ -1,7 +1,7 @@
-//! Numerics as sentences: what they say is in their order of parameters, which a person cannot know.
+//! Numerics as sentences, since the meaning of their parameters depends on the order.
 
 /// The sentence of a numeric, by its parameters, the first of which is one's own name. Numerics that are in no table
-/// are told as they came; empty for those that only say that something is over.
+/// are shown as they are; empty for those that only end a list.
 pub(super) fn sentence(numeric: &str, params: &[&str]) -> String {
     let param = |index: usize| params.get(index).copied().unwrap_or("");
     let (first, second, third) = (param(1), param(2), param(3));
@@ -9,7 +9,7 @@ pub(super) fn sentence(numeric: &str, params: &[&str]) -> String {
         // The answers to WHOIS.
         "311" => format!("{first} is {second}@{third}: {}", param(5)),
         "312" => format!("{first} is connected to {second} ({third})"),
-        "317" => format!("{first} has been idle for {}", span(second)),
+        "317" => format!("{first} has been idle for {}", duration(second)),
         "319" => format!("{first} is in {second}"),
         "330" => format!("{first} is logged in as {second}"),
         // What a Parlor server says of somebody who is offline is no reason of theirs.
@@ -71,7 +71,7 @@ pub(super) fn row(verb: &str, code: &str, params: &[&str]) -> Option<String> {
 }
 
 /// A number of seconds as people say it.
-fn span(seconds: &str) -> String {
+fn duration(seconds: &str) -> String {
     match seconds.parse::<u64>() {
         Ok(seconds @ 0..60) => format!("{seconds} s"),
         Ok(seconds @ 60..3600) => format!("{} min", seconds / 60),

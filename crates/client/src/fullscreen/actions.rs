@@ -1,4 +1,4 @@
-//! What the screen asks for, and what follows from it.
+//! Performs the screen's actions.
 
 use chat::{Change, Intent, SendError};
 use tui::Action;
@@ -10,11 +10,11 @@ use crate::system::now_ms;
 impl FullScreen {
     pub(super) fn do_action(&mut self, action: Action) {
         match action {
-            Action::Do(intent) => self.intend(intent),
-            Action::Quit => self.over = Some(Ok(Outcome::Done)),
+            Action::Do(intent) => self.perform_intent(intent),
+            Action::Quit => self.result = Some(Ok(Outcome::Done)),
             Action::Answer(answer) => self.answered(answer),
             Action::Remember(line) => {
-                if let Err(error) = self.recall.add(&line) {
+                if let Err(error) = self.input_history.add(&line) {
                     self.remark(&format!("Input history is no longer kept: {error}."), true);
                 }
             }
@@ -36,28 +36,30 @@ impl FullScreen {
         if self.editing.is_none()
             && let Err(error) = self.tty.write(sequence.as_bytes())
         {
-            self.over = Some(Err(error.into()));
+            self.result = Some(Err(error.into()));
         }
     }
 
-    fn intend(&mut self, intent: Intent) {
+    fn perform_intent(&mut self, intent: Intent) {
         let saying = match &intent {
             Intent::Say(saying) => Some((saying.to.clone(), saying.text.clone())),
             _ => None,
         };
-        // What the screen asks for by itself need not be told when it cannot be had.
+        // Requests that the screen makes by itself fail silently.
         let is_asked = !matches!(
             intent,
             Intent::Typing { .. } | Intent::MarkRead(_) | Intent::Load { .. } | Intent::Open(_)
         );
-        match (self.wire.intend(intent), saying) {
+        match (self.wire.perform(intent), saying) {
             (Ok(_), _) => {}
             (Err(impossible), Some((to, text))) => {
                 self.tui.not_sent(&to, &text, &impossible.to_string());
             }
-            (Err(impossible), None) if is_asked => self.tui.say(&impossible.to_string(), true),
+            (Err(impossible), None) if is_asked => {
+                self.tui.show_status(&impossible.to_string(), true);
+            }
             (Err(SendError::NotConnected | SendError::Unsupported(_)), None) => {}
-            (Err(impossible), None) => self.tui.say(&impossible.to_string(), true),
+            (Err(impossible), None) => self.tui.show_status(&impossible.to_string(), true),
         }
     }
 
@@ -69,7 +71,7 @@ impl FullScreen {
     /// Looks for what the client itself waits for.
     pub(super) fn watch(&mut self, changes: &[Change]) {
         for change in changes {
-            self.hear_of_password(change);
+            self.handle_password_change(change);
             if *change == Change::Ready {
                 self.greet();
             }
@@ -84,12 +86,12 @@ impl FullScreen {
                 if self.editing.is_none()
                     && let Err(error) = self.tty.change_screen(&mut self.tui)
                 {
-                    self.over = Some(Err(error.into()));
+                    self.result = Some(Err(error.into()));
                 }
                 (said, false)
             }
             Err(sentence) => (sentence, true),
         };
-        self.tui.say(&said.0, said.1);
+        self.tui.show_status(&said.0, said.1);
     }
 }

@@ -1,4 +1,4 @@
-//! The login in the screen: questions, what is told of the connection, the first words to a new person.
+//! The login in the full screen: questions, notices about the connection, and a greeting for new users.
 
 use tui::overlay::{Answer, Question as Overlay};
 use tui::tui::Link;
@@ -11,53 +11,53 @@ use crate::show::sentence;
 use crate::system::now_ms;
 use crate::wire::WireEvent;
 
-/// What the person is being asked.
+/// The state of the login's questions.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     /// The question that is open.
     question: Option<Question>,
     /// The password is being changed.
     pub(super) changing: Option<PasswordChange>,
-    /// What was told before the login was done: it stands above the questions.
-    told: Vec<String>,
+    /// Notices before the login was done: they are shown above the questions.
+    notices: Vec<String>,
     /// When the connection is tried again, in milliseconds since 1970 UTC.
-    pause_until_ms: Option<i64>,
+    retry_at_ms: Option<i64>,
     connected: bool,
     /// It was, and broke.
     broke: bool,
 }
 
 impl FullScreen {
-    pub(super) fn hear_one(&mut self, told: WireEvent) {
-        match told {
+    pub(super) fn handle_wire_event(&mut self, event: WireEvent) {
+        match event {
             WireEvent::Ask(question, because) => self.ask(question, because.as_deref()),
             WireEvent::Sentence(text) if self.wire.is_online() => {
                 self.remark(&sentence(&text), false);
             }
-            WireEvent::Sentence(text) => self.asked.told.push(sentence(&text)),
+            WireEvent::Sentence(text) => self.asked.notices.push(sentence(&text)),
             WireEvent::Broken(reason) => {
-                self.asked.pause_until_ms = self.wire.pause_ms().map(|pause| now_ms() + pause);
+                self.asked.retry_at_ms = self.wire.retry_in_ms().map(|pause| now_ms() + pause);
                 if self.asked.question.take().is_some() {
                     // It is asked again on the next connection.
                     self.tui.overlay = None;
                 }
-                self.stop_changing();
+                self.abort_password_change();
                 if std::mem::take(&mut self.asked.connected) {
                     let text = format!("The connection broke ({reason}). Reconnecting …");
                     self.remark(&text, true);
                     self.asked.broke = true;
                 }
-                self.tui.say(&format!("Not connected: {reason}"), true);
+                self.tui.show_status(&format!("Not connected: {reason}"), true);
             }
             WireEvent::LoggedIn => self.logged_in(),
-            WireEvent::Failed(failure) => self.over = Some(Err(failure)),
+            WireEvent::Failed(failure) => self.result = Some(Err(failure)),
             WireEvent::Changed(_) => {}
         }
     }
 
-    /// The connection as the screen shows it.
+    /// The state of the connection, for the screen.
     pub(super) fn link(&self) -> Link {
-        match (self.asked.connected, self.asked.pause_until_ms) {
+        match (self.asked.connected, self.asked.retry_at_ms) {
             (true, _) => Link::Connected { tls: !self.wire.is_plaintext() },
             (false, Some(until)) => Link::Waiting(until),
             (false, None) => Link::Connecting,
@@ -66,7 +66,7 @@ impl FullScreen {
 
     pub(super) fn ask(&mut self, question: Question, because: Option<&str>) {
         self.asked.question = Some(question);
-        let told = self.asked.told.iter().map(String::as_str).chain(because);
+        let text = self.asked.notices.iter().map(String::as_str).chain(because);
         let answer = if question.is_secret() { Answer::Secret } else { Answer::Text };
         let title = match &self.asked.changing {
             Some(_) => "Change your password".to_owned(),
@@ -74,7 +74,7 @@ impl FullScreen {
         };
         self.tui.ask(Overlay {
             title,
-            text: told.collect::<Vec<_>>().join("\n"),
+            text: text.collect::<Vec<_>>().join("\n"),
             prompt: question.prompt().trim_end().to_owned(),
             answer,
             input: Default::default(),
@@ -85,31 +85,31 @@ impl FullScreen {
     pub(super) fn answered(&mut self, answer: Option<String>) {
         let Some(question) = self.asked.question.take() else { return };
         let Some(answer) = answer else {
-            if !self.gives_up_changing() {
-                self.over = Some(Ok(Outcome::Undone));
+            if !self.cancel_password_change() {
+                self.result = Some(Ok(Outcome::Undone));
             }
             return;
         };
         if question.is_secret() {
-            self.recall.hide(&answer);
+            self.input_history.hide(&answer);
         }
         if let Some(change) = &mut self.asked.changing {
             let next = change.answer(question, &answer);
-            self.go_on_changing(next);
+            self.continue_password_change(next);
             return;
         }
-        let told = self.wire.answer(question, &answer);
-        self.hear(told);
+        let events = self.wire.answer(question, &answer);
+        self.handle_wire_events(events);
     }
 
     fn logged_in(&mut self) {
         self.asked.connected = true;
-        self.asked.pause_until_ms = None;
-        for sentence in std::mem::take(&mut self.asked.told) {
+        self.asked.retry_at_ms = None;
+        for sentence in std::mem::take(&mut self.asked.notices) {
             self.wire.chat.remark("", false, now_ms(), &sentence);
         }
         if std::mem::take(&mut self.asked.broke) {
-            self.tui.say("Connected again.", false);
+            self.tui.show_status("Connected again.", false);
         } else {
             self.tui.status = None;
         }
@@ -118,7 +118,7 @@ impl FullScreen {
         }
     }
 
-    /// Tells a person who is here for the first time what there is to do.
+    /// Shows a new user what they can do.
     pub(super) fn greet(&mut self) {
         if !self.drafts.is_new() {
             return;

@@ -167,7 +167,7 @@ impl Config {
     pub fn change(&mut self, text: &str) -> Result<String, String> {
         let words: Vec<&str> = text.split_whitespace().filter(|word| *word != "=").collect();
         match words[..] {
-            [] => Ok(self.tell()),
+            [] => Ok(self.to_text()),
             [name, value] => {
                 self.set(name, value)?;
                 Ok(format!("{name} is {value} now; config.toml keeps it for the next time."))
@@ -194,7 +194,7 @@ impl Config {
         Ok(())
     }
 
-    fn tell(&self) -> String {
+    fn to_text(&self) -> String {
         let word = |on: bool| if on { "on" } else { "off" };
         let notify = NOTIFICATIONS.iter().find(|(_, how)| *how == self.notify);
         let colours = COLOURS.iter().find(|(_, colours)| *colours == self.colours);
@@ -207,8 +207,8 @@ impl Config {
             word(self.members),
             word(self.links),
         ];
-        let told = SETTINGS.iter().zip(values).map(|(name, value)| format!("{name} {value}"));
-        told.collect::<Vec<_>>().join(", ")
+        let settings = SETTINGS.iter().zip(values).map(|(name, value)| format!("{name} {value}"));
+        settings.collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -88,7 +88,7 @@ impl FullScreen {
     /// Saves the open conversation and the drafts.
     pub(super) fn keep(&mut self) {
         if let Err(error) = self.drafts.keep(&self.tui) {
-            self.lost.push(format!("What you were writing could not be kept: {error}."));
+            self.farewell.push(format!("What you were writing could not be kept: {error}."));
         }
     }
 }

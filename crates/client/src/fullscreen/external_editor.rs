@@ -32,7 +32,7 @@ pub struct Edited {
     /// The text, if it can be read.
     text: Option<String>,
     /// What went wrong.
-    trouble: Option<String>,
+    error: Option<String>,
 }
 
 impl Editing {
@@ -56,7 +56,7 @@ impl FullScreen {
     pub(super) fn edit(&mut self, name: String, text: &str) -> Result<(), Failure> {
         let path = std::env::temp_dir().join(format!("parlor-{}.txt", random_text()?));
         let started = write(&path, text).and_then(|()| {
-            self.keyboard.give_back(&self.tty);
+            self.keyboard.restore(&self.tty);
             start(&path)
         });
         match started {
@@ -74,7 +74,7 @@ impl FullScreen {
                 // It holds nothing that is not in the composer.
                 let _ = fs::remove_file(&path);
                 self.take_terminal()?;
-                self.tui.say(&format!("The editor cannot be started: {error}"), true);
+                self.tui.show_status(&format!("The editor cannot be started: {error}"), true);
             }
         }
         Ok(())
@@ -100,7 +100,7 @@ impl FullScreen {
         }
         if let Some(editing) = &self.editing {
             let path = editing.path.display();
-            self.lost.push(format!("The editor has not ended; what it saves is in {path}."));
+            self.farewell.push(format!("The editor has not ended; what it saves is in {path}."));
         }
     }
 
@@ -110,8 +110,8 @@ impl FullScreen {
         if let Some(text) = edited.text {
             self.tui.edited(&editing.name, &text);
         }
-        if let Some(trouble) = edited.trouble {
-            self.tui.say(&trouble, true);
+        if let Some(error) = edited.error {
+            self.tui.show_status(&error, true);
         }
     }
 }
@@ -145,10 +145,10 @@ fn read(path: &Path, ended: io::Result<ExitStatus>) -> Edited {
     let read = fs::File::open(path)
         .and_then(|file| file.take(TYPED_BYTES as u64 + 1).read_to_end(&mut bytes));
     if let Err(error) = read {
-        let trouble = Some(format!("The editor's text cannot be read: {error}"));
-        return Edited { text: None, trouble };
+        let error = Some(format!("The editor's text cannot be read: {error}"));
+        return Edited { text: None, error };
     }
-    let trouble = match ended {
+    let error = match ended {
         _ if bytes.len() > TYPED_BYTES => {
             let most = TYPED_BYTES / 1024;
             Some(format!("A text has at most {most} KiB; the whole is in {}", path.display()))
@@ -157,5 +157,5 @@ fn read(path: &Path, ended: io::Result<ExitStatus>) -> Edited {
         Ok(status) => Some(format!("The editor ended with {status}; this is what it had saved.")),
         Err(error) => Some(format!("The editor cannot be waited for: {error}")),
     };
-    Edited { text: Some(String::from_utf8_lossy(&bytes).into_owned()), trouble }
+    Edited { text: Some(String::from_utf8_lossy(&bytes).into_owned()), error }
 }

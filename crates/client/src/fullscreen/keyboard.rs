@@ -43,9 +43,9 @@ impl Keyboard {
     }
 
     /// Restores the terminal and releases its keys.
-    pub(super) fn give_back(&self, tty: &Tty) {
+    pub(super) fn restore(&self, tty: &Tty) {
         self.set_ours(false);
-        tty.give_back();
+        tty.restore();
     }
 
     fn set_ours(&self, ours: bool) {
@@ -78,7 +78,7 @@ impl Reader {
     /// Waits for something, and reports it; false if nobody listens any more.
     fn turn(&mut self) -> io::Result<bool> {
         let ours = self.are_ours();
-        let by = self.decoder.patience().map(|patience| Instant::now() + patience);
+        let by = self.decoder.timeout().map(|timeout| Instant::now() + timeout);
         let timeout = by.map(|by| by.saturating_duration_since(Instant::now()));
         let keys = self.signals.wait_for(ours, timeout)?;
         if let Some(signal) = self.signals.end()
@@ -87,8 +87,8 @@ impl Reader {
             return Ok(false);
         }
         for (signal, happening) in [
-            (SIGTSTP, ScreenEvent::Stop),
-            (SIGCONT, ScreenEvent::GoesOn),
+            (SIGTSTP, ScreenEvent::Suspend),
+            (SIGCONT, ScreenEvent::Resumed),
             (SIGINT, ScreenEvent::Leave(Leaving::Interrupted)),
             (SIGTERM, ScreenEvent::Leave(Leaving::Terminated)),
             (SIGWINCH, ScreenEvent::Resized),

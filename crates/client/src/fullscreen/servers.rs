@@ -86,8 +86,8 @@ fn answer(
                 tui.resize(columns(size.columns), columns(size.rows));
                 Vec::new()
             }
-            ScreenEvent::Stop => {
-                keyboard.give_back(tty);
+            ScreenEvent::Suspend => {
+                keyboard.restore(tty);
                 tty.stop()?;
                 keyboard.take(tty)?;
                 let size = tty.size();
@@ -97,11 +97,11 @@ fn answer(
             ScreenEvent::Leave(_) => return Ok(None),
             ScreenEvent::Gone(reason) => return Err(Failure::Input(reason)),
             ScreenEvent::End(signal) => {
-                keyboard.give_back(tty);
+                keyboard.restore(tty);
                 crate::tty::die_of(signal);
                 return Ok(None);
             }
-            ScreenEvent::GoesOn | ScreenEvent::Edited(_) => Vec::new(),
+            ScreenEvent::Resumed | ScreenEvent::Edited(_) => Vec::new(),
         };
         for action in actions {
             match action {

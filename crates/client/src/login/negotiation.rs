@@ -1,4 +1,4 @@
-//! What the server offers, and what of it is asked for.
+//! Capability negotiation.
 
 use proto::{Line, Message};
 
@@ -15,9 +15,9 @@ const CAPABILITIES: [&str; 7] = [
     "draft/chathistory",
     "sasl",
 ];
-/// What it may offer; without it something is not told.
+/// Optional capabilities; without them some information is missing.
 const WELCOME: [&str; 2] = ["draft/message-redaction", "parlor/nodes"];
-/// What a script asks for where it is offered: to say that nobody is there who reads.
+/// The capability by which a script marks itself as unattended.
 const UNATTENDED: &str = "draft/pre-away";
 
 impl Login {
@@ -41,22 +41,22 @@ impl Login {
                 }
                 if let Some(missing) = CAPABILITIES.iter().find(|name| !self.offers(name)) {
                     if self.any_server {
-                        return self.request_there(out);
+                        return self.request_from_generic_irc(out);
                     }
                     return Err(not_parlor(&format!("it does not offer {missing}")));
                 }
                 self.request(CAPABILITIES.into_iter().chain(WELCOME), out);
                 Ok(Step::Wait)
             }
-            (Stage::Requesting, Some("ACK" | "NAK")) if self.is_elsewhere() => {
+            (Stage::Requesting, Some("ACK" | "NAK")) if self.is_generic_irc() => {
                 if message.param(1) == Some("NAK") {
                     self.requested.clear();
                 }
-                self.name_elsewhere(out)
+                self.log_in_by_generic_irc(out)
             }
             (Stage::Requesting, Some("ACK")) => {
                 if self.is_unattended() {
-                    // What is kept for the person stays where it is: a script does not read it.
+                    // A script is unattended: pending messages stay on the server for the person.
                     Line::to(out).verb("AWAY").param("*").end();
                 }
                 if let Some(password) = &self.credentials.server_password {
@@ -102,22 +102,22 @@ impl Login {
         self.requested.iter().map(|name| ((*name).to_owned(), value(name))).collect()
     }
 
-    /// Whether the server is an IRC server that is not Parlor's.
-    pub(super) fn is_elsewhere(&self) -> bool {
+    /// Whether it is an IRC server other than Parlor.
+    pub(super) fn is_generic_irc(&self) -> bool {
         self.any_server && CAPABILITIES.iter().any(|name| !self.offers(name))
     }
 
-    /// Asks an IRC server that is not Parlor's for the capabilities that it has.
-    fn request_there(&mut self, out: &mut Vec<u8>) -> Next {
+    /// Requests the capabilities that an IRC server other than Parlor offers.
+    fn request_from_generic_irc(&mut self, out: &mut Vec<u8>) -> Next {
         self.request(WELCOME.into_iter(), out);
         if !self.requested.is_empty() {
             return Ok(Step::Wait);
         }
         out.clear();
-        self.name_elsewhere(out)
+        self.log_in_by_generic_irc(out)
     }
 
-    /// Whether this is a script, on a server that wants to know it.
+    /// Whether this is a script, on a server that supports marking it as unattended.
     fn is_unattended(&self) -> bool {
         !self.interactive && self.offers(UNATTENDED)
     }

@@ -21,7 +21,7 @@ impl Login {
             Progress::Done(bytes) => bytes,
         };
         if self.stage == Stage::ScramFirst {
-            self.check_rounds(&bytes)?;
+            self.check_iterations(&bytes)?;
         }
         if self.stage == Stage::ExternalStart {
             send_chunks(self.user().as_bytes(), out);
@@ -47,7 +47,7 @@ impl Login {
             }
             (Stage::ScramFinal, Some(scram)) => match scram.verify(&bytes) {
                 Ok(()) => {
-                    self.rounds = self.asked_rounds;
+                    self.iterations = self.requested_iterations;
                     self.scram_seen = true;
                     send_chunks(&[], out);
                     Stage::ScramEnd
@@ -66,10 +66,11 @@ impl Login {
 
     /// Refuses to prove the password in a way that gives it away. Also on this machine, where the server may be
     /// somebody else's.
-    fn check_rounds(&mut self, server_first: &[u8]) -> Result<(), LoginError> {
-        self.asked_rounds = scram::iterations(server_first);
-        let asked = self.asked_rounds.unwrap_or(0);
-        let seen = self.rounds_seen.get(&self.user().to_ascii_lowercase()).copied().unwrap_or(0);
+    fn check_iterations(&mut self, server_first: &[u8]) -> Result<(), LoginError> {
+        self.requested_iterations = scram::iterations(server_first);
+        let asked = self.requested_iterations.unwrap_or(0);
+        let seen =
+            self.iterations_seen.get(&self.user().to_ascii_lowercase()).copied().unwrap_or(0);
         if self.allow_weak_scram || self.revealed || asked >= ITERATIONS_MIN.max(seen) {
             return Ok(());
         }

@@ -25,7 +25,7 @@ pub(super) enum Choice {
     Unread(String),
     /// Show what was said around a message.
     Message(String, String),
-    /// Do a command; whether more words may follow it.
+    /// Run a command; whether more words may follow it.
     Command(String, bool),
 }
 
@@ -36,18 +36,18 @@ enum Pick {
 }
 
 /// Which message is meant.
-pub(super) enum Meant {
+pub(super) enum MessageChoice {
     /// This one, of that conversation.
     Message(String, String),
     /// The newest one of somebody.
     NewestOf(String),
-    /// None; that was told.
+    /// None; this was reported.
     Nothing,
 }
 
-/// What is told of a number that no list has.
+/// The error for a number that is on no list.
 const NOT_LISTED: &str = "That number is not on a list; try help.";
-/// What is told of a number of a list that is not the newest any more.
+/// The error for a number of an outdated list.
 const OTHER_LIST: &str = "Another list was shown since; ask again for the one you mean.";
 
 impl Plain<'_> {
@@ -81,11 +81,11 @@ impl Plain<'_> {
     /// Does what was offered under a number; false if it was the exit.
     pub(super) fn choose(&mut self, number: usize) -> Result<bool, End> {
         if self.list != self.session.lists && !self.choices.is_empty() {
-            return self.refuse(OTHER_LIST).map(|()| true);
+            return self.fail(OTHER_LIST).map(|()| true);
         }
         let Some(choice) = number.checked_sub(1).and_then(|at| self.choices.get(at)).cloned()
         else {
-            return self.refuse(NOT_LISTED).map(|()| true);
+            return self.fail(NOT_LISTED).map(|()| true);
         };
         match choice {
             Choice::Room(room) => self.join(&room)?,
@@ -120,11 +120,11 @@ impl Plain<'_> {
             return Ok(Some(Pick::Words(answer)));
         };
         if self.list != self.session.lists {
-            return self.refuse(OTHER_LIST).map(|()| None);
+            return self.fail(OTHER_LIST).map(|()| None);
         }
         match number.checked_sub(1).filter(|at| *at < count) {
             Some(at) => Ok(Some(Pick::At(at))),
-            None => self.refuse(NOT_LISTED).map(|()| None),
+            None => self.fail(NOT_LISTED).map(|()| None),
         }
     }
 
@@ -145,7 +145,7 @@ impl Plain<'_> {
     /// Shows what was said before and after a message.
     fn around(&mut self, target: &str, msgid: &str) -> Result<(), End> {
         if let Err(sentence) = self.session.load(target, &Run::Around(msgid.to_owned()))? {
-            return self.refuse(&sentence);
+            return self.fail(&sentence);
         }
         let conversation = self.session.chat().conversation(target);
         let said: Vec<chat::entry::Entry> = conversation
@@ -155,7 +155,7 @@ impl Plain<'_> {
             .cloned()
             .collect();
         let Some(at) = said.iter().position(|entry| entry.msgid.as_deref() == Some(msgid)) else {
-            return self.refuse("That message is gone.");
+            return self.fail("That message is gone.");
         };
         for entry in &said[at.saturating_sub(AROUND)..said.len().min(at + AROUND + 1)] {
             let place = Place::of(&self.session.wire.chat, target);
@@ -184,7 +184,7 @@ impl Plain<'_> {
         };
         let lines: Vec<String> = palette.hits.iter().map(line).collect();
         if lines.is_empty() {
-            return self.refuse("Nothing fits that.");
+            return self.fail("No matches.");
         }
         for line in self.offer(choices, lines) {
             self.session.console.status(&harmless(&line))?;
@@ -193,7 +193,7 @@ impl Plain<'_> {
     }
 
     /// Offers the newest messages, or only this person's own, and asks which is meant.
-    pub(super) fn which_message(&mut self, own: bool) -> Result<Meant, End> {
+    pub(super) fn which_message(&mut self, own: bool) -> Result<MessageChoice, End> {
         if !self.numbered {
             return self.whose_message(Question::Author, &[]);
         }
@@ -227,10 +227,8 @@ impl Plain<'_> {
             .map(|(target, entry)| (target.clone(), entry.msgid.clone().unwrap_or_default()))
             .collect();
         if own && offered.is_empty() {
-            self.refuse(
-                "No message of yours is here; REDACT user takes back the newest of a user.",
-            )?;
-            return Ok(Meant::Nothing);
+            self.fail("No message of yours is here; REDACT user takes back the newest of a user.")?;
+            return Ok(MessageChoice::Nothing);
         }
         self.list(lines)?;
         let question = if offered.is_empty() { Question::Author } else { Question::Message };
@@ -241,15 +239,17 @@ impl Plain<'_> {
         &mut self,
         question: Question,
         offered: &[(String, String)],
-    ) -> Result<Meant, End> {
+    ) -> Result<MessageChoice, End> {
         Ok(match self.pick(question, offered.len())? {
-            Some(Pick::At(at)) => Meant::Message(offered[at].0.clone(), offered[at].1.clone()),
-            Some(Pick::Words(user)) if !user.is_empty() => Meant::NewestOf(user),
-            Some(Pick::Words(_)) => {
-                self.refuse("No message was named.")?;
-                Meant::Nothing
+            Some(Pick::At(at)) => {
+                MessageChoice::Message(offered[at].0.clone(), offered[at].1.clone())
             }
-            None => Meant::Nothing,
+            Some(Pick::Words(user)) if !user.is_empty() => MessageChoice::NewestOf(user),
+            Some(Pick::Words(_)) => {
+                self.fail("No message was named.")?;
+                MessageChoice::Nothing
+            }
+            None => MessageChoice::Nothing,
         })
     }
 

@@ -1,4 +1,4 @@
-//! Tab for those who cannot see a list: what fits is told as numbered lines, and a number chooses.
+//! Tab completion for screen readers: matches are shown as numbered lines, and a number chooses.
 
 use tui::complete::Completion;
 
@@ -7,14 +7,14 @@ use super::session::Session;
 use crate::failure::Failure;
 use crate::show::harmless;
 
-/// What fits a text.
+/// The matches for a text.
 #[derive(Debug)]
 pub(super) struct Offered {
-    /// What stands before the word.
+    /// The text before the word.
     before: String,
     /// The word as it was typed.
     word: String,
-    /// What stands behind the cursor.
+    /// The text after the cursor.
     after: String,
     choices: Vec<String>,
     /// Which of the session's lists it is.
@@ -22,7 +22,7 @@ pub(super) struct Offered {
 }
 
 impl Offered {
-    /// What fits the word before the cursor; none if nothing does.
+    /// The matches for the word before the cursor; none if there are none.
     fn of(text: &str, cursor: usize, session: &Session) -> Option<Offered> {
         let chat = session.chat();
         let here = chat.lobby().unwrap_or_default();
@@ -49,7 +49,7 @@ impl Offered {
 }
 
 impl Session {
-    /// Completes the word before the cursor, or tells what fits.
+    /// Completes the word before the cursor, or lists the matches.
     pub(super) fn complete(&mut self, text: &str, cursor: usize) -> Result<(), Failure> {
         let offered = self.offered.take().filter(|offered| offered.list == self.lists);
         let chosen = offered
@@ -59,7 +59,7 @@ impl Session {
             return self.put(text, offered, &choice);
         }
         let Some(mut offered) = Offered::of(text, cursor, self) else {
-            return self.aside("Nothing fits.");
+            return self.aside("No matches.");
         };
         if let [choice] = &offered.choices[..] {
             return self.put(text, &offered, choice);

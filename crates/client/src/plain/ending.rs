@@ -1,4 +1,4 @@
-//! The end of a session: the goodbye, or the reason, and what was not sent.
+//! The end of a session: `QUIT`, or the reason for the end, and what was not sent.
 
 use std::time::Instant;
 
@@ -6,29 +6,28 @@ use super::session::Session;
 use crate::failure::Failure;
 use crate::limits::{GOODBYE_TIMEOUT, INTERRUPTED_GOODBYE_TIMEOUT};
 use crate::link::Input;
-use crate::pace::Patience;
 use crate::question::Question;
 use crate::show::{harmless_lines, not_confirmed};
+use crate::timing::Timeout;
 
 impl Session {
-    /// Says goodbye, where the server will understand it as such, and takes the confirmations that still come before
-    /// the server closes the connection.
+    /// Sends `QUIT`, if logged in, and receives confirmations until the server closes the connection.
     pub fn leave(&mut self, at_once: bool) {
         self.leaving = true;
-        // The goodbye tells the server as much.
-        self.tell_shown_at = None;
+        // `QUIT` acknowledges them, too.
+        self.acknowledge_at = None;
         let timeout = if at_once { INTERRUPTED_GOODBYE_TIMEOUT } else { GOODBYE_TIMEOUT };
-        let mut patience = Patience::new(Instant::now(), timeout, timeout);
+        let mut timeout = Timeout::new(Instant::now(), timeout, timeout);
         if self.wire.is_online() {
             self.wire.leave();
             // How the connection ends changes nothing.
-            while self.wire.is_online() && self.wait(&mut patience).is_ok() {}
+            while self.wire.is_online() && self.wait(&mut timeout).is_ok() {}
         }
-        self.tell_settled();
+        self.report_settled();
     }
 
-    /// Tells what became of messages for which nobody waits any more.
-    fn tell_settled(&mut self) {
+    /// Reports the outcome of messages that nothing waits for any more.
+    fn report_settled(&mut self) {
         for settled in std::mem::take(&mut self.settled) {
             let operation = settled.operation;
             // Nobody may be there to read it.
@@ -39,17 +38,17 @@ impl Session {
         }
     }
 
-    /// Ends without a word to the server, and tells the person why.
+    /// Ends without `QUIT`, and reports why.
     pub fn give_up(&mut self, failure: &Failure) {
         self.leaving = true;
         // Nobody may be there to read it.
         let _ =
             self.console.status(&format!("chatclient: {}", harmless_lines(&failure.to_string())));
-        self.tell_settled();
+        self.report_settled();
     }
 
     /// Names what was not sent or may not have been; false if there is nothing of that kind.
-    pub fn tell_unsent(&mut self, failed: bool) -> bool {
+    pub fn report_unsent(&mut self, failed: bool) -> bool {
         let mut lines = Vec::new();
         for (number, operation) in &self.sending {
             let mut outgoing = self.wire.chat.outgoing.iter();

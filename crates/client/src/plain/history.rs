@@ -1,4 +1,4 @@
-//! What was said before: pages of history, searches, what is unread.
+//! Pages of history, searches, unread messages.
 
 use chat::entry::Entry;
 use chat::timeline::{Row, Run};
@@ -7,8 +7,8 @@ use proto::name::same;
 
 use super::Plain;
 use super::choice::Choice;
+use super::report::unread;
 use super::session::End;
-use super::tell::unread;
 use crate::pages::{ENDLESS, Pages};
 use crate::question::Question;
 use crate::show::{Place, harmless};
@@ -37,7 +37,7 @@ impl Plain<'_> {
         };
         let (entries, more) = match page {
             Ok(page) => page,
-            Err(sentence) => return self.refuse(&sentence),
+            Err(sentence) => return self.fail(&sentence),
         };
         self.print(&entries)?;
         let oldest = entries.iter().find_map(|(_, entry)| entry.msgid.clone());
@@ -150,8 +150,8 @@ impl Plain<'_> {
         let known = self.session.chat().conversation(target);
         let is_read = known.is_some_and(|known| known.unread > 0 && self.session.has_shown(known));
         if self.session.console.interactive && is_read {
-            // Without a connection there is nobody to be told, and the messages stay unread.
-            let _ = self.session.wire.intend(Intent::MarkRead(target.to_owned()));
+            // Without a connection nothing is sent, and the messages stay unread.
+            let _ = self.session.wire.perform(Intent::MarkRead(target.to_owned()));
         }
     }
 
@@ -178,7 +178,7 @@ impl Plain<'_> {
             _ => None,
         })?;
         if let Err(sentence) = refused {
-            return self.refuse(&sentence);
+            return self.fail(&sentence);
         }
         let search = &self.session.chat().search;
         let (before, new) = search.found.split_at(known.min(search.found.len()));
@@ -204,13 +204,13 @@ impl Plain<'_> {
         self.older = next
             .filter(|next| before_ms.is_none_or(|before_ms| *next < before_ms))
             .map(|before_ms| Older::Found { words: words.to_owned(), before_ms });
-        let told = match (&self.older, found.is_empty(), before_ms) {
+        let text = match (&self.older, found.is_empty(), before_ms) {
             (Some(_), ..) if !late.is_empty() => format!("{late}; type more to go on."),
             (Some(_), ..) => "Type more for earlier messages.".to_owned(),
             (None, true, None) => "Nothing was found.".to_owned(),
             (None, ..) => "That is all.".to_owned(),
         };
-        Ok(self.session.aside(&told)?)
+        Ok(self.session.aside(&text)?)
     }
 
     pub(super) fn more(&mut self) -> Result<(), End> {
@@ -224,7 +224,7 @@ impl Plain<'_> {
         }
     }
 
-    /// Tells where something is unread.
+    /// Lists the unread conversations.
     pub(super) fn unread(&mut self) -> Result<(), End> {
         self.session.until_ready()?;
         let sentences = unread(self.session.chat());

@@ -1,4 +1,4 @@
-//! What is done to a message: answered, reacted to, taken back. It is named by who said it.
+//! Replying to, reacting to and taking back messages. A message is chosen by its author.
 
 use chat::Intent;
 use chat::entry::Entry;
@@ -6,7 +6,7 @@ use chat::timeline::Run;
 use proto::name::same;
 
 use super::Plain;
-use super::choice::Meant;
+use super::choice::MessageChoice;
 use super::session::End;
 
 impl Plain<'_> {
@@ -30,7 +30,7 @@ impl Plain<'_> {
         let text = text.trim();
         let text = tui::complete::emoji_named(text).unwrap_or(text).to_owned();
         if text.is_empty() {
-            return self.refuse("There is no reaction; give an emoji, or its name as :tada:.");
+            return self.fail("There is no reaction; give an emoji, or its name as :tada:.");
         }
         let chat = self.session.chat();
         let undo = chat.find_message(&target, &msgid).is_some_and(|entry| {
@@ -42,15 +42,15 @@ impl Plain<'_> {
     }
 
     /// Takes back one's own newest message, or the newest of somebody else. Where numbers are answers, it is asked
-    /// which one: whoever cannot see what was said last should not lose it by one word.
+    /// which one: somebody who cannot see the last message should not delete it by one word.
     pub(super) fn take_back(&mut self, user: &str) -> Result<(), End> {
         let meant = match user {
             "" if self.numbered => self.which_message(true)?,
-            "" => Meant::NewestOf(self.session.chat().me.clone()),
-            user => Meant::NewestOf(user.to_owned()),
+            "" => MessageChoice::NewestOf(self.session.chat().me.clone()),
+            user => MessageChoice::NewestOf(user.to_owned()),
         };
-        let Some((target, msgid)) = self.find_meant(meant)? else { return Ok(()) };
-        // What becomes of it is told, also if it was said before this login.
+        let Some((target, msgid)) = self.find_chosen(meant)? else { return Ok(()) };
+        // The outcome is reported, even for a message from before this login.
         self.session.seen.insert(&msgid);
         self.order(&Intent::Redact { target, msgid, reason: String::new() })
     }
@@ -60,16 +60,16 @@ impl Plain<'_> {
     fn message_of(&mut self, user: &str) -> Result<Option<(String, String)>, End> {
         let meant = match user {
             "" => self.which_message(false)?,
-            user => Meant::NewestOf(user.to_owned()),
+            user => MessageChoice::NewestOf(user.to_owned()),
         };
-        self.find_meant(meant)
+        self.find_chosen(meant)
     }
 
-    fn find_meant(&mut self, meant: Meant) -> Result<Option<(String, String)>, End> {
+    fn find_chosen(&mut self, meant: MessageChoice) -> Result<Option<(String, String)>, End> {
         let user = match meant {
-            Meant::Message(target, msgid) => return Ok(Some((target, msgid))),
-            Meant::Nothing => return Ok(None),
-            Meant::NewestOf(user) => user,
+            MessageChoice::Message(target, msgid) => return Ok(Some((target, msgid))),
+            MessageChoice::Nothing => return Ok(None),
+            MessageChoice::NewestOf(user) => user,
         };
         let user = user.as_str();
         self.session.until_ready()?;
@@ -84,8 +84,8 @@ impl Plain<'_> {
         }
         let newest = self.newest_of(user);
         if newest.is_none() {
-            let who = super::tell::you_or(self.session.chat(), user);
-            self.refuse(&format!("No message of {who} is here."))?;
+            let who = super::report::you_or(self.session.chat(), user);
+            self.fail(&format!("No message of {who} is here."))?;
         }
         Ok(newest)
     }

@@ -12,23 +12,23 @@ use proto::name::{fold, same};
 use super::session::{End, Session};
 use crate::pages::{ENDLESS, Pages};
 
-/// How far the person was when the connection broke.
+/// What the person had seen when the connection broke.
 #[derive(Debug)]
-pub(super) struct Behind {
+pub(super) struct LastSeen {
     /// The newest message of each conversation, by folded name.
     anchors: BTreeMap<String, String>,
-    /// The newest time that the server had told by then, in milliseconds since 1970 UTC.
+    /// The newest server time by then, in milliseconds since 1970 UTC.
     time_ms: Option<i64>,
 }
 
-impl Behind {
-    /// All that is here now is known to the person.
-    pub(super) fn at(chat: &Chat) -> Behind {
+impl LastSeen {
+    /// Everything known so far counts as seen.
+    pub(super) fn at(chat: &Chat) -> LastSeen {
         let anchors = chat.conversations.iter().filter_map(|(key, conversation)| {
             let newest = conversation.timeline.newest()?;
             Some((key.clone(), newest.msgid.clone()?))
         });
-        Behind { anchors: anchors.collect(), time_ms: chat.server_time_ms }
+        LastSeen { anchors: anchors.collect(), time_ms: chat.server_time_ms }
     }
 
     /// The rows of a conversation that came after the break.
@@ -77,12 +77,12 @@ impl Session {
         };
         self.catching_up = false;
         // What is here by now is shown in any case.
-        let Some(behind) = self.behind.take() else { return outcome };
+        let Some(last_seen) = self.last_seen.take() else { return outcome };
         let names: Vec<String> =
             self.chat().conversations.values().map(|known| known.name.clone()).collect();
         let mut lists: Vec<VecDeque<(String, Entry)>> = Vec::new();
         for name in names {
-            let rows = behind.rows(self.chat(), &name);
+            let rows = last_seen.rows(self.chat(), &name);
             let said = rows.filter_map(|row| match row {
                 Row::Entry(entry) if entry.kind.is_said() => {
                     Some((name.clone(), (**entry).clone()))
@@ -104,11 +104,11 @@ impl Session {
         }
         let mut pages = Pages::default();
         for name in self.changed_since()? {
-            let behind = |session: &Session, of: fn(&Behind, &Chat, &str) -> Option<Run>| {
-                of(session.behind.as_ref()?, session.chat(), &name)
+            let run_of = |session: &Session, of: fn(&LastSeen, &Chat, &str) -> Option<Run>| {
+                of(session.last_seen.as_ref()?, session.chat(), &name)
             };
-            let mut run = behind(self, |behind, _, name| behind.first(name))
-                .or_else(|| behind(self, Behind::missing));
+            let mut run = run_of(self, |last_seen, _, name| last_seen.first(name))
+                .or_else(|| run_of(self, LastSeen::missing));
             while let Some(wanted) = run.take() {
                 if !pages.allow(&wanted) {
                     self.aside(&format!("Of {name} not all can be shown: {ENDLESS}"))?;
@@ -117,7 +117,7 @@ impl Session {
                 match self.load(&name, &wanted)? {
                     // An empty page closes the gap, if the server is to be believed.
                     Ok(0) if matches!(wanted, Run::After(_)) => {}
-                    Ok(_) => run = behind(self, Behind::missing),
+                    Ok(_) => run = run_of(self, LastSeen::missing),
                     Err(sentence) => {
                         self.aside(&format!("Of {name} not all can be shown: {sentence}"))?;
                     }
@@ -133,7 +133,7 @@ impl Session {
 
     /// The conversations that have something new since the break.
     fn changed_since(&mut self) -> Result<Vec<String>, End> {
-        let time_ms = self.behind.as_ref().and_then(|behind| behind.time_ms);
+        let time_ms = self.last_seen.as_ref().and_then(|last_seen| last_seen.time_ms);
         let mut names = Vec::new();
         if let Some(time_ms) = time_ms {
             let changed =
@@ -148,8 +148,8 @@ impl Session {
                 names = changed;
             }
         }
-        // There may be more, or the server does not tell: what was known is asked for in any case.
-        let known = self.behind.iter().flat_map(|behind| behind.anchors.keys());
+        // There may be more, or the server does not say: known conversations are requested in any case.
+        let known = self.last_seen.iter().flat_map(|last_seen| last_seen.anchors.keys());
         for name in known {
             if !names.iter().any(|other| same(other, name)) {
                 names.push(name.clone());

@@ -2,7 +2,7 @@
 
 use crate::limits::HISTORY_PAGE;
 
-/// What `help` tells.
+/// The text of `help`.
 pub(super) const HELP: &str = "\
 BM [text]                 send a message to everyone
 PM [user [text]]          send a message to one user; PM alone lists them
@@ -10,7 +10,7 @@ PM #room [text]           send a message to a room you are in
 REPLY [user [text]]       answer the newest message of a user
 REACT [user [emoji]]      react to it: 👍 or :tada:; once more takes that back
 REDACT [user]             take back your newest message, or that of a user
-UNREAD                    tell what is unread
+UNREAD                    list what is unread
 READ [user or room]       show what is unread there
 CH [user or room] [count] show the latest messages (of one user or room)
 FIND [words]              find messages with these words; also from:user
@@ -20,7 +20,7 @@ more                      show the previous page
 ROOMS                     show the rooms of the server
 JOIN #room                enter a room
 PART #room                leave a room
-WHO [user or room]        tell who somebody is, or who is in a room
+WHO [user or room]        show who somebody is, or who is in a room
 PINS #room                show the messages pinned in a room
 GO [letters]              find a room, person or command by a few letters
 /command                  anything else, as /topic #room text; /help lists all
@@ -29,7 +29,7 @@ EX                        leave the chat
 A pasted text may have several lines. Lines that begin with a space are not kept
 in the input history.";
 
-/// What `help` tells besides, where numbers are answers.
+/// What `help` adds where numbers are answers.
 pub(super) const NUMBERED_HELP: &str = "\
 number                    choose from the list that came last
 Tab                       complete a word; if several fit, add a number and Tab";

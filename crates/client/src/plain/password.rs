@@ -1,4 +1,4 @@
-//! A new password, because the person wishes it or the server demands it.
+//! Changing the password at the plain prompts, because the person or the server wants it.
 
 use chat::{Intent, SendError};
 
@@ -13,15 +13,13 @@ impl Plain<'_> {
         let begun = PasswordChange::begin(interactive);
         match self.session.change_password(begun) {
             Ok(Some(Ok(sentence))) => Ok(self.session.aside(&sentence)?),
-            Ok(Some(Err(sentence))) => self.refuse(&sentence),
-            Ok(None) => {
-                self.refuse("The connection broke: the password may or may not be changed.")
-            }
+            Ok(Some(Err(sentence))) => self.fail(&sentence),
+            Ok(None) => self.fail("The connection broke: the password may or may not be changed."),
             Err(end) => {
                 if let End::Left(Leaving::EndOfInput) = end {
-                    self.refuse("The password was not changed: the input ended before it.")?;
+                    self.fail("The password was not changed: the input ended before it.")?;
                 }
-                self.all_well = false;
+                self.succeeded = false;
                 Err(end)
             }
         }
@@ -29,7 +27,7 @@ impl Plain<'_> {
 }
 
 impl Session {
-    /// Whoever has logged in by a one-time code chooses a new password: before that the server refuses all
+    /// After a login by a one-time code a new password must be chosen: until then the server refuses everything
     /// else. If the connection breaks before it is there, the next login demands it again.
     pub(super) fn renew_password(&mut self, why: String) -> Result<(), End> {
         self.renewing = true;
@@ -63,7 +61,7 @@ impl Session {
                         Err(impossible) => return Ok(Some(Err(impossible.to_string()))),
                         Ok(()) => {}
                     }
-                    match self.answer_to("ACCOUNT", |_, heard| change.hear(heard))? {
+                    match self.answer_to("ACCOUNT", |_, received| change.handle(received))? {
                         Some(next) => next,
                         None => return broke(&change),
                     }
@@ -89,6 +87,6 @@ impl Session {
     }
 
     fn send_at_once(&mut self, lines: Vec<String>) -> Result<(), SendError> {
-        lines.into_iter().try_for_each(|line| self.wire.intend(Intent::Raw(line)).map(drop))
+        lines.into_iter().try_for_each(|line| self.wire.perform(Intent::Raw(line)).map(drop))
     }
 }

@@ -16,7 +16,7 @@ use crate::question::Question;
 use crate::show::{Place, harmless, member};
 use crate::wire::{members_elsewhere, refusal};
 
-/// Names told on one line.
+/// Names shown on one line.
 const NAMES_ON_A_LINE: usize = 20;
 
 impl Plain<'_> {
@@ -26,7 +26,7 @@ impl Plain<'_> {
             change => refusal(change).map(Err),
         })?;
         if let Err(sentence) = listed {
-            return self.refuse(&sentence);
+            return self.fail(&sentence);
         }
         let rooms = self.session.chat().listed.clone();
         let line = |room: &chat::chat::Listed| {
@@ -52,7 +52,7 @@ impl Plain<'_> {
                 change => refusal(change).map(Err),
             })?;
             if let Err(sentence) = joined {
-                return self.refuse(&format!("Cannot join: {}", about(room, &sentence)));
+                return self.fail(&format!("Cannot join: {}", about(room, &sentence)));
             }
             self.session.ask_for_pins(&[room.to_owned()]);
         }
@@ -73,7 +73,7 @@ impl Plain<'_> {
         })?;
         match parted {
             Ok(()) => Ok(self.session.aside(&format!("You left {room}."))?),
-            Err(sentence) => self.refuse(&format!("Cannot leave: {}", about(room, &sentence))),
+            Err(sentence) => self.fail(&format!("Cannot leave: {}", about(room, &sentence))),
         }
     }
 
@@ -100,7 +100,7 @@ impl Plain<'_> {
         })?;
         let pins = match listed {
             Ok(pins) => pins,
-            Err(sentence) => return self.refuse(&sentence),
+            Err(sentence) => return self.fail(&sentence),
         };
         if pins.is_empty() {
             return Ok(self.session.aside(&format!("Nothing is pinned in {room}."))?);
@@ -110,7 +110,7 @@ impl Plain<'_> {
             if self.session.chat().find_message(room, msgid).is_none()
                 && let Err(sentence) = self.session.load(room, &Run::Around(msgid.clone()))?
             {
-                return self.refuse(&sentence);
+                return self.fail(&sentence);
             }
             let Some(entry) = self.session.chat().find_message(room, msgid).cloned() else {
                 self.session.aside(&format!("A message that {by} has pinned is gone."))?;
@@ -127,7 +127,7 @@ impl Plain<'_> {
         self.show_messages(found.iter().map(choice).collect(), &lines)
     }
 
-    /// Asks for whom a message is; the people who can be seen are told before. None if the answer was refused.
+    /// Asks for the recipient of a message, after listing those online. None if the answer was refused.
     pub(super) fn recipient(&mut self) -> Result<Option<String>, End> {
         self.session.until_ready()?;
         let people: Vec<String> = people(self.session.chat()).into_values().collect();
@@ -141,7 +141,7 @@ impl Plain<'_> {
         Ok(Some(self.detail(Question::Recipient)?.trim().to_owned()))
     }
 
-    /// Tells who is in a room, or who somebody is; without a name, who is in the lobby.
+    /// Shows who is in a room, or who somebody is; without a name, who is in the lobby.
     pub(super) fn who(&mut self, name: &str) -> Result<(), End> {
         self.session.until_ready()?;
         let chat = self.session.chat();
@@ -163,7 +163,7 @@ impl Plain<'_> {
         };
         let members: Vec<Member> = match members {
             Ok(members) => members,
-            Err(sentence) => return self.refuse(&sentence),
+            Err(sentence) => return self.fail(&sentence),
         };
         let chat = self.session.chat();
         let people = members.iter().map(|member| Choice::Person(member.nick.clone())).collect();
@@ -188,12 +188,12 @@ fn about<'a>(room: &str, sentence: &'a str) -> &'a str {
 }
 
 impl Session {
-    /// Asks for the pinned messages of rooms, so that a person is told how many there are.
+    /// Asks for the pinned messages of rooms, to report how many there are.
     pub(super) fn ask_for_pins(&mut self, rooms: &[String]) {
         if self.console.interactive && self.chat().server.has("parlor/unread") {
             for room in rooms.iter().take(PINS_ASKED_MAX) {
-                // Without a connection there is nobody to be asked, and no need to be told of that.
-                let _ = self.wire.intend(Intent::Raw(format!("PIN {room}")));
+                // Without a connection nothing is requested, and that need not be reported.
+                let _ = self.wire.perform(Intent::Raw(format!("PIN {room}")));
             }
         }
     }

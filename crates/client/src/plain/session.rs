@@ -1,5 +1,5 @@
-//! The person at one end, the connection at the other: asks, waits, and goes on after a break, so that its callers
-//! hardly see that there was one.
+//! Connects the prompts with the server: asks, waits, and continues after a break, so that its callers
+//! hardly notice one.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -7,20 +7,22 @@ use std::time::{Duration, Instant};
 
 use chat::{Change, Chat, Intent, SendError};
 
-use super::missed::Behind;
+use super::missed::LastSeen;
 use crate::args::Args;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::limits::{AHEAD_MAX, ANSWER_MOST, ANSWER_SILENCE, EVENTS_WAITING, LOGIN_SILENCE};
+use crate::limits::{
+    AHEAD_MAX, ANSWER_IDLE_TIMEOUT, ANSWER_TIMEOUT, EVENTS_WAITING, LOGIN_IDLE_TIMEOUT,
+};
 use crate::link::{Event, Input, Leaving};
 use crate::login::Credentials;
-use crate::pace::Patience;
 use crate::question::Question;
 use crate::seen::Seen;
 use crate::show::sentence;
-use crate::wire::{Face, Wire, WireEvent, next_event, refusal};
+use crate::timing::Timeout;
+use crate::wire::{Frontend, Wire, WireEvent, next_event, refusal};
 
-/// Why an operation did not come to its end.
+/// Why an operation was not completed.
 #[derive(Debug)]
 pub enum End {
     /// The person left.
@@ -42,12 +44,12 @@ pub struct Session {
     pub(crate) console: Console,
     pub(crate) wire: Wire,
     events: Receiver<Event>,
-    /// When the client ends, whatever is still to do.
+    /// The deadline of `--timeout`.
     deadline: Option<Instant>,
     /// Messages that arrive are not shown: standard output is for something else.
     pub(super) quiet: bool,
     pub(super) leaving: bool,
-    /// What the login has asked.
+    /// The open question of the login.
     login_question: Option<Question>,
     /// An answer that found no connection; the next one will ask for it.
     kept_answer: Option<(Question, String)>,
@@ -61,34 +63,34 @@ pub struct Session {
     pub(crate) inputs: u64,
     /// The server is being waited for.
     waiting: bool,
-    /// The verb whose answer is waited for, which is not told besides; nor are refusals meanwhile.
+    /// The verb whose answer is waited for: it is not reported as well; nor are refusals meanwhile.
     pub(super) asked: Option<&'static str>,
     /// Messages on their way, by number, as a person would type them.
     pub(super) sending: BTreeMap<u64, String>,
-    /// What became of those that are no longer.
+    /// The outcomes of the others.
     pub(super) settled: Vec<Settled>,
-    /// Of whom it was told, by number of the message, that they are away, and why.
+    /// By number of the message: why its receiver is away, as reported.
     pub(super) away: BTreeMap<u64, String>,
-    /// When to tell the server that private messages were shown.
-    pub(super) tell_shown_at: Option<Instant>,
-    /// Messages that the person knows.
+    /// When to acknowledge the private messages that were shown.
+    pub(super) acknowledge_at: Option<Instant>,
+    /// Messages that have been shown.
     pub(super) seen: Seen,
-    /// How many numbered lists were shown: a number means something of the newest one, or nothing.
+    /// How many numbered lists were shown: a number refers to the newest.
     pub(super) lists: u64,
-    /// Sentences of the welcome that were told.
-    pub(super) told: BTreeSet<String>,
-    /// What the server said last that was no message and no answer.
+    /// Sentences of the welcome that were reported.
+    pub(super) reported: BTreeSet<String>,
+    /// The last notice of the server.
     pub(super) last_notice: String,
     /// How often the connection broke.
     pub(super) breaks: u64,
-    /// It is broken, and the person was told so.
+    /// It is broken, and that was reported.
     broken: bool,
-    /// Why it could not be restored, as told last.
-    told_reason: String,
+    /// Why it could not be restored, as last reported.
+    reported_reason: String,
     /// What was offered to complete a text.
     pub(super) offered: Option<super::completion::Offered>,
-    /// What was missed meanwhile, until it was shown.
-    pub(super) behind: Option<Behind>,
+    /// What had been seen when the connection broke, until the rest is shown.
+    pub(super) last_seen: Option<LastSeen>,
     pub(super) catching_up: bool,
 }
 
@@ -110,8 +112,8 @@ impl Session {
     pub fn new(args: &Args, credentials: Credentials) -> Result<Session, Failure> {
         let (to_events, events) = sync_channel(EVENTS_WAITING);
         let console = Console::open(to_events.clone(), !args.no_history, args.screen_reader)?;
-        let face = if console.interactive { Face::Person } else { Face::Pipe };
-        let wire = Wire::new(args, credentials, face, to_events)?;
+        let frontend = if console.interactive { Frontend::Person } else { Frontend::Pipe };
+        let wire = Wire::new(args, credentials, frontend, to_events)?;
         Ok(Session {
             console,
             wire,
@@ -130,16 +132,16 @@ impl Session {
             sending: BTreeMap::new(),
             settled: Vec::new(),
             away: BTreeMap::new(),
-            tell_shown_at: None,
+            acknowledge_at: None,
             seen: Seen::default(),
             lists: 0,
-            told: BTreeSet::new(),
+            reported: BTreeSet::new(),
             last_notice: String::new(),
             breaks: 0,
             broken: false,
-            told_reason: String::new(),
+            reported_reason: String::new(),
             offered: None,
-            behind: None,
+            last_seen: None,
             catching_up: false,
         })
     }
@@ -185,7 +187,7 @@ impl Session {
             }
             while self.ahead.is_empty() {
                 self.next(None)?;
-                if self.behind.is_some() {
+                if self.last_seen.is_some() {
                     self.until_ready()?;
                 }
                 self.check_output()?;
@@ -198,8 +200,8 @@ impl Session {
         self.console.take_refused().map_or(Ok(()), |error| Err(Failure::Output(error).into()))
     }
 
-    /// Asks the server for something until `answer` makes something of a change; again after a break. The
-    /// sentence is the server's if it refuses, or says why it cannot be asked.
+    /// Sends a request until `answer` recognizes its answer in a change; again after a break. The
+    /// sentence is the server's refusal, or says why nothing was sent.
     ///
     /// # Errors
     /// The person left, or failures that cannot be restored.
@@ -211,7 +213,7 @@ impl Session {
     ) -> Result<Result<T, String>, End> {
         loop {
             self.until_ready()?;
-            match self.wire.intend(intent.clone()) {
+            match self.wire.perform(intent.clone()) {
                 Ok(_) => {}
                 Err(SendError::NotConnected) => continue,
                 Err(impossible) => return Ok(Err(impossible.to_string())),
@@ -222,8 +224,8 @@ impl Session {
         }
     }
 
-    /// Waits until `answer` makes something of a change; none if the connection breaks before. Standard replies to
-    /// this verb, and refusals, are not told meanwhile: they are what is waited for.
+    /// Waits until `answer` recognizes the answer in a change; none if the connection breaks before. Standard replies
+    /// to this verb, and refusals, are not reported meanwhile: they are the answer.
     pub(crate) fn answer_to<T>(
         &mut self,
         verb: &'static str,
@@ -235,12 +237,12 @@ impl Session {
         answered
     }
 
-    /// Waits until the server has answered all that was asked, and whether it has refused something; none if the
+    /// Waits until the server has answered all requests. Returns whether it has refused any; none if the
     /// connection breaks before.
     pub(super) fn until_answered(&mut self) -> Result<Option<bool>, End> {
         let mut refused = false;
         let ping = Intent::Raw("PING :answered".to_owned());
-        if self.wire.intend(ping).is_err() {
+        if self.wire.perform(ping).is_err() {
             return Ok(None);
         }
         self.answered(&mut |_, change| {
@@ -256,11 +258,12 @@ impl Session {
     ) -> Result<Option<T>, End> {
         let breaks = self.breaks;
         // An answer about a password comes later after wrong ones.
-        let silence = if self.asked == Some("ACCOUNT") { LOGIN_SILENCE } else { ANSWER_SILENCE };
-        let mut patience = Patience::new(Instant::now(), silence, ANSWER_MOST);
+        let idle =
+            if self.asked == Some("ACCOUNT") { LOGIN_IDLE_TIMEOUT } else { ANSWER_IDLE_TIMEOUT };
+        let mut timeout = Timeout::new(Instant::now(), idle, ANSWER_TIMEOUT);
         let mut changes = self.wire.chat.take_changes();
         for change in &changes {
-            self.tell(change)?;
+            self.report(change)?;
         }
         loop {
             if self.breaks > breaks {
@@ -270,7 +273,7 @@ impl Session {
             {
                 return Ok(Some(answer));
             }
-            changes = self.wait(&mut patience)?;
+            changes = self.wait(&mut timeout)?;
         }
     }
 
@@ -279,12 +282,12 @@ impl Session {
     /// # Errors
     /// The person left, or failures that cannot be restored.
     pub(crate) fn until_ready(&mut self) -> Result<(), End> {
-        let mut patience = Patience::new(Instant::now(), ANSWER_SILENCE, ANSWER_MOST);
-        // What is waited for was told already.
-        patience.told = self.broken;
+        let mut timeout = Timeout::new(Instant::now(), ANSWER_IDLE_TIMEOUT, ANSWER_TIMEOUT);
+        // That the client waits was reported already.
+        timeout.reported = self.broken;
         loop {
             while !self.chat().is_ready() {
-                self.wait(&mut patience)?;
+                self.wait(&mut timeout)?;
             }
             if self.renewing {
                 return Ok(());
@@ -292,9 +295,9 @@ impl Session {
             let Some(why) = self.renewal.take() else { break };
             self.renew_password(why)?;
         }
-        if self.behind.is_some() && !self.catching_up {
+        if self.last_seen.is_some() && !self.catching_up {
             self.catch_up()?;
-            self.told_reason.clear();
+            self.reported_reason.clear();
             if std::mem::take(&mut self.broken) {
                 self.aside("Connected again.")?;
             }
@@ -302,7 +305,7 @@ impl Session {
         Ok(())
     }
 
-    /// Lets time pass, with an eye on the server and the person.
+    /// Waits for this long while handling events.
     ///
     /// # Errors
     /// The person left, or failures that cannot be restored.
@@ -317,30 +320,30 @@ impl Session {
         outcome.map(drop)
     }
 
-    /// Waits for what comes next, with an ear for the person who may not want to wait any longer. A server that does
-    /// not answer counts as gone.
-    pub(super) fn wait(&mut self, patience: &mut Patience) -> Result<Vec<Change>, End> {
+    /// Waits for the next changes; the person can leave meanwhile. A server that does not answer counts as
+    /// disconnected.
+    pub(super) fn wait(&mut self, timeout: &mut Timeout) -> Result<Vec<Change>, End> {
         let now = Instant::now();
-        let put_off = self.chat().outgoing.iter().any(|outgoing| outgoing.retry_at_ms.is_some());
-        if !self.leaving && (!self.wire.is_online() || put_off) {
-            // Connecting has a patience of its own, and a person may think for long.
-            patience.rest(now);
+        let deferred = self.chat().outgoing.iter().any(|outgoing| outgoing.retry_at_ms.is_some());
+        if !self.leaving && (!self.wire.is_online() || deferred) {
+            // Connecting has its own timeout, and a person may take long to answer.
+            timeout.restart(now);
         }
-        if let Some(why) = patience.over(now, self.wire.received()) {
-            let told = self.wire.give_up(why);
-            return self.hear(told);
+        if let Some(why) = timeout.expired(now, self.wire.received()) {
+            let events = self.wire.give_up(why);
+            return self.handle_wire_events(events);
         }
-        if patience.must_tell(now) {
-            patience.told = true;
+        if timeout.must_report(now) {
+            timeout.reported = true;
             if self.console.interactive && !self.broken && !self.leaving && !self.wire.is_asking() {
                 self.aside("Waiting for the server …")?;
             }
         }
-        if patience.told {
+        if timeout.reported {
             self.keep_prompt()?;
         }
         self.waiting = true;
-        let outcome = self.next(Some(patience.until()));
+        let outcome = self.next(Some(timeout.until()));
         self.waiting = false;
         outcome
     }
@@ -355,27 +358,27 @@ impl Session {
         Ok(())
     }
 
-    /// Takes what comes next, at most until that time; tells the person of the changes, and gives them.
+    /// Handles the next event, at most until that time; reports the changes and returns them.
     pub(super) fn next(&mut self, until: Option<Instant>) -> Result<Vec<Change>, End> {
-        if self.tell_shown_at.is_some_and(|at| at <= Instant::now()) {
-            self.tell_shown_at = None;
-            self.wire.tell_shown();
+        if self.acknowledge_at.is_some_and(|at| at <= Instant::now()) {
+            self.acknowledge_at = None;
+            self.wire.acknowledge_shown();
         }
-        let until = [until, self.tell_shown_at, self.wire.due()].into_iter().flatten().min();
-        let told = match next_event(&self.events, until, self.deadline)? {
+        let until = [until, self.acknowledge_at, self.wire.next_tick()].into_iter().flatten().min();
+        let events = match next_event(&self.events, until, self.deadline)? {
             Some(Event::Input(input)) => return self.typed(input),
             Some(Event::Complete(text, cursor)) => {
                 self.complete(&text, cursor)?;
                 return Ok(Vec::new());
             }
-            Some(event) => self.wire.take(event),
+            Some(event) => self.wire.handle(event),
             None => self.wire.tick(),
         };
-        self.hear(told)
+        self.handle_wire_events(events)
     }
 
-    /// What the person typed. Who leaves while the server is waited for is let go, unless other lines are to
-    /// be done first.
+    /// Handles what the person typed. They can leave while the client waits for the server, unless other lines
+    /// come first.
     fn typed(&mut self, input: Input) -> Result<Vec<Change>, End> {
         let question = self.console.open_question();
         self.console.answered();
@@ -400,8 +403,8 @@ impl Session {
         self.login_question = None;
         match input {
             Input::Line(text) if self.wire.is_asking() => {
-                let told = self.wire.answer(question, &text);
-                self.hear(told)
+                let events = self.wire.answer(question, &text);
+                self.handle_wire_events(events)
             }
             Input::Line(text) => {
                 self.kept_answer = Some((question, text));
@@ -412,13 +415,16 @@ impl Session {
         }
     }
 
-    /// Takes in what the connection has to tell.
-    pub(super) fn hear(&mut self, told: Vec<WireEvent>) -> Result<Vec<Change>, End> {
+    /// Handles the events of the connection, reports changes and returns them.
+    pub(super) fn handle_wire_events(
+        &mut self,
+        events: Vec<WireEvent>,
+    ) -> Result<Vec<Change>, End> {
         let mut changes = Vec::new();
-        for told in told {
-            match told {
+        for event in events {
+            match event {
                 WireEvent::Changed(change) => {
-                    self.tell(&change)?;
+                    self.report(&change)?;
                     changes.push(change);
                 }
                 WireEvent::Sentence(text) => self.aside(&text)?,
@@ -439,8 +445,8 @@ impl Session {
         because: Option<String>,
     ) -> Result<Vec<Change>, End> {
         if let Some((_, text)) = self.kept_answer.take_if(|(kept, _)| *kept == question) {
-            let told = self.wire.answer(question, &text);
-            return self.hear(told);
+            let events = self.wire.answer(question, &text);
+            return self.handle_wire_events(events);
         }
         if let Some(because) = because {
             self.aside(&because)?;
@@ -460,25 +466,25 @@ impl Session {
         if !self.wire.is_established() {
             return Ok(self.aside(&format!("Asking again: {reason}"))?);
         }
-        if self.behind.is_none() {
-            self.behind = Some(Behind::at(self.chat()));
+        if self.last_seen.is_none() {
+            self.last_seen = Some(LastSeen::at(self.chat()));
         }
         if !std::mem::replace(&mut self.broken, true) {
             // A server that stops says so, and then closes with the same words.
             let known = std::mem::take(&mut self.last_notice).contains(reason);
-            let told = match known {
+            let text = match known {
                 true => "Reconnecting …".to_owned(),
                 false => format!("The connection broke ({reason}). Reconnecting …"),
             };
-            return Ok(self.aside(&told)?);
+            return Ok(self.aside(&text)?);
         }
         if let Some(how) = self.ahead.iter().find_map(|(_, input)| leaves(input)) {
             // Typed ahead behind other lines, which will not be sent any more.
             return Err(End::Left(how));
         }
-        if self.told_reason != reason {
+        if self.reported_reason != reason {
             self.aside(&format!("Not yet: {reason}"))?;
-            reason.clone_into(&mut self.told_reason);
+            reason.clone_into(&mut self.reported_reason);
         }
         Ok(())
     }

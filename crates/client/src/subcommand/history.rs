@@ -27,7 +27,7 @@ pub(super) fn run(
     let mut pages = Pages::default();
     loop {
         if !pages.allow(&next) {
-            super::tell(&format!("not all can be printed: {ENDLESS}"));
+            super::report(&format!("not all can be printed: {ENDLESS}"));
             break;
         }
         let count = caller.load(target, next.clone())?;

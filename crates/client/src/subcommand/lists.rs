@@ -40,10 +40,10 @@ pub(super) fn who(
     let mut out = std::io::stdout();
     for member in &members {
         if json {
-            let facts = caller.chat().people.facts(&member.nick).cloned().unwrap_or_default();
+            let metadata = caller.chat().people.metadata(&member.nick).cloned().unwrap_or_default();
             let line = json!({
                 "nick": member.nick, "ranks": member.marks, "away": member.away,
-                "display_name": facts.display_name, "status": facts.status,
+                "display_name": metadata.display_name, "status": metadata.status,
             });
             writeln!(out, "{line}")?;
         } else {
@@ -85,7 +85,7 @@ fn person(caller: &mut Caller, nick: &str, json: bool) -> Result<Outcome, Failur
 
 /// The rooms of the server.
 pub(super) fn rooms(caller: &mut Caller, json: bool) -> Result<Outcome, Failure> {
-    caller.wire.intend(Intent::List).map_err(|error| Failure::Refused(error.to_string()))?;
+    caller.wire.perform(Intent::List).map_err(|error| Failure::Refused(error.to_string()))?;
     caller.wait(|_, change| *change == Change::Listed)?;
     let mut out = std::io::stdout();
     for room in &caller.chat().listed {

@@ -10,15 +10,15 @@ use crate::Outcome;
 use crate::args::Args;
 use crate::failure::Failure;
 use crate::known_hosts::server_name;
-use crate::remembered::{self, NewLogin, SavedLogin};
+use crate::saved_login::{self, NewLogin, SavedLogin};
 
-/// Adds a certificate to the account, and keeps it. A login that was remembered before stays until then.
+/// Adds a certificate to the account, and saves it. A previously saved login stays until then.
 pub(super) fn login(caller: &mut Caller, args: &Args) -> Result<Outcome, Failure> {
     let server = server_name(args.host(), args.port());
     // A damaged one is only replaced.
     let before = SavedLogin::at(&server).ok().flatten();
     let (new, text) = SavedLogin::make(&caller.chat().me)?;
-    // It is written first: one that the server knows and nobody has would be of no use.
+    // It is written first: a certificate that only the server has would be useless.
     let written = NewLogin::write(&server, &text)?;
     cert(caller, "ADD", new.fingerprint(), "ALREADY_ADDED")?;
     let path = written.keep()?;
@@ -30,7 +30,9 @@ pub(super) fn login(caller: &mut Caller, args: &Args) -> Result<Outcome, Failure
     if let Some(before) = before.filter(|before| proto::name::same(&before.user, &user)) {
         // Nobody has the key any more, and an account has room for few.
         if let Err(failure) = cert(caller, "DEL", before.fingerprint(), NO_SUCH_CERTIFICATE) {
-            super::tell(&format!("The certificate used before is still in the account: {failure}"));
+            super::report(&format!(
+                "The certificate used before is still in the account: {failure}"
+            ));
         }
     }
     Ok(Outcome::Done)
@@ -40,10 +42,10 @@ pub(super) fn login(caller: &mut Caller, args: &Args) -> Result<Outcome, Failure
 pub(super) fn logout(caller: &mut Caller, args: &Args) -> Result<Outcome, Failure> {
     let server = server_name(args.host(), args.port());
     let Some(known) = SavedLogin::at(&server)? else {
-        return Err(Failure::Refused(format!("no login is remembered for {server}")));
+        return Err(Failure::Refused(format!("no login is saved for {server}")));
     };
     cert(caller, "DEL", known.fingerprint(), NO_SUCH_CERTIFICATE)?;
-    remembered::forget(&server)?;
+    saved_login::forget(&server)?;
     writeln!(std::io::stdout(), "Logged out at {server}.")?;
     Ok(Outcome::Done)
 }

@@ -17,7 +17,7 @@ pub(super) fn run(
     let (mut before_ms, mut printed) = (None, 0);
     while printed < limit {
         let intent = Intent::Search { words: words.to_owned(), before_ms };
-        caller.wire.intend(intent).map_err(|error| Failure::Refused(error.to_string()))?;
+        caller.wire.perform(intent).map_err(|error| Failure::Refused(error.to_string()))?;
         caller.wait(|chat, change| *change == Change::Found && !chat.search.loading)?;
         let search = &caller.chat().search;
         let found = &search.found;

@@ -12,7 +12,7 @@ use chat::{Change, Intent};
 use super::Caller;
 use crate::Outcome;
 use crate::failure::Failure;
-use crate::limits::{ANSWER_MOST, SENT_BYTES};
+use crate::limits::{ANSWER_TIMEOUT, SENT_BYTES};
 use crate::show::not_confirmed;
 
 pub(super) fn run(
@@ -33,20 +33,20 @@ pub(super) fn run(
             text
         }
     };
-    // A server that confirms nothing would not tell which message it has refused either.
-    let mut may_join = is_elsewhere(caller, target);
+    // A server that confirms nothing does not report refusals by message either.
+    let mut may_join = is_outside(caller, target);
     if may_join && !caller.chat().server.has("echo-message") {
         join(caller, target)?;
         may_join = false;
     }
     let reply_to = reply_to.map(str::to_owned);
     let saying = NewMessage { to: target.to_owned(), text, reply_to, action: false };
-    let numbers = caller.wire.intend(Intent::Say(saying));
+    let numbers = caller.wire.perform(Intent::Say(saying));
     let numbers = numbers.map_err(|error| Failure::Refused(error.to_string()))?;
     let mut unsettled: BTreeSet<u64> = numbers.into_iter().flatten().collect();
     let pieces = unsettled.len();
     let mut last = unsettled.last().copied().unwrap_or_default();
-    let patience = Instant::now() + ANSWER_MOST;
+    let give_up_at = Instant::now() + ANSWER_TIMEOUT;
     let mut refused = false;
     // A server that confirms nothing has settled it already.
     let mut changes = caller.wire.chat.take_changes();
@@ -60,10 +60,10 @@ pub(super) fn run(
                     }
                 }
                 Err(_) if may_join => {}
-                // Told with the one before it.
+                // Reported with the piece before it.
                 Err(reason) if reason == HELD_BACK => {}
                 Err(reason) => {
-                    super::tell(&match pieces {
+                    super::report(&match pieces {
                         1 => reason,
                         _ => {
                             let piece = u64::try_from(pieces).unwrap_or(0) - (last - number);
@@ -71,7 +71,7 @@ pub(super) fn run(
                         }
                     });
                     if caller.chat().outgoing.iter().any(Outgoing::is_held_back) {
-                        super::tell("the pieces after it were not sent either");
+                        super::report("the pieces after it were not sent either");
                     }
                     refused = true;
                 }
@@ -87,8 +87,8 @@ pub(super) fn run(
             unsettled = send_again(caller, target)?;
             last = unsettled.last().copied().unwrap_or_default();
         }
-        changes = match caller.next(Some(patience)) {
-            Ok(_) if Instant::now() >= patience => {
+        changes = match caller.next(Some(give_up_at)) {
+            Ok(_) if Instant::now() >= give_up_at => {
                 return Ok(unconfirmed(caller, "the server does not answer", Outcome::Unconfirmed));
             }
             Ok(changes) => changes,
@@ -103,26 +103,26 @@ pub(super) fn run(
     }
 }
 
-/// Tells why it is over, and names what the server has neither confirmed nor refused.
+/// Reports why it ended, and lists the messages that were neither confirmed nor refused.
 fn unconfirmed(caller: &Caller, why: &str, outcome: Outcome) -> Outcome {
-    super::tell(why);
+    super::report(why);
     for outgoing in &caller.chat().outgoing {
         if let Some(how) = not_confirmed(outgoing) {
-            super::tell(&format!("{how}: {}", outgoing.text));
+            super::report(&format!("{how}: {}", outgoing.text));
         }
     }
     outcome
 }
 
 /// Whether the target is a room that this person is not in.
-fn is_elsewhere(caller: &Caller, target: &str) -> bool {
+fn is_outside(caller: &Caller, target: &str) -> bool {
     let chat = caller.chat();
     chat.server.is_room(target) && !chat.conversation(target).is_some_and(|room| room.joined)
 }
 
 /// Joins a room, or gives the server's reason against it.
 pub(super) fn join(caller: &mut Caller, room: &str) -> Result<(), Failure> {
-    let asked = caller.wire.intend(Intent::Open(room.to_owned()));
+    let asked = caller.wire.perform(Intent::Open(room.to_owned()));
     asked.map_err(|error| Failure::Refused(error.to_string()))?;
     let mut refused = None;
     caller.wait(|chat, _| {
@@ -139,7 +139,7 @@ pub(super) fn join(caller: &mut Caller, room: &str) -> Result<(), Failure> {
 fn send_again(caller: &mut Caller, target: &str) -> Result<BTreeSet<u64>, Failure> {
     let before: Vec<u64> = caller.chat().waiting(target).map(|waiting| waiting.number).collect();
     for number in before {
-        let sent = caller.wire.intend(Intent::Retry(number));
+        let sent = caller.wire.perform(Intent::Retry(number));
         sent.map_err(|error| Failure::Refused(error.to_string()))?;
     }
     Ok(caller.chat().waiting(target).map(|waiting| waiting.number).collect())

@@ -1,4 +1,5 @@
-//! `chatclient tail`: the newest messages, and those that come: each once, in the server's order, whatever breaks.
+//! `chatclient tail`: the newest messages, and with `--follow` new ones: each once, in the server's order, across
+//! breaks.
 
 use std::collections::{BTreeMap, btree_map};
 use std::time::{Duration, Instant};
@@ -10,10 +11,10 @@ use chat::{Change, Intent, SendError};
 use proto::name::fold;
 
 use super::print::Printer;
-use super::{Caller, tell};
+use super::{Caller, report};
 use crate::Outcome;
 use crate::failure::Failure;
-use crate::limits::{HISTORY_PAUSE_MOST, HISTORY_TRIES};
+use crate::limits::{HISTORY_PAUSE_MAX, HISTORY_TRIES};
 use crate::pages::{ENDLESS, Pages};
 use crate::system::now_ms;
 
@@ -57,14 +58,14 @@ struct Tail<'a> {
     only: Vec<String>,
     /// The rooms to be in.
     rooms: Vec<String>,
-    /// The newest time that the server had told when the connection broke, until it is known where something
-    /// was said since: only then is it known what is first to be printed of conversations that are new.
+    /// The newest server time when the connection broke, until the conversations with messages since then are
+    /// known: a new conversation is printed from that time on.
     broke_ms: Option<i64>,
     was_connected: bool,
-    /// When to ask again for what the server has put off. Until then nothing behind it is printed.
+    /// When to repeat a request that the server has deferred. Until then nothing after it is printed.
     again: Option<Instant>,
-    /// How often in succession it has.
-    put_off: u32,
+    /// Consecutive deferrals.
+    deferrals: u32,
 }
 
 pub(super) fn run(
@@ -90,7 +91,7 @@ pub(super) fn run(
         broke_ms: None,
         was_connected: true,
         again: None,
-        put_off: 0,
+        deferrals: 0,
     };
     if follow {
         tail.join_all()?;
@@ -100,7 +101,7 @@ pub(super) fn run(
             tail.begin(target, since, lines)?;
         }
     } else {
-        tell("this server keeps no history: only what comes from now on is printed");
+        report("this server keeps no history: only what comes from now on is printed");
     }
     if !follow {
         return Ok(Outcome::Done);
@@ -109,7 +110,7 @@ pub(super) fn run(
     tail.print_known()?;
     loop {
         for change in tail.next()? {
-            tail.take(&change)?;
+            tail.handle(&change)?;
         }
     }
 }
@@ -119,7 +120,7 @@ impl Tail<'_> {
         self.caller.chat().server.has("draft/chathistory")
     }
 
-    /// What changes next, with an eye on the connection.
+    /// The next changes; notices when the connection breaks or returns.
     fn next(&mut self) -> Result<Vec<Change>, Failure> {
         let changes = self.caller.next(self.again)?;
         let chat = self.caller.chat();
@@ -127,19 +128,19 @@ impl Tail<'_> {
             self.again = None;
             self.broke_ms = self.broke_ms.or(chat.server_time_ms);
             if let Some(broke_ms) = self.broke_ms.filter(|_| self.has_history()) {
-                // What comes live waits for what was said meanwhile.
+                // Live messages wait for those that were missed.
                 let nothing = self.printed.values_mut().filter(|it| matches!(it, Printed::Nothing));
                 nothing.for_each(|printed| *printed = Printed::Awaited(broke_ms));
             }
         }
         self.was_connected = self.caller.chat().connected;
         if self.again.is_some_and(|again| again <= Instant::now()) {
-            self.come_back()?;
+            self.reconnected()?;
         }
         Ok(changes)
     }
 
-    fn take(&mut self, change: &Change) -> Result<(), Failure> {
+    fn handle(&mut self, change: &Change) -> Result<(), Failure> {
         match change {
             // On a server without ids it is only known of a message that comes live that it is new.
             Change::Said { target, entry } if entry.msgid.is_none() => {
@@ -153,12 +154,12 @@ impl Tail<'_> {
                 if verb == "CHATHISTORY" && code == "RATE_LIMITED" =>
             {
                 let seconds = params.first().and_then(|seconds| seconds.parse().ok());
-                self.put_off(Duration::from_secs(seconds.unwrap_or(1)));
+                self.defer(Duration::from_secs(seconds.unwrap_or(1)));
                 Ok(())
             }
             Change::Page { target, refused: None, .. } => {
-                self.put_off = 0;
-                self.has_come(target);
+                self.deferrals = 0;
+                self.page_arrived(target);
                 self.print(target)
             }
             Change::Page { target, refused: Some(reason), .. } if self.caller.chat().connected => {
@@ -166,34 +167,34 @@ impl Tail<'_> {
             }
             Change::Targets(Ok(names)) => {
                 if names.len() >= self.caller.chat().server.page() {
-                    tell("more may have been missed in other conversations");
+                    report("more may have been missed in other conversations");
                 }
                 self.fetch_missed(names)
             }
             // It is asked for again.
             Change::Targets(Err(_)) if self.again.is_some() => Ok(()),
             Change::Targets(Err(reason)) if self.caller.chat().connected => {
-                tell(&format!(
+                report(&format!(
                     "what was missed in other conversations cannot be printed: {reason}"
                 ));
                 self.fetch_missed(&[])
             }
             Change::Happened { target, entry } if entry.kind == Kind::Error => {
                 let at = if target.is_empty() { String::new() } else { format!("{target}: ") };
-                tell(&format!("{at}{}", entry.text));
+                report(&format!("{at}{}", entry.text));
                 Ok(())
             }
-            Change::Ready => self.come_back(),
+            Change::Ready => self.reconnected(),
             _ => Ok(()),
         }
     }
 
-    /// Logged in again, or after the time that the server wanted: asks for what was missed.
-    fn come_back(&mut self) -> Result<(), Failure> {
+    /// Logged in again, or after a deferral: requests what was missed.
+    fn reconnected(&mut self) -> Result<(), Failure> {
         self.again = None;
         for room in self.rooms.clone() {
             if !self.is_in(&room) {
-                self.intend(Intent::Join(room));
+                self.request(Intent::Join(room));
             }
         }
         self.pages.clear();
@@ -207,17 +208,17 @@ impl Tail<'_> {
             }
         }
         if !self.has_history() {
-            tell("what was said meanwhile is not known: this server keeps no history");
+            report("what was said meanwhile is not known: this server keeps no history");
             return self.fetch_missed(&[]);
         }
         let Some(broke_ms) = self.broke_ms else { return Ok(()) };
-        if self.only.is_empty() && self.intend(Intent::Changed(broke_ms)) {
+        if self.only.is_empty() && self.request(Intent::Changed(broke_ms)) {
             return Ok(());
         }
         self.fetch_missed(&[])
     }
 
-    /// These have something new since the break: fetches it, where nothing has been printed before.
+    /// Fetches new messages of these conversations, if nothing of them has been printed yet.
     fn fetch_missed(&mut self, names: &[String]) -> Result<(), Failure> {
         let Some(broke_ms) = self.broke_ms.take() else { return Ok(()) };
         for name in names {
@@ -238,12 +239,12 @@ impl Tail<'_> {
         Ok(())
     }
 
-    /// Joins the rooms that are to be followed: from outside nothing is heard of them.
+    /// Joins the rooms to follow: only members receive their messages.
     fn join_all(&mut self) -> Result<(), Failure> {
         for room in self.rooms.clone() {
             if !self.is_in(&room) {
                 if self.has_history() {
-                    // One that does not exist is not to be made by this.
+                    // This must not create a room.
                     self.caller.load(&room, Run::Latest)?;
                 }
                 super::send::join(self.caller, &room)?;
@@ -256,42 +257,42 @@ impl Tail<'_> {
         self.caller.chat().conversation(room).is_some_and(|room| room.joined)
     }
 
-    /// Whether something could be asked for. Without a connection it is asked for after the next login.
-    fn intend(&mut self, intent: Intent) -> bool {
-        self.caller.wire.intend(intent).is_ok()
+    /// Whether a request could be sent. Without a connection it is repeated after the next login.
+    fn request(&mut self, intent: Intent) -> bool {
+        self.caller.wire.perform(intent).is_ok()
     }
 
-    /// Asks for a page. Without a connection it is asked for after the next login.
+    /// Requests a page. Without a connection the request is repeated after the next login.
     fn load(&mut self, target: &str, run: Run) -> Result<(), Failure> {
         let load = Intent::Load { target: target.to_owned(), run };
-        match self.caller.wire.intend(load) {
+        match self.caller.wire.perform(load) {
             Ok(_) | Err(SendError::NotConnected) => Ok(()),
             Err(impossible) => {
                 // Too much is being waited for, unless the server has no history any more.
                 if self.has_history() {
-                    self.put_off(Duration::from_secs(1));
+                    self.defer(Duration::from_secs(1));
                 }
                 self.not_loaded(target, &impossible.to_string())
             }
         }
     }
 
-    /// What is asked for has to wait; not without end.
-    fn put_off(&mut self, pause: Duration) {
-        let may_wait = self.caller.chat().connected && self.put_off < HISTORY_TRIES;
+    /// Defers the request, a limited number of times.
+    fn defer(&mut self, pause: Duration) {
+        let may_wait = self.caller.chat().connected && self.deferrals < HISTORY_TRIES;
         if self.again.is_none() && may_wait {
-            self.put_off += 1;
-            self.again = Some(Instant::now() + pause.min(HISTORY_PAUSE_MOST));
+            self.deferrals += 1;
+            self.again = Some(Instant::now() + pause.min(HISTORY_PAUSE_MAX));
         }
     }
 
-    /// A page is not here: it is asked for again, or what follows is printed without it.
+    /// A page was not loaded: requests it again, or prints what follows without it.
     fn not_loaded(&mut self, target: &str, reason: &str) -> Result<(), Failure> {
         if self.again.is_some() {
             return Ok(());
         }
-        tell(&format!("of {target} not all can be printed: {reason}"));
-        self.has_come(target);
+        report(&format!("of {target} not all can be printed: {reason}"));
+        self.page_arrived(target);
         self.print_all(target)
     }
 
@@ -299,8 +300,8 @@ impl Tail<'_> {
         self.only.is_empty() || self.only.contains(&fold(target))
     }
 
-    /// A page that was waited for is here, or will not come.
-    fn has_come(&mut self, target: &str) {
+    /// A page has arrived, or was refused.
+    fn page_arrived(&mut self, target: &str) {
         if let Some(printed @ Printed::Awaited(_)) = self.printed.get_mut(&fold(target)) {
             *printed = Printed::Nothing;
         }
@@ -351,7 +352,7 @@ impl Tail<'_> {
             // Whatever is missing in between comes before the end.
             while self.is_missing(target) {
                 for change in self.next()? {
-                    self.take(&change)?;
+                    self.handle(&change)?;
                 }
             }
         }
@@ -397,7 +398,7 @@ impl Tail<'_> {
             return self.print_all(target);
         }
         if !self.pages.entry(fold(target)).or_default().allow(&run) {
-            tell(&format!("of {target} not all can be printed: {ENDLESS}"));
+            report(&format!("of {target} not all can be printed: {ENDLESS}"));
             return self.print_all(target);
         }
         self.load(target, run)

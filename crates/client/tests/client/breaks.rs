@@ -265,7 +265,7 @@ fn a_page_that_breaks_off_is_asked_for_again_and_nothing_is_fetched_twice() {
 }
 
 #[test]
-fn pages_that_lead_nowhere_end_the_fetching_and_that_is_told() {
+fn fetching_ends_at_pages_that_lead_nowhere_and_that_is_reported() {
     let server = Server::start();
     let client = Client::ann(&server, "CH #lobby 9\nCH bob\n");
     let mut peer = server.accept_ann();

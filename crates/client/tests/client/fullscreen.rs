@@ -333,7 +333,7 @@ fn a_new_password_after_a_one_time_code_is_asked_for_through_a_break() {
 }
 
 #[test]
-fn keys_are_as_the_person_wants_them_and_clashes_are_told() {
+fn keys_can_be_configured_and_clashes_are_reported() {
     let place = Place::new();
     let computer = Computer::new();
     let folder = computer.state().join("config/parlor");
@@ -539,7 +539,7 @@ fn what_an_editor_has_left_during_the_goodbye_is_a_draft() {
 }
 
 #[test]
-fn where_an_editor_that_does_not_end_has_its_text_is_told() {
+fn the_file_of_an_editor_that_does_not_end_is_reported() {
     let place = Place::new();
     let editor = "trap '' TERM; sh -c 'printf \"in the editor: \"; read answer' sh";
     let mut ann = Person::with_editor(&place, "ann", editor);

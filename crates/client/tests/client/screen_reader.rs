@@ -80,7 +80,7 @@ fn tab_tells_what_fits_and_a_number_chooses() {
     ann.type_in("/topi\t");
     ann.see("the command", |shown| shown.ends_with("/topic"));
     ann.type_in("\x15qqq\t");
-    ann.expect("* Nothing fits.");
+    ann.expect("* No matches.");
     ann.type_in("\x15EX\r");
     assert_eq!(ann.finish().0, Some(0));
 }
@@ -119,7 +119,7 @@ fn a_number_means_what_was_listed_last_or_is_refused() {
     assert_eq!(said.code, Some(0), "{said:?}");
     let mut ann = reader(&place, "ann");
     // What found nothing listed nothing.
-    for (after, told) in [("UNREAD", "* Nothing is unread."), ("GO qqqq", "* Nothing fits that.")] {
+    for (after, told) in [("UNREAD", "* Nothing is unread."), ("GO qqqq", "* No matches.")] {
         ann.type_in("ROOMS\r");
         ann.expect("* 2 rooms; a number enters one.");
         ann.type_in(&format!("{after}\r"));

@@ -169,7 +169,7 @@ fn a_room_is_spoken_in_and_left() {
 }
 
 #[test]
-fn what_is_taken_back_is_told() {
+fn redactions_are_shown() {
     let server = Server::start();
     let client = Client::ann(&server, "CH bob\n");
     let mut peer = server.accept_ann();

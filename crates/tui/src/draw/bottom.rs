@@ -21,7 +21,7 @@ const PROMPT: &str = "> ";
 
 /// How many rows the composer's text takes.
 pub(super) fn rows(tui: &Tui, columns: u16) -> u16 {
-    let Some(place) = tui.remembered() else { return 1 };
+    let Some(place) = tui.known_view() else { return 1 };
     let (rows, _) = layout(&place.composer, text_columns(columns));
     u16::try_from(rows.len()).unwrap_or(u16::MAX)
 }
@@ -61,7 +61,7 @@ pub(super) fn draw_composer(tui: &mut Tui, canvas: &mut Canvas, area: Rect) {
     let quiet = theme.style(Role::Quiet);
     let indent = u16::try_from(PROMPT.len()).unwrap_or(0);
     let empty = Composer::default();
-    let composer = tui.remembered().map_or(&empty, |place| &place.composer);
+    let composer = tui.known_view().map_or(&empty, |view| &view.composer);
     let (rows, (row, column)) = layout(composer, text_columns(area.width));
     let height = usize::from(area.height);
     // Keeps the cursor's row visible.
@@ -135,7 +135,7 @@ fn sentence(tui: &Tui, chat: &Chat, now_ms: i64) -> (String, Style) {
     if let Focus::Message(id) = &tui.focus {
         return (menu(tui, chat, id), theme.style(Role::Strong));
     }
-    let reply = tui.remembered().and_then(|place| place.reply_to.as_deref());
+    let reply = tui.known_view().and_then(|view| view.reply_to.as_deref());
     if let Some(msgid) = reply {
         let text = match chat.find_message(&tui.open, msgid) {
             Some(entry) => format!("answering {}: {}", entry.from, entry.text.replace('\n', " ")),

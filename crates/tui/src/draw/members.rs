@@ -38,8 +38,9 @@ pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas, area: Rect) 
         canvas.put(area.x, y, area.x + 1, &mark, quiet);
         let style = if member.away { quiet } else { Style::new() };
         let x = canvas.put_cut(area.x + 1, y, area.right(), &bare(&member.nick), style);
-        let facts = chat.people.facts(&member.nick);
-        let about = facts.and_then(|facts| facts.display_name.as_ref().or(facts.status.as_ref()));
+        let metadata = chat.people.metadata(&member.nick);
+        let about = metadata
+            .and_then(|metadata| metadata.display_name.as_ref().or(metadata.status.as_ref()));
         if let Some(about) = about.filter(|_| x + 3 < area.right()) {
             canvas.put_cut(x + 1, y, area.right(), &bare(about), quiet);
         }

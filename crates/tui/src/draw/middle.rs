@@ -29,7 +29,7 @@ pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas, area: Rect) 
     if area.is_empty() {
         return seen;
     }
-    let scroll = tui.remembered().map(|place| place.scroll.clone()).unwrap_or_default();
+    let scroll = tui.known_view().map(|view| view.scroll.clone()).unwrap_or_default();
     let Some(view) = View::of(tui, chat) else { return seen };
     if view.len() == 0 {
         draw_empty(&view, canvas, area);
@@ -64,7 +64,7 @@ pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas, area: Rect) 
     drop(view);
     tui.map.hits.extend(hits);
     for run in wanted {
-        let place = tui.place();
+        let place = tui.conversation_view();
         if place.pages >= PAGES_UNASKED {
             // More is fetched when the person goes on.
             continue;
@@ -80,7 +80,7 @@ pub(super) fn draw(tui: &mut Tui, chat: &Chat, canvas: &mut Canvas, area: Rect) 
     }
     if follows(tui) {
         seen.actions.extend(read(tui, chat));
-        let place = tui.place();
+        let place = tui.conversation_view();
         place.followed = true;
         place.skipped &= unread > 0;
     }
@@ -129,7 +129,7 @@ fn wanted(view: &View<'_>, blocks: &[Block]) -> Vec<Run> {
 
 /// Whether new messages at the end become visible at once.
 fn follows(tui: &Tui) -> bool {
-    let at_end = tui.remembered().is_none_or(|place| place.scroll == Scroll::End);
+    let at_end = tui.known_view().is_none_or(|view| view.scroll == Scroll::End);
     let (columns, rows) = LEGIBLE;
     let is_legible = tui.map.timeline.width >= columns && tui.map.timeline.height >= rows;
     at_end && tui.focused && tui.overlay.is_none() && is_legible
@@ -152,11 +152,11 @@ fn stay_at_unseen(tui: &mut Tui, chat: &Chat) {
     }
     let (count, more) = (conversation.unread, conversation.unread_more);
     drop(view);
-    let place = tui.place();
+    let place = tui.conversation_view();
     if place.followed && !place.skipped {
         place.unread_line = Some(UnreadLine { msgid: msgid.clone(), count, more });
         place.scroll = Scroll::Unread(msgid);
-        timeline::arrive(tui, chat);
+        timeline::resolve_jump(tui, chat);
     }
 }
 
@@ -170,9 +170,9 @@ fn mark_new(tui: &mut Tui, chat: &Chat) {
         return;
     };
     let (count, more) = (conversation.unread, conversation.unread_more);
-    let has = tui.remembered().and_then(|place| place.unread_line.as_ref());
+    let has = tui.known_view().and_then(|view| view.unread_line.as_ref());
     if has.is_none_or(|line| line.msgid != first || line.count != count) {
-        tui.place().unread_line = Some(UnreadLine { msgid: first, count, more });
+        tui.conversation_view().unread_line = Some(UnreadLine { msgid: first, count, more });
     }
 }
 
@@ -193,11 +193,11 @@ fn read(tui: &mut Tui, chat: &Chat) -> Option<Action> {
     if conversation.unread == 0 {
         let newest = newest?;
         let is_new = conversation.read_ms.is_none_or(|read| newest.time_ms > read);
-        if !is_new || tui.remembered()?.read == msgid {
+        if !is_new || tui.known_view()?.read == msgid {
             return None;
         }
     }
     let name = conversation.name.clone();
-    tui.place().read = msgid;
+    tui.conversation_view().read = msgid;
     Some(Action::Do(Intent::MarkRead(name)))
 }

@@ -48,9 +48,10 @@ pub(super) fn draw(tui: &Tui, chat: &Chat, now_ms: i64, canvas: &mut Canvas, are
 
 /// What somebody says of themselves.
 fn about(chat: &Chat, nick: &str) -> String {
-    let facts = chat.people.facts(nick).cloned().unwrap_or_default();
-    let facts: Vec<String> = [facts.display_name, facts.status].into_iter().flatten().collect();
-    facts.join(" · ")
+    let metadata = chat.people.metadata(nick).cloned().unwrap_or_default();
+    let metadata: Vec<String> =
+        [metadata.display_name, metadata.status].into_iter().flatten().collect();
+    metadata.join(" · ")
 }
 
 /// What the server's own conversation is called.

@@ -38,18 +38,18 @@ impl Tui {
             Act::Leave => return vec![Action::Quit],
             _ => {}
         }
-        let said = std::mem::take(&mut self.memory.said);
-        let edited = self.composer().act(act, &said);
-        self.memory.said = said;
+        let history = std::mem::take(&mut self.memory.input_history);
+        let edited = self.composer().act(act, &history);
+        self.memory.input_history = history;
         match edited {
-            true if self.composer().is_empty() => self.told_typing(false),
+            true if self.composer().is_empty() => self.send_typing(false),
             true => Vec::new(),
-            false => self.go(act, chat),
+            false => self.navigate(act, chat),
         }
     }
 
-    /// Tells the others that this person is typing, or has stopped; not for commands.
-    pub(super) fn told_typing(&mut self, active: bool) -> Vec<Action> {
+    /// Notifies others that this person is typing, or has stopped; not for commands.
+    pub(super) fn send_typing(&mut self, active: bool) -> Vec<Action> {
         if self.open.is_empty() || self.composer().text().starts_with('/') {
             return Vec::new();
         }
@@ -77,7 +77,7 @@ impl Tui {
                 completion.choices.iter().map(|choice| choice.trim()).collect();
             let (_, choices) = choices.split_last().unwrap_or((&"", &[]));
             let shown = choices.iter().take(12).copied().collect::<Vec<_>>().join("  ");
-            self.say(&shown, false);
+            self.show_status(&shown, false);
         }
         self.memory.completion = Some(completion);
     }
@@ -90,29 +90,29 @@ impl Tui {
         let orders = match slash::understand(&text, &self.open, chat) {
             Ok(orders) => orders,
             Err(sentence) => {
-                self.say(&sentence, true);
+                self.show_status(&sentence, true);
                 return Vec::new();
             }
         };
         self.composer().take();
-        self.memory.said.add(&text);
+        self.memory.input_history.add(&text);
         let mut actions = vec![Action::Remember(text)];
         for order in orders {
-            actions.extend(self.obey(order, chat));
+            actions.extend(self.execute(order, chat));
         }
         actions
     }
 
     /// Carries out a command's order.
-    pub(super) fn obey(&mut self, order: Order, chat: &Chat) -> Vec<Action> {
+    pub(super) fn execute(&mut self, order: Order, chat: &Chat) -> Vec<Action> {
         match order {
             Order::Do(Intent::Say(mut saying)) => {
                 if same(&saying.to, &self.open) {
-                    saying.reply_to = self.place().reply_to.take();
+                    saying.reply_to = self.conversation_view().reply_to.take();
                     self.memory.return_to = None;
                     self.scroll_to_end();
                 } else {
-                    self.say(&format!("Said to {}: {}", saying.to, saying.text), false);
+                    self.show_status(&format!("Said to {}: {}", saying.to, saying.text), false);
                 }
                 vec![Action::Do(Intent::Say(saying))]
             }
@@ -146,8 +146,8 @@ impl Tui {
             }
             Order::ChangePassword => vec![Action::ChangePassword],
             Order::Set(text) => vec![Action::Set(text)],
-            Order::Tell(text) => {
-                self.say(&text, false);
+            Order::Show(text) => {
+                self.show_status(&text, false);
                 Vec::new()
             }
             Order::Quit => vec![Action::Quit],

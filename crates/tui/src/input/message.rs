@@ -27,11 +27,11 @@ impl Tui {
             _ => {}
         }
         // It may not be loaded yet, or not any more.
-        let Some(entry) = self.entry(id, chat) else { return self.go(act, chat) };
+        let Some(entry) = self.entry(id, chat) else { return self.navigate(act, chat) };
         match act {
             Act::Reply => self.reply(&entry),
             Act::Copy => {
-                self.say("Copied.", false);
+                self.show_status("Copied.", false);
                 vec![Action::Copy(entry.text)]
             }
             Act::TakeBack => self.ask_to_take_back(&entry),
@@ -40,38 +40,38 @@ impl Tui {
                     let (here, msgid) = (self.open.clone(), msgid.clone());
                     self.visit(&here, &msgid, chat)
                 }
-                None => self.refuse("This answers no other message."),
+                None => self.show_error("This answers no other message."),
             },
             Act::Pin => self.pin(&entry, chat),
             Act::Retry | Act::Edit | Act::Discard if is_under_way(&entry) => {
-                self.refuse("This is still on its way.")
+                self.show_error("This is still on its way.")
             }
             Act::Retry => match entry.outgoing {
                 Some(number) => vec![Action::Do(Intent::Retry(number))],
-                None => self.refuse("This was sent already."),
+                None => self.show_error("This was sent already."),
             },
             Act::Edit => match entry.outgoing {
                 Some(number) => {
                     self.focus = Focus::Composer;
-                    self.place().reply_to = entry.reply_to;
+                    self.conversation_view().reply_to = entry.reply_to;
                     self.composer().set(&entry.text);
                     vec![Action::Do(Intent::Discard(number))]
                 }
-                None => self.refuse("What was sent cannot be edited; it can be taken back."),
+                None => self.show_error("What was sent cannot be edited; it can be taken back."),
             },
             Act::Discard => match entry.outgoing {
                 Some(number) => {
                     self.focus = Focus::Composer;
                     vec![Action::Do(Intent::Discard(number))]
                 }
-                None => self.refuse("This was sent already; it can be taken back."),
+                None => self.show_error("This was sent already; it can be taken back."),
             },
-            _ => self.go(act, chat),
+            _ => self.navigate(act, chat),
         }
     }
 
-    fn refuse(&mut self, sentence: &str) -> Vec<Action> {
-        self.say(sentence, true);
+    fn show_error(&mut self, sentence: &str) -> Vec<Action> {
+        self.show_status(sentence, true);
         Vec::new()
     }
 
@@ -93,22 +93,22 @@ impl Tui {
 
     fn reply(&mut self, entry: &Entry) -> Vec<Action> {
         let Some(msgid) = entry.msgid.clone().filter(|_| entry.kind.is_said()) else {
-            return self.refuse("Nobody can reply to this.");
+            return self.show_error("Nobody can reply to this.");
         };
         self.focus = Focus::Composer;
-        self.place().reply_to = Some(msgid);
+        self.conversation_view().reply_to = Some(msgid);
         Vec::new()
     }
 
     fn ask_to_take_back(&mut self, entry: &Entry) -> Vec<Action> {
         if is_under_way(entry) {
-            return self.refuse("This is still on its way.");
+            return self.show_error("This is still on its way.");
         }
         if let Some(number) = entry.outgoing {
             return vec![Action::Do(Intent::Discard(number))];
         }
         let Some(msgid) = entry.msgid.clone().filter(|_| entry.redacted_by.is_none()) else {
-            return self.refuse("There is nothing to take back.");
+            return self.show_error("There is nothing to take back.");
         };
         self.ask(Question {
             title: "Take a message back".to_owned(),
@@ -124,7 +124,7 @@ impl Tui {
     fn pin(&mut self, entry: &Entry, chat: &Chat) -> Vec<Action> {
         let room = &self.open;
         let Some(msgid) = entry.msgid.as_ref().filter(|_| chat.server.is_room(room)) else {
-            return self.refuse("Only messages in rooms can be pinned.");
+            return self.show_error("Only messages in rooms can be pinned.");
         };
         let pinned = self.conversation(chat).is_some_and(|room| room.pins.contains(msgid));
         let verb = if pinned { "UNPIN" } else { "PIN" };

@@ -31,7 +31,7 @@ impl Tui {
                 Some((from, to)) if from != to => {
                     let text = self.selected_text().filter(|text| !text.trim().is_empty());
                     let Some(text) = text else { return Vec::new() };
-                    self.say("Copied.", false);
+                    self.show_status("Copied.", false);
                     vec![Action::Copy(text)]
                 }
                 _ => {
@@ -69,7 +69,7 @@ impl Tui {
                 Vec::new()
             }
             (Some(Hit::Link(address)), false) => {
-                self.say("The address was copied.", false);
+                self.show_status("The address was copied.", false);
                 vec![Action::Copy(address)]
             }
             (Some(Hit::Composer), false) => {

@@ -43,7 +43,7 @@ impl Tui {
         }
         // What works everywhere works here, too, and closes the overlay.
         self.overlay = None;
-        self.go(act, chat)
+        self.navigate(act, chat)
     }
 
     fn act_in_help(&mut self, rows: usize, act: Act, chat: &Chat) -> Vec<Action> {
@@ -53,7 +53,7 @@ impl Tui {
             Act::PageUp => rows.saturating_add_signed(-PAGE),
             Act::PageDown => rows.saturating_add_signed(PAGE),
             Act::Back | Act::Choose | Act::Help => return Vec::new(),
-            _ => return self.go(act, chat),
+            _ => return self.navigate(act, chat),
         };
         self.overlay = Some(Overlay::Help(rows));
         Vec::new()
@@ -208,10 +208,10 @@ impl Tui {
                 }
                 match crate::slash::understand(&hit.text, &self.open, chat) {
                     Ok(orders) => {
-                        orders.into_iter().flat_map(|order| self.obey(order, chat)).collect()
+                        orders.into_iter().flat_map(|order| self.execute(order, chat)).collect()
                     }
                     Err(sentence) => {
-                        self.say(&sentence, true);
+                        self.show_status(&sentence, true);
                         Vec::new()
                     }
                 }

@@ -69,12 +69,13 @@ impl View<'_> {
             let (name, comes) = (bare(&entry.from), entry.kind == Kind::Join);
             match people.iter_mut().find(|(known, ..)| *known == name) {
                 _ if entry.kind == Kind::Nick => renamed.push(name),
-                Some((_, _, is_there)) => *is_there = comes,
+                Some((_, _, is_present)) => *is_present = comes,
                 None => people.push((name, !comes, comes)),
             }
         }
-        let of = |was_there: bool, is_there: bool| -> Vec<String> {
-            let those = people.iter().filter(|(_, was, is)| (*was, *is) == (was_there, is_there));
+        let of = |was_present: bool, is_present: bool| -> Vec<String> {
+            let those =
+                people.iter().filter(|(_, was, is)| (*was, *is) == (was_present, is_present));
             those.map(|(name, ..)| name.clone()).collect()
         };
         let (mut came, mut left) = (of(false, true), of(true, false));
@@ -85,14 +86,14 @@ impl View<'_> {
             came.extend(passed.iter().cloned());
             left.append(&mut passed);
         }
-        let told = [
+        let groups = [
             (&came, "came"),
             (&left, "left"),
             (&passed, "came and left"),
             (&back, "left and came back"),
             (&renamed, "changed names"),
         ];
-        let parts = told.into_iter().filter(|(names, _)| !names.is_empty());
+        let parts = groups.into_iter().filter(|(names, _)| !names.is_empty());
         let parts = parts.map(|(names, verb)| match few {
             true => format!("{} {verb}", names.join(", ")),
             false => format!("{} {verb}", names.len()),

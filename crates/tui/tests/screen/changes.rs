@@ -44,7 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn take(scene: &mut Scene, step: &Step) {
+fn apply(scene: &mut Scene, step: &Step) {
     match step {
         Step::Says(text) => {
             let who = ["bob", "carol", "日本"][text % 3];
@@ -82,7 +82,7 @@ proptest! {
         let mut scene = lively(80, 24);
         let (mut columns, mut rows) = (80, 24);
         for step in &steps {
-            take(&mut scene, step);
+            apply(&mut scene, step);
             if let Step::Resizes(new_columns, new_rows) = step {
                 (columns, rows) = (*new_columns, *new_rows);
             }

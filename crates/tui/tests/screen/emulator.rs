@@ -1,4 +1,4 @@
-//! A terminal that shows what it is told.
+//! A terminal emulator.
 
 use alacritty_terminal::Term;
 use alacritty_terminal::event::VoidListener;

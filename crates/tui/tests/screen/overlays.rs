@@ -16,7 +16,7 @@ fn list(typed: &str, selected: usize) -> List {
 
 fn searched(columns: u16, rows: u16) -> Scene {
     let mut scene = lively(columns, rows);
-    scene.intend(Intent::Search { words: "test from:bob".to_owned(), before_ms: None });
+    scene.perform(Intent::Search { words: "test from:bob".to_owned(), before_ms: None });
     let sent = scene.take_sent();
     let label = sent[0].strip_prefix("@label=").unwrap().split(' ').next().unwrap().to_owned();
     scene.line(&format!("@label={label} :parlor BATCH +s soju.im/search"));

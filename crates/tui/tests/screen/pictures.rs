@@ -58,7 +58,7 @@ pub(crate) fn lively_in(scene: &mut Scene) {
 
 pub(crate) fn say(scene: &mut Scene, to: &str, text: &str) {
     let saying = NewMessage { to: to.to_owned(), text: text.to_owned(), ..NewMessage::default() };
-    scene.intend(Intent::Say(saying));
+    scene.perform(Intent::Say(saying));
 }
 
 /// The server has the message that was sent last.

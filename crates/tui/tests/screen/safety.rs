@@ -105,7 +105,7 @@ proptest! {
         scene.chat.search.found.extend(found.map(|entry| (other.clone(), entry)));
         scene.chat.search.note.clone_from(second);
         scene.tui.composer().set(first);
-        scene.tui.say(second, true);
+        scene.tui.show_status(second, true);
         let mut list = List::default();
         list.input.set(third);
         let question = Question {

@@ -1,4 +1,4 @@
-//! A person in front of the screen, and a server that says what it is told to.
+//! A person in front of the screen, and a scripted server.
 
 use crate::emulator::Emulator;
 use chat::{Chat, Intent};
@@ -116,8 +116,8 @@ impl Scene {
         self.now_ms += minutes * 60_000;
     }
 
-    pub(crate) fn intend(&mut self, intent: Intent) {
-        self.chat.intend(intent, self.now_ms, &mut self.sent).unwrap();
+    pub(crate) fn perform(&mut self, intent: Intent) {
+        self.chat.perform(intent, self.now_ms, &mut self.sent).unwrap();
         self.changed();
     }
 
@@ -130,7 +130,7 @@ impl Scene {
         for action in actions {
             match action {
                 // What cannot be done now is the client's to say.
-                Action::Do(intent) => drop(self.chat.intend(intent, self.now_ms, &mut self.sent)),
+                Action::Do(intent) => drop(self.chat.perform(intent, self.now_ms, &mut self.sent)),
                 other => self.asked.push(other),
             }
         }

@@ -34,7 +34,7 @@ fn all_scripts() {
 }
 
 /// What is shown does not depend on how wide a terminal believes a character to be: after each wide one the cursor is
-/// told where to go.
+/// positioned again.
 #[test]
 fn wide_characters_do_not_move_their_neighbours() {
     let mut scene = scene(100, 24);
@@ -49,9 +49,10 @@ fn wide_characters_do_not_move_their_neighbours() {
     {
         for (at, _) in text.match_indices(sign) {
             let after = &text[at + sign.len()..];
-            let is_told = after.starts_with("\u{1b}[") && after.find('H').is_some_and(|at| at < 10);
+            let moves_cursor =
+                after.starts_with("\u{1b}[") && after.find('H').is_some_and(|at| at < 10);
             let style = after.starts_with("\u{1b}[0") || after.starts_with("\u{1b}]8");
-            assert!(is_told || style, "{sign}: {:?}", &after[..after.len().min(20)]);
+            assert!(moves_cursor || style, "{sign}: {:?}", &after[..after.len().min(20)]);
         }
     }
 }

@@ -68,7 +68,7 @@ fn a_room_opened_during_a_break_is_joined_before_its_history_is_asked_for() {
     scene.draw();
     let saying =
         NewMessage { to: "#new".to_owned(), text: "hello".to_owned(), ..NewMessage::default() };
-    scene.intend(Intent::Say(saying));
+    scene.perform(Intent::Say(saying));
     scene.draw();
     scene.take_sent();
     scene.login();
@@ -105,7 +105,7 @@ fn rows_of_lists_have_what_they_are_about() {
 }
 
 #[test]
-fn who_is_ignored_and_no_longer_is_told() {
+fn changes_of_the_ignore_list_are_shown() {
     let mut scene = Scene::new(100, 12);
     scene.room("#dev", "", "ann bob");
     scene.ready();
@@ -297,7 +297,7 @@ fn a_gap_after_a_break_is_shown_and_fills() {
 }
 
 #[test]
-fn a_break_does_not_move_who_reads_further_up() {
+fn a_break_does_not_move_a_reader_further_up() {
     let mut scene = with_history(60, 14, 100, 50);
     scene.draw();
     scene.tui.scroll_pages(-1, &scene.chat);
@@ -370,7 +370,7 @@ fn a_jump_shows_a_message_as_soon_as_it_is_here() {
 #[test]
 fn an_answer_of_several_lines_is_being_written() {
     let mut scene = lively(60, 20);
-    let place = scene.tui.place();
+    let place = scene.tui.conversation_view();
     place.reply_to = Some("m4".to_owned());
     place
         .composer
@@ -400,7 +400,7 @@ fn somebody_is_typing() {
 #[test]
 fn an_error_is_a_line_above_the_composer() {
     let mut scene = lively(60, 10);
-    scene.tui.say("There is no such command: /foo", true);
+    scene.tui.show_status("There is no such command: /foo", true);
     assert_snapshot!(scene.picture());
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use crate::files;
-use crate::limits::{RECALL_BYTES, RECALL_LINES};
+use crate::limits::{INPUT_HISTORY_BYTES, INPUT_HISTORY_LINES};
 
 /// Lines typed before, and their file.
 #[derive(Debug, Default)]
@@ -44,18 +44,18 @@ impl InputHistory {
             Some((file, true)) => {
                 file.set_permissions(fs::Permissions::from_mode(0o600))?;
                 let mut bytes = Vec::new();
-                file.take(RECALL_BYTES + 1).read_to_end(&mut bytes)?;
-                too_long = bytes.len() as u64 > RECALL_BYTES;
+                file.take(INPUT_HISTORY_BYTES + 1).read_to_end(&mut bytes)?;
+                too_long = bytes.len() as u64 > INPUT_HISTORY_BYTES;
                 lines.extend(String::from_utf8_lossy(&bytes).lines().map(unescape));
             }
         }
-        too_long |= lines.len() > RECALL_LINES;
-        lines.drain(..lines.len().saturating_sub(RECALL_LINES));
-        let recall = InputHistory { lines, path: Some(path.to_owned()), secrets: Vec::new() };
+        too_long |= lines.len() > INPUT_HISTORY_LINES;
+        lines.drain(..lines.len().saturating_sub(INPUT_HISTORY_LINES));
+        let history = InputHistory { lines, path: Some(path.to_owned()), secrets: Vec::new() };
         if too_long {
-            recall.write_anew(path)?;
+            history.write_anew(path)?;
         }
-        Ok(recall)
+        Ok(history)
     }
 
     /// Never saves this from now on.
@@ -81,7 +81,7 @@ impl InputHistory {
             return Ok(());
         }
         self.lines.push_back(line.to_owned());
-        if self.lines.len() > RECALL_LINES {
+        if self.lines.len() > INPUT_HISTORY_LINES {
             self.lines.pop_front();
         }
         let Some(path) = self.path.take() else { return Ok(()) };
@@ -143,20 +143,20 @@ fn unescape(line: &str) -> String {
 mod tests {
     use super::*;
 
-    fn all(recall: &InputHistory) -> Vec<&str> {
-        (1..).map_while(|back| recall.get(back)).collect()
+    fn all(history: &InputHistory) -> Vec<&str> {
+        (1..).map_while(|back| history.get(back)).collect()
     }
 
     #[test]
     fn lines_are_kept_across_sessions_for_their_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("parlor/history");
-        let mut recall = InputHistory::kept_in(&path).unwrap();
+        let mut history = InputHistory::kept_in(&path).unwrap();
         for line in ["BM one", "BM two\n\n\tlines \\n", "EX", "EX"] {
-            recall.add(line).unwrap();
+            history.add(line).unwrap();
         }
         let expected = ["EX", "BM two\n\n\tlines \\n", "BM one"];
-        assert_eq!(all(&recall), expected);
+        assert_eq!(all(&history), expected);
         assert_eq!(all(&InputHistory::kept_in(&path).unwrap()), expected);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
@@ -171,9 +171,9 @@ mod tests {
         let path = folder.path().join("history");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        let mut recall = InputHistory::kept_in(&path).unwrap();
-        recall.add("BM one").unwrap();
-        assert_eq!(all(&recall), ["BM one"]);
+        let mut history = InputHistory::kept_in(&path).unwrap();
+        history.add("BM one").unwrap();
+        assert_eq!(all(&history), ["BM one"]);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
     }
 
@@ -181,12 +181,12 @@ mod tests {
     fn secrets_and_lines_that_begin_with_a_space_are_not_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history");
-        let mut recall = InputHistory::kept_in(&path).unwrap();
-        recall.hide("swordfish");
+        let mut history = InputHistory::kept_in(&path).unwrap();
+        history.hide("swordfish");
         for line in [" BM quiet", "swordfish", "BM swordfish", " ", "", "BM fish"] {
-            recall.add(line).unwrap();
+            history.add(line).unwrap();
         }
-        assert_eq!(all(&recall), ["BM fish"]);
+        assert_eq!(all(&history), ["BM fish"]);
         assert_eq!(fs::read_to_string(&path).unwrap(), "BM fish\n");
     }
 
@@ -194,19 +194,20 @@ mod tests {
     fn the_file_is_bounded_and_the_newest_stay() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history");
-        let text: String = (0..RECALL_LINES + 50).map(|number| format!("{number}\n")).collect();
+        let text: String =
+            (0..INPUT_HISTORY_LINES + 50).map(|number| format!("{number}\n")).collect();
         fs::write(&path, text).unwrap();
-        let recall = InputHistory::kept_in(&path).unwrap();
-        assert_eq!(recall.get(1), Some(&*(RECALL_LINES + 49).to_string()));
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), RECALL_LINES);
-        assert_eq!(recall.get(RECALL_LINES), Some("50"));
-        assert_eq!(recall.get(RECALL_LINES + 1), None);
+        let history = InputHistory::kept_in(&path).unwrap();
+        assert_eq!(history.get(1), Some(&*(INPUT_HISTORY_LINES + 49).to_string()));
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), INPUT_HISTORY_LINES);
+        assert_eq!(history.get(INPUT_HISTORY_LINES), Some("50"));
+        assert_eq!(history.get(INPUT_HISTORY_LINES + 1), None);
     }
 
     #[test]
     fn without_a_file_lines_are_remembered_for_now() {
-        let mut recall = InputHistory::for_now();
-        recall.add("BM one").unwrap();
-        assert_eq!(all(&recall), ["BM one"]);
+        let mut history = InputHistory::for_now();
+        history.add("BM one").unwrap();
+        assert_eq!(all(&history), ["BM one"]);
     }
 }

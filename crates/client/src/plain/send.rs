@@ -1,4 +1,4 @@
-//! Sends messages, and tracks what becomes of them.
+//! Sends messages, and reports their delivery.
 
 use std::time::Instant;
 
@@ -8,9 +8,9 @@ use proto::name::same;
 
 use super::Plain;
 use super::session::{End, Settled};
-use crate::limits::{ANSWER_MOST, ANSWER_SILENCE, LINES_UNASKED};
-use crate::pace::Patience;
+use crate::limits::{ANSWER_IDLE_TIMEOUT, ANSWER_TIMEOUT, LINES_UNASKED};
 use crate::question::Question;
+use crate::timing::Timeout;
 
 impl Plain<'_> {
     pub(super) fn broadcast(&mut self, text: &str) -> Result<(), End> {
@@ -18,7 +18,7 @@ impl Plain<'_> {
         self.session.until_ready()?;
         match self.session.chat().lobby().map(str::to_owned) {
             Some(lobby) => self.deliver(&lobby, &text, None),
-            None => self.refuse("Nothing sent: this server has no room that everybody is in."),
+            None => self.fail("Nothing sent: this server has no room that everybody is in."),
         }
     }
 
@@ -31,7 +31,7 @@ impl Plain<'_> {
             user => user.to_owned(),
         };
         if user.is_empty() || user.contains(char::is_whitespace) || user.starts_with(':') {
-            return self.refuse("Nothing sent: that is not a user name.");
+            return self.fail("Nothing sent: that is not a user name.");
         }
         let text = self.text(text)?;
         self.deliver(&user, &text, None)
@@ -42,7 +42,7 @@ impl Plain<'_> {
         if text.is_empty() { self.detail(Question::Text) } else { Ok(text.to_owned()) }
     }
 
-    /// Sends a text, waits until the server has confirmed or refused it, through breaks, and tells which.
+    /// Sends a text, waits until the server has confirmed or refused it, across breaks, and reports which.
     pub(super) fn deliver(
         &mut self,
         to: &str,
@@ -53,21 +53,21 @@ impl Plain<'_> {
     }
 
     pub(super) fn say(&mut self, saying: NewMessage) -> Result<(), End> {
-        if !saying.text.trim().is_empty() && !self.is_meant(&saying.text)? {
-            return self.refuse("Nothing sent.");
+        if !saying.text.trim().is_empty() && !self.confirm_long_text(&saying.text)? {
+            return self.fail("Nothing sent.");
         }
         let to = saying.to.clone();
         match self.send(saying) {
-            Ok(Ok(settled)) => self.tell_delivery(&to, settled),
-            Ok(Err(sentence)) => self.refuse(&format!("Nothing sent: {sentence}")),
+            Ok(Ok(settled)) => self.report_delivery(&to, settled),
+            Ok(Err(sentence)) => self.fail(&format!("Nothing sent: {sentence}")),
             Err(end) => {
-                self.all_well = false;
+                self.succeeded = false;
                 Err(end)
             }
         }
     }
 
-    /// Sends a text, in several messages if the server wants it so, and waits for the server's word about each.
+    /// Sends a text, in several messages if necessary, and waits for the outcome of each.
     fn send(&mut self, saying: NewMessage) -> Result<Result<Vec<Settled>, String>, End> {
         let session = &mut *self.session;
         let lobby = session.chat().lobby();
@@ -75,7 +75,7 @@ impl Plain<'_> {
             true => "BM".to_owned(),
             false => format!("PM {}", saying.to),
         };
-        let numbers = match session.wire.intend(Intent::Say(saying)) {
+        let numbers = match session.wire.perform(Intent::Say(saying)) {
             Ok(Some(numbers)) => numbers,
             Ok(None) => return Ok(Ok(Vec::new())),
             Err(chat::SendError::NoText) => {
@@ -90,32 +90,32 @@ impl Plain<'_> {
             session.sending.insert(number, format!("{verb} {text}"));
         }
         for change in session.wire.chat.take_changes() {
-            session.tell(&change)?;
+            session.report(&change)?;
         }
-        let mut patience = Patience::new(Instant::now(), ANSWER_SILENCE, ANSWER_MOST);
+        let mut timeout = Timeout::new(Instant::now(), ANSWER_IDLE_TIMEOUT, ANSWER_TIMEOUT);
         while numbers.clone().any(|number| session.sending.contains_key(&number)) {
-            session.wait(&mut patience)?;
+            session.wait(&mut timeout)?;
         }
         // What was missed if the connection broke meanwhile comes first.
         session.until_ready()?;
         Ok(Ok(std::mem::take(&mut session.settled)))
     }
 
-    fn tell_delivery(&mut self, to: &str, settled: Vec<Settled>) -> Result<(), End> {
+    fn report_delivery(&mut self, to: &str, settled: Vec<Settled>) -> Result<(), End> {
         let count = settled.len();
         let mut away = None;
         let mut refused: Vec<(usize, String)> = Vec::new();
         for (at, settled) in settled.into_iter().enumerate() {
             away = self.session.away.remove(&settled.number).or(away);
             if let Some(reason) = settled.refused {
-                // It is told of, and not to be tried again.
-                let discarded = self.session.wire.intend(Intent::Discard(settled.number));
+                // The refusal is reported, and the message is not retried.
+                let discarded = self.session.wire.perform(Intent::Discard(settled.number));
                 debug_assert!(discarded.is_ok(), "nothing is needed for that");
                 refused.push((at + 1, reason));
             }
         }
         if !refused.is_empty() {
-            return self.refuse(&not_sent(&refused, count));
+            return self.fail(&not_sent(&refused, count));
         }
         let parts = if count > 1 { format!(" in {count} pieces") } else { String::new() };
         let lobby = self.session.chat().lobby();
@@ -132,8 +132,8 @@ impl Plain<'_> {
         Ok(self.session.aside(&sentence)?)
     }
 
-    /// Somebody may have pasted more than they knew.
-    fn is_meant(&mut self, text: &str) -> Result<bool, End> {
+    /// Asks before sending a long text: it may have been pasted by mistake.
+    fn confirm_long_text(&mut self, text: &str) -> Result<bool, End> {
         let lines = text.lines().count();
         if !self.session.console.interactive || lines <= LINES_UNASKED {
             return Ok(true);
@@ -144,7 +144,7 @@ impl Plain<'_> {
     }
 }
 
-/// What is told of a text of `count` pieces of which these were refused, each with the reason.
+/// The report on a text of `count` pieces of which these were refused, each with the reason.
 fn not_sent(refused: &[(usize, String)], count: usize) -> String {
     match refused {
         [(1, reason), ..] if refused.len() == count => format!("Not sent: {reason}"),
@@ -164,14 +164,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_told_which_pieces_were_refused() {
-        let told = |pieces: &[usize], count| {
+    fn the_refused_pieces_are_reported() {
+        let reported = |pieces: &[usize], count| {
             let refused = pieces.iter().map(|piece| (*piece, format!("no{piece}")));
             not_sent(&refused.collect::<Vec<_>>(), count)
         };
-        assert_eq!(told(&[1], 1), "Not sent: no1");
-        assert_eq!(told(&[1, 2, 3], 3), "Not sent: no1");
-        assert_eq!(told(&[2, 3], 3), "Not sent from piece 2 of 3 on: no2");
-        assert_eq!(told(&[1, 3], 4), "Of 4 pieces all were sent but piece 1 (no1), piece 3 (no3)");
+        assert_eq!(reported(&[1], 1), "Not sent: no1");
+        assert_eq!(reported(&[1, 2, 3], 3), "Not sent: no1");
+        assert_eq!(reported(&[2, 3], 3), "Not sent from piece 2 of 3 on: no2");
+        assert_eq!(
+            reported(&[1, 3], 4),
+            "Of 4 pieces all were sent but piece 1 (no1), piece 3 (no3)"
+        );
     }
 }

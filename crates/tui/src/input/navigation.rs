@@ -12,7 +12,7 @@ use chat::conversation::{Conversation, Notify, With};
 use proto::name::same;
 
 impl Tui {
-    pub(super) fn go(&mut self, act: Act, chat: &Chat) -> Vec<Action> {
+    pub(super) fn navigate(&mut self, act: Act, chat: &Chat) -> Vec<Action> {
         match act {
             Act::Help => self.overlay = Some(Overlay::Help(0)),
             Act::Palette => self.overlay = Some(Overlay::Palette(Palette::new("", chat))),
@@ -21,10 +21,10 @@ impl Tui {
                 list.input.set(&chat.search.words);
                 self.overlay = Some(Overlay::Search(list));
             }
-            Act::Rooms => return self.obey(Order::Rooms, chat),
+            Act::Rooms => return self.execute(Order::Rooms, chat),
             Act::NextUnread => return self.next_unread(chat),
-            Act::RoomAbove => return self.beside(chat, true),
-            Act::RoomBelow => return self.beside(chat, false),
+            Act::RoomAbove => return self.go_to_neighbour(chat, true),
+            Act::RoomBelow => return self.go_to_neighbour(chat, false),
             Act::Room(number) => {
                 let listed = self.listed(chat);
                 let name = listed.get(usize::from(number) - 1).map(|room| room.name.clone());
@@ -67,22 +67,22 @@ impl Tui {
                 false => self.open(&name, chat),
             };
             self.focus = Focus::Composer;
-            self.place().scroll = scroll;
+            self.conversation_view().scroll = scroll;
             return actions;
         }
         if self.focus != Focus::Composer {
             self.focus = Focus::Composer;
-        } else if self.place().scroll != Scroll::End {
+        } else if self.conversation_view().scroll != Scroll::End {
             self.scroll_to_end();
         } else {
-            self.place().reply_to = None;
+            self.conversation_view().reply_to = None;
         }
         Vec::new()
     }
 
     /// A person who has scrolled to the newest messages is no longer visiting.
     pub(super) fn end_visit_at_end(&mut self) {
-        if self.place().scroll == Scroll::End {
+        if self.conversation_view().scroll == Scroll::End {
             self.memory.return_to = None;
         }
     }
@@ -112,13 +112,13 @@ impl Tui {
         match next {
             Some(name) => self.go_to(&name, chat),
             None => {
-                self.say("Nothing is unread.", false);
+                self.show_status("Nothing is unread.", false);
                 Vec::new()
             }
         }
     }
 
-    fn beside(&mut self, chat: &Chat, above: bool) -> Vec<Action> {
+    fn go_to_neighbour(&mut self, chat: &Chat, above: bool) -> Vec<Action> {
         let listed = self.listed(chat);
         let count = listed.len().max(1);
         let here = listed.iter().position(|room| same(&room.name, &self.open)).unwrap_or(0);
@@ -135,7 +135,7 @@ impl Tui {
         });
         match newest.and_then(|entry| entry.msgid.clone()) {
             Some(msgid) => self.offer_reactions(&RowId::Msgid(msgid)),
-            None => self.say("There is no message to react to.", true),
+            None => self.show_status("There is no message to react to.", true),
         }
         Vec::new()
     }
@@ -143,7 +143,7 @@ impl Tui {
     /// Offers reactions to a message.
     pub(super) fn offer_reactions(&mut self, id: &RowId) {
         let RowId::Msgid(msgid) = id else {
-            self.say("Nobody can react to this: the server has no id for it.", true);
+            self.show_status("Nobody can react to this: the server has no id for it.", true);
             return;
         };
         self.memory.reacting = Some((self.open.clone(), msgid.clone()));

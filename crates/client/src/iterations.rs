@@ -54,16 +54,16 @@ mod tests {
     fn the_most_are_remembered_for_each_account_of_each_server() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("known_hosts");
-        let rounds = |server: &str| {
+        let iterations = |server: &str| {
             KnownIterations::new(server.to_owned(), Ok(KnownHosts::at(path.clone())))
         };
-        let here = rounds("chat.example:9999");
+        let here = iterations("chat.example:9999");
         assert!(here.seen().is_empty());
         for count in [200_000, 600_000, 300_000] {
             here.remember("Ann", count).unwrap();
         }
         here.remember("bob", 100_000).unwrap();
-        rounds("other.example:9999").remember("ann", 700_000).unwrap();
+        iterations("other.example:9999").remember("ann", 700_000).unwrap();
         let seen = here.seen();
         assert_eq!((seen["ann"], seen["bob"], seen.len()), (600_000, 100_000, 2));
         let without = KnownIterations::new("a:1".to_owned(), Err(Unusable::NoFolder));

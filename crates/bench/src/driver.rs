@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::dialect::{Dialect, Heard};
-use crate::failure::{Doing, Failure, Result};
+use crate::dialect::{Dialect, ServerLine};
+use crate::failure::{Context, Failure, Result};
 use crate::layers::{self, Layers, Scratch};
 use crate::poller::{Poller, Ready};
 use crate::transport::Transport;
@@ -15,10 +15,10 @@ use crate::transport::Transport;
 const READ_BYTES: usize = 256 * 1024;
 
 /// How long a server may be silent while something is awaited.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The clients and their connections, numbered from 0 in the order in which they connect.
-pub struct Drive {
+pub struct Driver {
     dialect: Dialect,
     addresses: Vec<SocketAddr>,
     transport: Transport,
@@ -48,7 +48,7 @@ struct Connection {
     blocked: bool,
 }
 
-impl Drive {
+impl Driver {
     /// Clients for the server at these addresses, none connected yet; they connect to one after another.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Drive {
             addresses,
             transport,
             tls: layers::client_config(transport)?,
-            poller: Poller::new().doing("creating an epoll")?,
+            poller: Poller::new().context("creating an epoll")?,
             ready: Vec::new(),
             connections: Vec::new(),
             dirty: Vec::new(),
@@ -102,10 +102,10 @@ impl Drive {
         let number = self.connections.len();
         let doing = || format!("connecting client {number}");
         let stream =
-            TcpStream::connect(self.addresses[number % self.addresses.len()]).doing(doing())?;
-        stream.set_nodelay(true).doing(doing())?;
-        stream.set_nonblocking(true).doing(doing())?;
-        self.poller.add(&stream, number).doing(doing())?;
+            TcpStream::connect(self.addresses[number % self.addresses.len()]).context(doing())?;
+        stream.set_nodelay(true).context(doing())?;
+        stream.set_nonblocking(true).context(doing())?;
+        self.poller.add(&stream, number).context(doing())?;
         let layers = Layers::new(self.transport, self.tls.as_ref())?.map(Box::new);
         let has_first_words = layers.is_some();
         self.connections.push(Connection {
@@ -120,12 +120,12 @@ impl Drive {
         Ok(number)
     }
 
-    /// Sends bytes from a client; they leave with the next [`Drive::poll`], in one write.
+    /// Sends bytes from a client; they leave with the next [`Driver::poll`], in one write.
     pub fn send(&mut self, client: usize, bytes: &[u8]) {
         self.outgoing(client).extend_from_slice(bytes);
     }
 
-    /// Sends a message to a room; it leaves with the next [`Drive::poll`].
+    /// Sends a message to a room; it leaves with the next [`Driver::poll`].
     pub fn say(&mut self, client: usize, room: &str, text: &[u8]) {
         let dialect = self.dialect;
         dialect.say(room, text, self.outgoing(client));
@@ -136,18 +136,19 @@ impl Drive {
     /// # Errors
     /// [`Failure::Io`] if the system refuses.
     pub fn stop_reading(&mut self, client: usize) -> Result<()> {
-        self.poller.remove(&self.connections[client].stream).doing("no longer watching a client")
+        self.poller.remove(&self.connections[client].stream).context("no longer watching a client")
     }
 
-    /// Sends what there is to send, waits for the server at most `wait`, and tells `heard` every line that came:
-    /// which client, what, and when it was read. The server's pings are answered here.
+    /// Sends what there is to send, waits for the server at most `wait`, and calls `on_line` for every line that came:
+    /// from which client, what, and when it was read. The server's pings are answered here.
     ///
     /// # Errors
-    /// [`Failure::Closed`], [`Failure::Refused`] and [`Failure::Lacks`] as soon as a line says so; whatever `heard` returns.
+    /// [`Failure::Closed`], [`Failure::Refused`] and [`Failure::Unsupported`] as soon as a line says so; and those of
+    /// `on_line`.
     pub fn poll(
         &mut self,
         wait: Duration,
-        mut heard: impl FnMut(usize, Heard<'_>, Instant) -> Result<()>,
+        mut on_line: impl FnMut(usize, ServerLine<'_>, Instant) -> Result<()>,
     ) -> Result<()> {
         let mut dirty = std::mem::take(&mut self.dirty);
         for client in dirty.drain(..) {
@@ -155,13 +156,13 @@ impl Drive {
         }
         self.dirty = dirty;
         let mut ready = std::mem::take(&mut self.ready);
-        self.poller.wait(Some(wait), &mut ready).doing("waiting for the server")?;
+        self.poller.wait(Some(wait), &mut ready).context("waiting for the server")?;
         for Ready { key, readable, writable } in ready.drain(..) {
             if writable {
                 self.write(key)?;
             }
             if readable {
-                self.read(key, &mut heard)?;
+                self.read(key, &mut on_line)?;
             }
         }
         self.ready = ready;
@@ -190,14 +191,14 @@ impl Drive {
         let sent = match connection.stream.write(outgoing) {
             Ok(sent) => sent,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) => return Err(error).doing(format!("sending from client {client}")),
+            Err(error) => return Err(error).context(format!("sending from client {client}")),
         };
         outgoing.drain(..sent);
         let blocked = !outgoing.is_empty();
         if blocked != connection.blocked {
             connection.blocked = blocked;
             let watched = self.poller.watch_writes(&connection.stream, client, blocked);
-            watched.doing("watching a blocked client")?;
+            watched.context("watching a blocked client")?;
         }
         Ok(())
     }
@@ -205,20 +206,20 @@ impl Drive {
     fn read(
         &mut self,
         client: usize,
-        heard: &mut impl FnMut(usize, Heard<'_>, Instant) -> Result<()>,
+        on_line: &mut impl FnMut(usize, ServerLine<'_>, Instant) -> Result<()>,
     ) -> Result<()> {
         let connection = &mut self.connections[client];
         let held = connection.layers.as_ref().map_or(&connection.partial[..], |l| l.held());
         let kept = held.len();
         if kept == READ_BYTES || connection.partial.len() >= READ_BYTES {
-            return Err(Failure::NotUnderstood("a line without end".to_owned()));
+            return Err(Failure::Unexpected("a line without end".to_owned()));
         }
         self.buffer[..kept].copy_from_slice(held);
         let count = match connection.stream.read(&mut self.buffer[kept..]) {
             Ok(0) => return Err(closed(client, &connection.partial)),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error).doing(format!("reading as client {client}")),
+            Err(error) => return Err(error).context(format!("reading as client {client}")),
         };
         let now = Instant::now();
         self.wire_bytes += count as u64;
@@ -239,14 +240,14 @@ impl Drive {
         for end in memchr::memchr_iter(b'\n', bytes) {
             let line = &bytes[start..end];
             start = end + 1;
-            match self.dialect.hear(line.strip_suffix(b"\r").unwrap_or(line)) {
-                Heard::Ping(token) => {
+            match self.dialect.parse(line.strip_suffix(b"\r").unwrap_or(line)) {
+                ServerLine::Ping(token) => {
                     connection.mark(client, &mut self.dirty);
                     connection.outgoing.extend_from_slice(&self.dialect.pong(token));
                 }
-                Heard::Refused(line) => return Err(Failure::Refused(readable(line))),
-                Heard::Lacks(line) => return Err(Failure::Lacks(readable(line))),
-                other => heard(client, other, now)?,
+                ServerLine::Refused(line) => return Err(Failure::Refused(readable(line))),
+                ServerLine::Unsupported(line) => return Err(Failure::Unsupported(readable(line))),
+                other => on_line(client, other, now)?,
             }
         }
         connection.partial.clear();

@@ -10,9 +10,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::files;
-use crate::limits::REMEMBERED_BYTES;
+use crate::limits::SAVED_LOGIN_BYTES;
 
-/// Why a login cannot be remembered or used.
+/// Why a login cannot be saved or used.
 #[derive(Debug, thiserror::Error)]
 pub enum SavedLoginError {
     /// There is no folder for it.
@@ -31,7 +31,7 @@ pub enum SavedLoginError {
     Certificate(#[from] rcgen::Error),
 }
 
-/// A remembered login.
+/// A saved login.
 #[derive(Debug)]
 pub struct SavedLogin {
     /// The account.
@@ -58,7 +58,7 @@ impl SavedLogin {
             return Err(unusable("it is not a regular file"));
         }
         let mut text = String::new();
-        let read = file.take(REMEMBERED_BYTES).read_to_string(&mut text);
+        let read = file.take(SAVED_LOGIN_BYTES).read_to_string(&mut text);
         read.map_err(|error| unusable(&error.to_string()))?;
         let user = text.lines().next().and_then(|line| line.strip_prefix("user: "));
         let certificate = CertificateDer::from_pem_slice(text.as_bytes());

@@ -1,4 +1,4 @@
-//! Servers that do it wrong are caught.
+//! Faulty servers are detected.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use crate::{bench, one_room};
 
 /// What is wrong with a server.
 #[derive(Clone, Copy, PartialEq)]
-enum Lie {
+enum Fault {
     LosesTheTenth,
     DoublesTheTenth,
     LetsNobodyIn,
@@ -25,7 +25,7 @@ enum Lie {
 fn a_handshake_that_fails_does_not_count() {
     let handshakes = Handshakes { count: 3, at_once: 2 };
     let bench = bench("no-chatserver-is-needed".into());
-    let failure = handshakes.run(&start(Lie::LosesTheTenth), &bench).unwrap_err();
+    let failure = handshakes.run(&start(Fault::LosesTheTenth), &bench).unwrap_err();
     // In a client's first words there is a line feed, the number of an extension, and before it no UTF-8. So this server
     // closes, with bytes unread or not.
     assert!(matches!(failure, Failure::Closed { .. } | Failure::Io { .. }), "{failure}");
@@ -35,42 +35,42 @@ fn a_handshake_that_fails_does_not_count() {
 type Members = Arc<Mutex<Vec<(usize, TcpStream)>>>;
 
 /// A server with one room and one lie; its threads end with the test's clients.
-fn start(lie: Lie) -> Kind {
+fn start(fault: Fault) -> Kind {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let members = Members::default();
     thread::spawn(move || {
         for (number, stream) in listener.incoming().enumerate() {
             let (stream, members) = (stream.unwrap(), members.clone());
-            thread::spawn(move || serve(number, stream, &members, lie));
+            thread::spawn(move || serve(number, stream, &members, fault));
         }
     });
     Kind::Running { address, pid: std::process::id() }
 }
 
-fn serve(number: usize, stream: TcpStream, members: &Members, lie: Lie) {
+fn serve(number: usize, stream: TcpStream, members: &Members, fault: Fault) {
     let mut own = stream.try_clone().unwrap();
     let mut said = 0;
     for line in BufReader::new(stream).lines() {
         // The client is gone, as it is when the lie is found out.
         let Ok(line) = line else { return };
         let answer = match line.split(' ').next() {
-            Some("USER") => ":liar 001 b :Welcome\r\n",
-            Some("PING") => ":liar PONG liar :bench\r\n",
-            Some("JOIN") if lie == Lie::LetsNobodyIn => ":liar 473 b #r0 :Invite only\r\n",
+            Some("USER") => ":faulty 001 b :Welcome\r\n",
+            Some("PING") => ":faulty PONG faulty :bench\r\n",
+            Some("JOIN") if fault == Fault::LetsNobodyIn => ":faulty 473 b #r0 :Invite only\r\n",
             Some("JOIN") => {
                 members.lock().unwrap().push((number, own.try_clone().unwrap()));
                 ":b!b@b JOIN #r0\r\n"
             }
             Some("PRIVMSG") => {
                 said += 1;
-                let times = match lie {
+                let times = match fault {
                     _ if said != 10 => 1,
-                    Lie::ClosesAtTheTenth => {
+                    Fault::ClosesAtTheTenth => {
                         return own.shutdown(std::net::Shutdown::Both).unwrap();
                     }
-                    Lie::LosesTheTenth => 0,
-                    Lie::DoublesTheTenth | Lie::LetsNobodyIn => 2,
+                    Fault::LosesTheTenth => 0,
+                    Fault::DoublesTheTenth | Fault::LetsNobodyIn => 2,
                 };
                 let text = format!(":b!b@b {line}\r\n").repeat(times);
                 for (_, member) in members.lock().unwrap().iter_mut().filter(|(m, _)| *m != number)
@@ -89,31 +89,31 @@ fn serve(number: usize, stream: TcpStream, members: &Members, lie: Lie) {
     }
 }
 
-fn failure_of(lie: Lie) -> Failure {
-    one_room().run(&start(lie), &bench("no-chatserver-is-needed".into())).unwrap_err()
+fn failure_of(fault: Fault) -> Failure {
+    one_room().run(&start(fault), &bench("no-chatserver-is-needed".into())).unwrap_err()
 }
 
 #[test]
 fn a_loss_is_detected() {
-    let failure = failure_of(Lie::LosesTheTenth);
+    let failure = failure_of(Fault::LosesTheTenth);
     assert!(matches!(failure, Failure::Miscounted { got: 10, expected: 9, .. }), "{failure}");
 }
 
 #[test]
 fn a_duplicate_is_detected() {
-    let failure = failure_of(Lie::DoublesTheTenth);
+    let failure = failure_of(Fault::DoublesTheTenth);
     assert!(matches!(failure, Failure::Miscounted { got: 9, expected: 10, .. }), "{failure}");
 }
 
 #[test]
 fn a_refusal_is_not_taken_for_a_room() {
-    let failure = failure_of(Lie::LetsNobodyIn);
+    let failure = failure_of(Fault::LetsNobodyIn);
     assert!(matches!(failure, Failure::Refused(_)), "{failure}");
 }
 
 #[test]
 fn a_closed_connection_is_detected() {
-    let failure = failure_of(Lie::ClosesAtTheTenth);
+    let failure = failure_of(Fault::ClosesAtTheTenth);
     // Closing with bytes unread resets the connection, which the client may meet while sending.
     assert!(matches!(failure, Failure::Closed { .. } | Failure::Io { .. }), "{failure}");
 }

@@ -1,4 +1,4 @@
-//! What changes as lines for the person: messages, and what happened as sentences.
+//! Reports changes to the person: messages as lines, events as sentences.
 
 use std::time::Instant;
 
@@ -10,26 +10,28 @@ use proto::name::same;
 
 use super::session::{End, Session, Settled};
 use crate::failure::Failure;
-use crate::limits::SHOWN_TOLD;
+use crate::limits::ACKNOWLEDGE_AFTER;
 use crate::show::{Place, member};
 use crate::system::now_ms;
 
 impl Session {
-    /// Tells the person of a change.
-    pub(super) fn tell(&mut self, change: &Change) -> Result<(), End> {
+    /// Reports a change.
+    pub(super) fn report(&mut self, change: &Change) -> Result<(), End> {
         match change {
             Change::Ready => self.welcome()?,
-            Change::Said { target, entry } if self.behind.is_none() => self.show(target, entry)?,
+            Change::Said { target, entry } if self.last_seen.is_none() => {
+                self.show(target, entry)?;
+            }
             Change::Happened { target, entry } => self.happened(target, entry)?,
             Change::Reacted { target, msgid, text, by, undo } => {
                 let sentence = reaction(self.chat(), target, msgid, text, by, *undo);
                 self.presence(&sentence)?;
             }
-            Change::Facts { nick, key, value } => {
-                let sentence = fact(self.chat(), nick, key, value.as_deref());
+            Change::Metadata { nick, key, value } => {
+                let sentence = metadata_sentence(self.chat(), nick, key, value.as_deref());
                 self.presence(&sentence)?;
             }
-            // They are for whoever waits for them.
+            // `who` waits for them, and shows them itself.
             Change::Names { .. } if self.asked == Some("NAMES") => {}
             Change::Names { room, members } => {
                 let members: Vec<String> =
@@ -38,12 +40,12 @@ impl Session {
                 self.aside(&format!("{count} in {room}: {}", members.join("; ")))?;
             }
             Change::Redacted { target, msgid, by } => self.redacted(target, msgid, by)?,
-            Change::PutOff { reason, .. } => self.aside(reason)?,
+            Change::Deferred { reason, .. } => self.aside(reason)?,
             Change::Away { number, text } => drop(self.away.insert(*number, text.clone())),
             Change::Settled { number, outcome } => {
                 let Some(operation) = self.sending.remove(number) else { return Ok(()) };
                 if let Ok(Some(msgid)) = outcome {
-                    // The person who wrote it knows it.
+                    // Its author knows it.
                     self.seen.insert(msgid);
                 }
                 let refused = outcome.clone().err();
@@ -60,8 +62,8 @@ impl Session {
     /// Whether everything unread of a conversation has been shown.
     pub(super) fn has_shown(&self, conversation: &Conversation) -> bool {
         let Some(first) = &conversation.first_unread else {
-            // A server without ids tells nothing but what comes, and that is shown.
-            return self.behind.is_none();
+            // On a server without msgids everything that arrives has been shown.
+            return self.last_seen.is_none();
         };
         let is_first = |row: &Row| match row {
             Row::Entry(entry) => entry.msgid.as_ref() == Some(first),
@@ -78,7 +80,7 @@ impl Session {
         })
     }
 
-    /// Shows a message, unless the person knows it.
+    /// Shows a message, unless it has been shown.
     pub(super) fn show(&mut self, target: &str, entry: &Entry) -> Result<(), Failure> {
         let known = entry.msgid.as_deref().is_some_and(|msgid| !self.seen.insert(msgid));
         // A server without ids sends one's own back after it was confirmed.
@@ -88,7 +90,7 @@ impl Session {
         }
         let is_private = !self.chat().server.is_room(target);
         if self.console.interactive && !entry.mine && is_private {
-            self.tell_shown_at.get_or_insert_with(|| Instant::now() + SHOWN_TOLD);
+            self.acknowledge_at.get_or_insert_with(|| Instant::now() + ACKNOWLEDGE_AFTER);
         }
         self.print(target, entry)
     }
@@ -102,7 +104,7 @@ impl Session {
         Ok(())
     }
 
-    /// Tells a person, but no script, of something that is no message.
+    /// Reports an event to a person, but not to a script.
     pub(super) fn presence(&mut self, sentence: &str) -> Result<(), Failure> {
         if self.console.interactive && !self.quiet {
             let line = self.console.look.aside(sentence);
@@ -113,13 +115,13 @@ impl Session {
 
     fn happened(&mut self, target: &str, entry: &Entry) -> Result<(), Failure> {
         match entry.kind {
-            // It is for whoever waits for it.
+            // A request waits for it, and shows it itself.
             Kind::Error if self.asked.is_some() => Ok(()),
             Kind::Info | Kind::Error => {
                 entry.text.clone_into(&mut self.last_notice);
                 self.aside(&entry.text)
             }
-            // One's own coming and going is told by whoever asked for it.
+            // The command that joined or left reports that itself.
             Kind::Join if entry.mine => Ok(()),
             Kind::Part if entry.mine && self.asked.is_some() => Ok(()),
             _ => self.presence(&happening(self.chat(), target, entry)),
@@ -155,11 +157,11 @@ impl Session {
                 }
                 return Ok(());
             }
-            // The list is told by its end, a page of messages by its messages, and a refused message as that.
+            // A list is reported at its end, a page of messages by its messages, a refused message by its delivery.
             ("PIN", "ENTRY") | ("CH" | "SEARCH" | "FIND", "END") => return Ok(()),
             ("PRIVMSG" | "NOTICE" | "BATCH", _) if refused => return Ok(()),
-            // What is told at a login is told once, and not after each break.
-            ("LOGIN", _) if !self.told.insert(code.to_owned()) => return Ok(()),
+            // The notes of a login are reported once, not after each break.
+            ("LOGIN", _) if !self.reported.insert(code.to_owned()) => return Ok(()),
             ("LOGIN", "LAST_LOGIN") if self.wire.has_registered() => return Ok(()),
             ("LOGIN", "LAST_LOGIN" | "UNREAD") => {}
             ("LOGIN", _) => return Ok(()),
@@ -169,11 +171,11 @@ impl Session {
         self.aside(text)
     }
 
-    /// Tells what a server says to everybody who logs in, as far as it is news.
+    /// Reports the message of the day and the lobby's topic, if they are new.
     fn welcome(&mut self) -> Result<(), Failure> {
         let chat = &self.wire.chat;
         let motd = chat.server.motd.clone();
-        if self.told.insert(format!("motd {}", motd.join("\n"))) {
+        if self.reported.insert(format!("motd {}", motd.join("\n"))) {
             for line in motd {
                 self.presence(&line)?;
             }
@@ -183,7 +185,7 @@ impl Session {
             .filter(|lobby| !lobby.topic.is_empty())
             .map(|lobby| format!("the topic of {}: {}", lobby.name, lobby.topic));
         match topic {
-            Some(topic) if self.told.insert(topic.clone()) => self.presence(&topic),
+            Some(topic) if self.reported.insert(topic.clone()) => self.presence(&topic),
             _ => Ok(()),
         }
     }
@@ -225,8 +227,8 @@ fn happening(chat: &Chat, target: &str, entry: &Entry) -> String {
     }
 }
 
-/// What somebody says of themselves from now on.
-fn fact(chat: &Chat, nick: &str, key: &str, value: Option<&str>) -> String {
+/// A change of somebody's metadata, as a sentence.
+fn metadata_sentence(chat: &Chat, nick: &str, key: &str, value: Option<&str>) -> String {
     let (who, whose, are, have) = match you_or(chat, nick) {
         "you" => ("you", "your".to_owned(), "are", "have"),
         nick => (nick, format!("{nick}'s"), "is", "has"),
@@ -299,8 +301,8 @@ mod tests {
         chat
     }
 
-    /// What a line from the server is told as.
-    fn told(chat: &mut Chat, line: &str) -> String {
+    /// How a line from the server is reported.
+    fn reported(chat: &mut Chat, line: &str) -> String {
         chat.receive(line, 0, &mut Vec::new());
         let sentences = chat.take_changes().into_iter().filter_map(|change| match change {
             Change::Happened { target, entry } => Some(happening(chat, &target, &entry)),
@@ -329,14 +331,14 @@ mod tests {
             (":bob!b@s NICK rob", "bob is now rob"),
             (":rob!b@s QUIT :gone", "rob left (gone)"),
         ] {
-            assert_eq!(told(&mut chat, line), sentence, "{line}");
+            assert_eq!(reported(&mut chat, line), sentence, "{line}");
         }
     }
 
     #[test]
     fn reactions_are_sentences() {
         let mut chat = chat();
-        told(&mut chat, "@msgid=m1 :bob!b@s PRIVMSG #lobby :hello");
+        reported(&mut chat, "@msgid=m1 :bob!b@s PRIVMSG #lobby :hello");
         for (line, sentence) in [
             (
                 "@+draft/reply=m1;+draft/react=👍 :eve!e@s TAGMSG #lobby",
@@ -351,9 +353,9 @@ mod tests {
                 "you react to an older message with 🎉",
             ),
         ] {
-            assert_eq!(told(&mut chat, line), sentence);
+            assert_eq!(reported(&mut chat, line), sentence);
         }
-        assert_eq!(told(&mut chat, "@+typing=active :eve!e@s TAGMSG #lobby"), "");
+        assert_eq!(reported(&mut chat, "@+typing=active :eve!e@s TAGMSG #lobby"), "");
     }
 
     #[test]
@@ -365,7 +367,7 @@ mod tests {
             ("bob", "status", Some("at lunch"), "bob's status: at lunch"),
             ("Ann", "status", None, "you no longer have a status"),
         ] {
-            assert_eq!(fact(&chat, nick, key, value), sentence);
+            assert_eq!(metadata_sentence(&chat, nick, key, value), sentence);
         }
     }
 
@@ -377,7 +379,7 @@ mod tests {
             ":bob!b@s PRIVMSG #rust :hi",
             ":bob!b@s PRIVMSG ann :psst",
         ] {
-            told(&mut chat, line);
+            reported(&mut chat, line);
         }
         let sentences: Vec<String> =
             unread(&chat).into_iter().map(|(_, sentence)| sentence).collect();
