@@ -20,7 +20,7 @@ export function say(app, text, action = false) {
   const to = app.current;
   if (!to || !text.trim()) return false;
   const replyTo = app.answered?.msgid;
-  const done = app.intend({ type: "say", to, text, action, ...(replyTo ? { replyTo } : {}) });
+  const done = app.perform({ type: "say", to, text, action, ...(replyTo ? { replyTo } : {}) });
   if (!done) return false;
   app.answered = undefined;
   app.timeline.goToEnd();
@@ -56,11 +56,11 @@ export function actOn(app, action, item, from) {
     case "more": return app.show({ type: "message", entry });
     case "copy": return void copy(app, entry);
     case "takeBack": return canTakeBack(app, entry) ? app.show({ type: "takeBack", entry }) : undefined;
-    case "retry": return void app.intend({ type: "retry", number: entry.outgoing ?? 0 });
-    case "discard": return void app.intend({ type: "discard", number: entry.outgoing ?? 0 });
+    case "retry": return void app.perform({ type: "retry", number: entry.outgoing ?? 0 });
+    case "discard": return void app.perform({ type: "discard", number: entry.outgoing ?? 0 });
     case "edit":
       app.compose(entry.text, true);
-      return void app.intend({ type: "discard", number: entry.outgoing ?? 0 });
+      return void app.perform({ type: "discard", number: entry.outgoing ?? 0 });
     default: return undefined;
   }
 }
@@ -86,7 +86,7 @@ export function react(app, entry, text) {
   if (!entry.msgid || !app.current || !text.trim()) return;
   const reaction = entry.reactions.find((known) => known.text === text);
   const undo = reaction?.by.some((name) => same(name, app.chat.me)) ?? false;
-  app.intend({ type: "react", target: app.current, msgid: entry.msgid, text, undo });
+  app.perform({ type: "react", target: app.current, msgid: entry.msgid, text, undo });
 }
 
 /**
@@ -143,7 +143,7 @@ export function leave(app, name) {
   if (!conversation || conversation.kind === "server") return;
   const key = name.toLowerCase();
   if (conversation.kind === "room" && conversation.joined) app.leaving.add(key);
-  app.intend({ type: "close", target: name });
+  app.perform({ type: "close", target: name });
   if (conversation.kind === "person" || !conversation.joined) {
     app.current = undefined;
     app.pane = "list";
@@ -166,7 +166,7 @@ export function openPerson(app, nick) {
  * @param {Notify} notify
  */
 export function wantNotify(app, target, notify) {
-  app.intend({ type: "notify", target, notify });
+  app.perform({ type: "notify", target, notify });
 }
 
 /**

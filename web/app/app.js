@@ -29,7 +29,7 @@ function isWide() {
 export class App {
   settings = loadSettings();
   presence = new Presence();
-  asking = new Asking((line) => this.intend({ type: "raw", line }));
+  asking = new Asking((line) => this.perform({ type: "raw", line }));
   /** The name of the conversation that is shown; undefined: none. @type {string | undefined} */
   current;
   /** What a phone shows: the list, or a conversation. @type {"list" | "chat"} */
@@ -70,7 +70,7 @@ export class App {
     this.timeline = new TimelineView({
       load: (run) => {
         // Before the end of the welcome it is not known what is missing, and a new room is not there.
-        if (this.chat.settled) this.intend({ type: "load", target: this.current ?? "", run }, true);
+        if (this.chat.ready) this.perform({ type: "load", target: this.current ?? "", run }, true);
       },
       reachedEnd: () => this.#reachedEnd(),
       act: (action, item, from) => this.act(action, item, from),
@@ -119,9 +119,9 @@ export class App {
    * @param {boolean} [quietly] it is no person's wish, so a no need not be shown
    * @returns {boolean} whether it was done
    */
-  intend(intent, quietly = false) {
+  perform(intent, quietly = false) {
     try {
-      this.client.intend(intent);
+      this.client.perform(intent);
       return true;
     } catch (error) {
       if (!(error instanceof Impossible)) throw error;
@@ -175,7 +175,7 @@ export class App {
     // The "back" of a phone leads to the list.
     if (this.pane === "list" && isNarrow()) history.pushState("chat", "");
     [this.pane, this.answered, this.dialog, this.joining] = ["chat", undefined, undefined, undefined];
-    this.intend({ type: "open", target: name }, true);
+    this.perform({ type: "open", target: name }, true);
     // Only now: a new conversation is reported first, while the previous one is shown.
     this.current = name;
     const conversation = this.conversation;
@@ -209,7 +209,7 @@ export class App {
 
   /** @param {string} line */
   sendLine = (line) => {
-    this.intend({ type: "raw", line }, true);
+    this.perform({ type: "raw", line }, true);
   };
 
   /**
@@ -300,7 +300,7 @@ export class App {
     }
     this.choose();
     // What was shown from this device may have been left on another one; opening it again asks for what was missed.
-    if (this.current !== undefined) this.intend({ type: "open", target: this.current }, true);
+    if (this.current !== undefined) this.perform({ type: "open", target: this.current }, true);
   }
 
   /** @param {string} target */
@@ -330,11 +330,11 @@ export class App {
   #conversationChanged(target) {
     const conversation = this.chat.conversation(target);
     const key = fold(target);
-    if (conversation?.kind === "person" && this.chat.settled) this.presence.watch(target, this.sendLine);
+    if (conversation?.kind === "person" && this.chat.ready) this.presence.watch(target, this.sendLine);
     if (this.leaving.has(key) && conversation?.joined !== true) {
       this.leaving.delete(key);
       // The room has been left; closing it a second time takes it off the list.
-      if (conversation) this.intend({ type: "close", target }, true);
+      if (conversation) this.perform({ type: "close", target }, true);
       if (this.#isShown(target)) {
         this.current = undefined;
         this.timeline.show(undefined);
@@ -347,11 +347,11 @@ export class App {
   /** Everything in sight has been read, if somebody is looking. */
   #reachedEnd() {
     const conversation = this.conversation;
-    if (!conversation || !this.chat.settled || document.visibilityState !== "visible" || !document.hasFocus()) return;
+    if (!conversation || !this.chat.ready || document.visibilityState !== "visible" || !document.hasFocus()) return;
     if (isNarrow() && this.pane !== "chat") return;
     const newest = conversation.timeline.newest();
     const isNew = newest !== undefined && newest.timeMs > (conversation.readMs ?? 0);
-    if (conversation.unread > 0 || isNew) this.intend({ type: "markRead", target: conversation.name }, true);
+    if (conversation.unread > 0 || isNew) this.perform({ type: "markRead", target: conversation.name }, true);
   }
 
   #waiting() {

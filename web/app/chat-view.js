@@ -21,7 +21,7 @@ export function ChatView({ app }) {
     <${Header} app=${app} conversation=${conversation} />
     <${Mount} app=${app} hidden=${false} />
     <${Typing} app=${app} conversation=${conversation} />
-    ${conversation.kind === "room" && !conversation.joined && app.chat.settled
+    ${conversation.kind === "room" && !conversation.joined && app.chat.ready
     ? html`<div class="not-joined"><span>${strings.notJoined}</span>
       <button type="button" class="primary" onClick=${() => joinRoom(app, conversation.name)}>${strings.joinRoom}</button></div>`
     : html`<${Composer} app=${app} key=${conversation.name} name=${conversation.name} />`}

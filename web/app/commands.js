@@ -122,7 +122,7 @@ export const commandTable = {
     usage: "<words>",
     run: (app, _, rest) => {
       app.side = "search";
-      app.intend({ type: "search", words: rest });
+      app.perform({ type: "search", words: rest });
       app.draw();
     },
   },
@@ -133,7 +133,7 @@ export const commandTable = {
   follow: notifies("all"),
   status: profile("status"),
   name: profile("display-name"),
-  quote: { usage: "<line>", run: (app, _, rest) => void app.intend({ type: "raw", line: rest }) },
+  quote: { usage: "<line>", run: (app, _, rest) => void app.perform({ type: "raw", line: rest }) },
   help: { usage: "", run: (app) => app.show({ type: "help" }) },
   quit: { usage: "", run: (app) => void logOut(app) },
 };

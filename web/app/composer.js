@@ -56,7 +56,7 @@ export function Composer({ app, name }) {
     fit(current);
     app.client.setDraft(name, current.value);
     const writes = current.value !== "" && !/^\/[^/]/u.test(current.value);
-    app.intend({ type: "typing", target: name, active: writes }, true);
+    app.perform({ type: "typing", target: name, active: writes }, true);
   };
   const send = () => {
     const { current } = area;

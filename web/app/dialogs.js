@@ -93,7 +93,7 @@ function TakeBackDialog({ app, entry, close }) {
   const takeBack = () => {
     close();
     if (!app.current || !entry.msgid) return;
-    app.intend({ type: "redact", target: app.current, msgid: entry.msgid, reason: "" });
+    app.perform({ type: "redact", target: app.current, msgid: entry.msgid, reason: "" });
   };
   return html`<${Modal} title=${strings.takeBack} close=${close} look="small">
     <p>${strings.takeBackAsk}</p><p class="quoted" dir="auto">${plain(entry.text).slice(0, 200)}</p>

@@ -78,7 +78,7 @@ function Listed({ app, conversation }) {
   const urgent = kind === "person" ? unread : mentions;
   const quiet = notify === "none";
   const looks = ["listed", unread > 0 && !quiet && "unread", quiet && "muted", kind === "room" && !conversation.joined
-    && app.chat.settled && "left"];
+    && app.chat.ready && "left"];
   const draft = !shown && app.client.draft(name) !== "";
   return html`<button type="button" class=${looks.filter(Boolean).join(" ")} aria-current=${shown ? "page" : undefined}
     onClick=${() => app.open(name)}>

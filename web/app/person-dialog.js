@@ -59,7 +59,7 @@ function Notify({ app, nick }) {
   const options = { mentions: strings.notifyAll, none: strings.notifyNone };
   return html`<${Choice} id="person-notify" label=${strings.notifications} options=${options}
     value=${conversation.notify === "none" ? "none" : "mentions"}
-    onChange=${(/** @type {"mentions" | "none"} */ notify) => app.intend({ type: "notify", target: nick, notify })} />`;
+    onChange=${(/** @type {"mentions" | "none"} */ notify) => app.perform({ type: "notify", target: nick, notify })} />`;
 }
 
 /** @param {{ app: App, nick: string, close: () => void }} props */

@@ -18,7 +18,7 @@ const mostRooms = 300;
 export function RoomsDialog({ app, close }) {
   const [filter, setFilter] = useState("");
   useEffect(() => {
-    app.intend({ type: "list" });
+    app.perform({ type: "list" });
   }, []);
   const name = filter.startsWith("#") ? filter : `#${filter}`;
   const wanted = fold(filter);

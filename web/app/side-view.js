@@ -75,11 +75,11 @@ function SearchPanel({ app }) {
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     const words = input.current?.value.trim() ?? "";
-    if (words) app.intend({ type: "search", words });
+    if (words) app.perform({ type: "search", words });
     app.draw();
   };
   const oldest = search.found[search.found.length - 1];
-  const more = () => app.intend({ type: "search", words: search.words, ...(oldest ? { beforeMs: oldest.entry.timeMs } : {}) });
+  const more = () => app.perform({ type: "search", words: search.words, ...(oldest ? { beforeMs: oldest.entry.timeMs } : {}) });
   return html`<form class="search-form" role="search" onSubmit=${submit}>
       <input ref=${input} type="search" aria-label=${strings.searchWords} placeholder=${strings.searchWords}
         defaultValue=${search.words} autocomplete="off" enterkeyhint="search" aria-describedby="search-hint" />

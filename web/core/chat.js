@@ -38,7 +38,7 @@ export class Chat {
   /** The conversation that shows answers which name no other: the one opened last. */
   current = "";
   /** The whole welcome has arrived: from now on live lines follow each other without a gap. */
-  settled = false;
+  ready = false;
 
   // What follows is for the core's own modules.
   /** @type {Listed[]} */
@@ -53,7 +53,7 @@ export class Chat {
   /** @type {{ target: string, run: Run }[]} Pages to request because they show the place of a message in the timeline. */
   wanted = [];
   /** @type {Map<string, number>} When others were last notified that this person is typing, by folded name. */
-  typingTold = new Map();
+  typingSent = new Map();
   #added = 0;
 
   /** @param {string} resendPrefix Makes this tab's resend ids unlike all others of the account (`A-Z a-z 0-9 - _ . :`). */
@@ -70,7 +70,7 @@ export class Chat {
     this.server.capabilities = new Map(capabilities);
     if (!this.server.has("parlor/nodes")) this.server.nodes = [];
     this.connected = true;
-    this.settled = false;
+    this.ready = false;
     out.push(formatLine("PING", [WELCOMED]));
     sendWaiting(this, out);
   }
@@ -85,7 +85,7 @@ export class Chat {
    * @param {Intent} intent @param {number} nowMs @param {string[]} out @returns {number | undefined}
    * @throws {Impossible} And nothing has happened.
    */
-  intend(intent, nowMs, out) {
+  perform(intent, nowMs, out) {
     return carryOut(this, intent, nowMs, out);
   }
 
@@ -115,7 +115,7 @@ export class Chat {
 
   /** The connection broke. What was not confirmed is sent again at the next login. */
   broken() {
-    this.connected = this.settled = false;
+    this.connected = this.ready = false;
     this.batches.clear();
     this.lists = [];
     this.server.listing = new Listing();
@@ -133,7 +133,7 @@ export class Chat {
       conversation.typing = [];
       conversation.timeline.breakOff();
     }
-    this.typingTold.clear();
+    this.typingSent.clear();
     this.touch("conversation", "");
   }
 
@@ -225,7 +225,7 @@ export class Chat {
   /** Adds a live row; false if it was known. @param {string} target @param {Entry} entry */
   add(target, entry) {
     const conversation = this.conversationOrNew(target);
-    const follows = this.settled || entry.msgid === undefined;
+    const follows = this.ready || entry.msgid === undefined;
     if (!conversation.timeline.push(entry, follows)) return false;
     this.touch("timeline", conversation.name);
     this.#bound();

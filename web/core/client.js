@@ -217,10 +217,10 @@ export class Client {
    * Performs an intent. Returns the number of the last message that `say` made.
    * @param {Intent} intent @returns {number | undefined} @throws {Impossible} With a sentence to show.
    */
-  intend(intent) {
+  perform(intent) {
     /** @type {string[]} */
     const out = [];
-    const number = this.chat.intend(intent, this.clock.now(), out);
+    const number = this.chat.perform(intent, this.clock.now(), out);
     if (intent.type === "open") this.#keep((store) => store.keepCurrent(intent.target));
     // A message is stored before it is sent, so closing the page in between does not lose it.
     if (number !== undefined || intent.type === "retry" || intent.type === "discard") this.#keepOutgoing();

@@ -28,7 +28,7 @@ export const LIMITS = {
   TYPING: 20,
   /** How long somebody is shown as typing, and how often others are notified (IRCv3 typing). */
   TYPING_MS: 6_000,
-  TYPING_TOLD_MS: 3_000,
+  TYPING_INTERVAL_MS: 3_000,
   /** The longest wait asked of by a server before a message is sent again. */
   RETRY_MS: 600_000,
   PINS: 100,

@@ -28,8 +28,8 @@ export function receiveJoin(chat, received, out) {
   }
   conversation.addMember(who, "");
   // Joining a room again by logging in is not an event there.
-  if (chat.settled || !mine) happened(chat, received);
-  if (mine && same(chat.current, room) && chat.settled) refreshConversation(chat, room, out);
+  if (chat.ready || !mine) happened(chat, received);
+  if (mine && same(chat.current, room) && chat.ready) refreshConversation(chat, room, out);
 }
 
 /** @param {Chat} chat @param {Received} received */

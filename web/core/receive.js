@@ -83,7 +83,7 @@ function receivePong(chat, received, out) {
     // The welcome need not have contained everything that was missed.
     if (timeline.newest()) timeline.breakOff();
   }
-  chat.settled = true;
+  chat.ready = true;
   chat.changes.push({ type: "ready" });
   const current = chat.conversation(chat.current);
   // A room that is new to this person is joined first: it may not be there yet.

@@ -54,7 +54,7 @@ export function placeOf(chat, received) {
   const request = chat.requests.get(received.label ?? 0);
   if (request?.type === "command") return request.target;
   // Nobody has asked for the lines of the welcome.
-  if (!chat.settled) return "";
+  if (!chat.ready) return "";
   const named = received.message.params.slice(1);
   return named.find((param) => chat.server.isRoom(param) && chat.conversation(param)) ?? chat.current;
 }

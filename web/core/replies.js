@@ -57,7 +57,7 @@ export function receiveNumeric(chat, received) {
     case "263": {
       // Its sentence may say for how long.
       const seconds = /(?:^| )(\d+) second(?!.* second)/s.exec(received.last())?.[1];
-      putOff(chat, received, Number(seconds ?? 1), received.last());
+      defer(chat, received, Number(seconds ?? 1), received.last());
       break;
     }
     default:
@@ -88,7 +88,7 @@ function receiveRefusal(chat, received, reason) {
 }
 
 /** Defers a message, and all that were sent after it. @param {Chat} chat @param {Received} received @param {number} seconds @param {string} sentence */
-function putOff(chat, received, seconds, sentence) {
+function defer(chat, received, seconds, sentence) {
   const { label, nowMs } = received;
   const wait = Math.max(seconds * 1000, 1000);
   const outgoing = chat.outgoing.find(
@@ -112,7 +112,7 @@ export function receiveStandard(chat, received) {
     setPinned(chat, received.param(2), received.param(3), code !== "UNPINNED");
   }
   if (failed && code === "RATE_LIMITED") {
-    putOff(chat, received, wholeNumber(received.param(2)) ?? 1, sentence);
+    defer(chat, received, wholeNumber(received.param(2)) ?? 1, sentence);
   } else if (failed && verb === "SEARCH") {
     chat.search.note = sentence;
     chat.search.loading = false;

@@ -104,7 +104,7 @@ export function arrivedMessage(chat, { place, entry }, label) {
   if (!chat.add(place, entry)) return;
   const conversation = chat.conversationOrNew(place);
   const target = conversation.name;
-  const counts = !chat.server.has("parlor/unread") || chat.settled;
+  const counts = !chat.server.has("parlor/unread") || chat.ready;
   if (!mine && counts && (entry.kind !== "notice" || mentionsMe)) {
     conversation.unread += 1;
     if (mentionsMe) conversation.mentions += 1;

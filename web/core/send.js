@@ -104,7 +104,7 @@ function sayText(chat, { to, text, action = false, replyTo }, out, nowMs) {
   }
   const last = chat.next;
   chat.conversationOrNew(to);
-  chat.typingTold.delete(fold(to));
+  chat.typingSent.delete(fold(to));
   chat.touch("timeline", to);
   sendWaiting(chat, out);
   return last;
@@ -182,12 +182,12 @@ function sendReaction(chat, { target, msgid, text, undo }, out) {
 /** @param {Chat} chat @param {Intent & { type: "typing" }} intent @param {string[]} out @param {number} nowMs */
 function tellTyping(chat, { target, active }, out, nowMs) {
   const key = fold(target);
-  const told = chat.typingTold.get(key);
-  const due = told === undefined ? active : !active || nowMs - told >= LIMITS.TYPING_TOLD_MS;
+  const told = chat.typingSent.get(key);
+  const due = told === undefined ? active : !active || nowMs - told >= LIMITS.TYPING_INTERVAL_MS;
   if (!due || !chat.connected || !chat.server.has("message-tags") || !target) return;
   out.push(formatLine("TAGMSG", [target], undefined, { "+typing": active ? "active" : "done" }));
-  if (active) chat.typingTold.set(key, nowMs);
-  else chat.typingTold.delete(key);
+  if (active) chat.typingSent.set(key, nowMs);
+  else chat.typingSent.delete(key);
 }
 
 /** @param {Chat} chat @param {{ target: string }} intent @param {string[]} out */
@@ -207,7 +207,7 @@ export function refreshConversation(chat, name, out) {
   const { rows, isFromStart } = conversation.timeline;
   const isComplete = isFromStart || rows.some((row) => row !== "gap");
   const isBroken = rows.at(-1) === "gap";
-  if (conversation.loading === 0 && (!isComplete || isBroken || !chat.settled)) {
+  if (conversation.loading === 0 && (!isComplete || isBroken || !chat.ready)) {
     // On a server without history nothing is requested, and that is not an error.
     tryLoadPage(chat, name, "latest", out);
   }

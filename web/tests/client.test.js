@@ -66,12 +66,12 @@ test("after a break it says why, waits, comes back, and says again what was not 
   logIn();
   welcome();
   newest().take();
-  client.intend({ type: "say", to: "#lobby", text: "hello" });
+  client.perform({ type: "say", to: "#lobby", text: "hello" });
   const [first = ""] = said(newest().take());
   newest().say("ERROR :The server is going down");
   newest().breakOff("1001");
   assert.deepEqual(client.status, { phase: "waiting", retryAtMs: clock.now() + 500, reason: "The server is going down" });
-  client.intend({ type: "say", to: "#lobby", text: "and this" });
+  client.perform({ type: "say", to: "#lobby", text: "and this" });
   clock.advance(500);
   const again = said(welcome());
   assert.equal(again[0], first, "under the same id");
@@ -126,7 +126,7 @@ test("what the server puts off is sent when it is time", () => {
   logIn();
   welcome();
   newest().take();
-  client.intend({ type: "say", to: "#lobby", text: "too fast" });
+  client.perform({ type: "say", to: "#lobby", text: "too fast" });
   const [line = ""] = said(newest().take());
   const label = /label=(\d+)/.exec(line)?.[1];
   newest().say(`@label=${label} :parlor FAIL PRIVMSG RATE_LIMITED 3 :Wait 3 seconds`);
@@ -220,7 +220,7 @@ test("a logout, and another login, leave nothing of the one before", async () =>
   const { client, clock, newest, welcome, logIn } = setUp();
   logIn();
   welcome();
-  client.intend({ type: "say", to: "#lobby", text: "hello" });
+  client.perform({ type: "say", to: "#lobby", text: "hello" });
   client.setDraft("#lobby", "unfinished");
   const before = client.chat;
   newest().take();

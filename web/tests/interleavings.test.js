@@ -102,11 +102,11 @@ class World {
   loads = 0;
 
   /** @param {Intent} intent */
-  intend(intent) {
+  perform(intent) {
     /** @type {string[]} */
     const out = [];
     try {
-      this.chat.intend(intent, 1, out);
+      this.chat.perform(intent, 1, out);
     } catch {
       // What cannot be done without a connection is not done.
       assert.ok(!this.connected);
@@ -120,7 +120,7 @@ class World {
   }
 
   say() {
-    this.intend({ type: "say", to: ROOM, text: `mine ${this.said++}` });
+    this.perform({ type: "say", to: ROOM, text: `mine ${this.said++}` });
   }
 
   disconnect() {
@@ -138,7 +138,7 @@ class World {
     const out = [];
     this.chat.loggedIn("ann", CAPABILITIES, out);
     this.server.take(out);
-    this.intend({ type: "open", target: ROOM });
+    this.perform({ type: "open", target: ROOM });
   }
 
   /** The page is loaded anew: only what was kept is left. @param {number} rows */
@@ -168,13 +168,13 @@ class World {
     const timeline = this.chat.conversation(ROOM)?.timeline;
     if (!timeline) return;
     const gaps = timeline.rows.flatMap((row, at) => (row === "gap" ? at : []));
-    this.intend({ type: "load", target: ROOM, run: timeline.filler(gaps[random.below(gaps.length + 1)]) });
+    this.perform({ type: "load", target: ROOM, run: timeline.filler(gaps[random.below(gaps.length + 1)]) });
   }
 
   /** @param {Random} random */
   jump(random) {
     const { length } = this.server.history;
-    if (length) this.intend({ type: "load", target: ROOM, run: { around: `m${random.below(length)}` } });
+    if (length) this.perform({ type: "load", target: ROOM, run: { around: `m${random.below(length)}` } });
   }
 
   /** @param {Random} random */
@@ -212,7 +212,7 @@ class World {
       const timeline = this.chat.conversation(ROOM)?.timeline ?? assert.fail("it is open");
       const gap = timeline.rows.lastIndexOf("gap");
       if (gap < 0 && timeline.isFromStart) return;
-      this.intend({ type: "load", target: ROOM, run: timeline.filler(gap < 0 ? undefined : gap) });
+      this.perform({ type: "load", target: ROOM, run: timeline.filler(gap < 0 ? undefined : gap) });
       this.arrive(Infinity);
     }
     assert.fail("it is never complete");

@@ -64,7 +64,7 @@ test("who stays logged in comes back by the keys of a token, sees at once what w
   const login = /** @type {const} */ ({ how: "register", name: "eve", password: "sesame 42", remember: true });
   assert.equal((await eve.logIn(login)).phase, "online");
   await eve.say("#lobby", "kept");
-  eve.client.intend({ type: "open", target: "#lobby" });
+  eve.client.perform({ type: "open", target: "#lobby" });
   eve.client.setDraft("#lobby", "unfinished");
   const hasRow = (/** @type {any} */ kept) => kept?.rows.some((/** @type {any} */ { text }) => text === "kept");
   const kept = await eve.kept((all) => all.has("login") && hasRow(all.get("rows #lobby")) && all.has("draft #lobby"));
@@ -131,10 +131,10 @@ test("what was said while the server was killed is sent once it is back, also by
     await hank.logIn({ how: "register", name: "hank", password: "secret", remember: true });
     await hank.say("#lobby", "before");
     await hank.kept((all) => all.has("login"));
-    const number = hank.client.intend({ type: "say", to: "#lobby", text: "in the middle" });
+    const number = hank.client.perform({ type: "say", to: "#lobby", text: "in the middle" });
     await own.kill();
     await hank.until("it has noticed", () => hank.client.status.phase === "waiting");
-    hank.client.intend({ type: "say", to: "#lobby", text: "while it was away" });
+    hank.client.perform({ type: "say", to: "#lobby", text: "while it was away" });
     await hank.kept((all) => [...all].some(([key, value]) => key.startsWith("outgoing") && value.at(-1).text === "while it was away"));
     hank.leave();
 

@@ -24,7 +24,7 @@ async function started(config) {
 
 /** What is told in answer to a command. @param {Person} person @param {string} line @param {RegExp} pattern */
 async function answer(person, line, pattern) {
-  person.client.intend({ type: "raw", line });
+  person.client.perform({ type: "raw", line });
   /** @type {RegExpExecArray | null | undefined} */
   let found;
   await person.until(String(pattern), () => {

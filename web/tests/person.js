@@ -93,7 +93,7 @@ export class Person {
 
   /** @param {string} to @param {string} text */
   async say(to, text) {
-    const number = this.client.intend({ type: "say", to, text });
+    const number = this.client.perform({ type: "say", to, text });
     await this.until(`"${text}" is stored`, () =>
       this.changes.some((change) => change.type === "settled" && change.number === number),
     );

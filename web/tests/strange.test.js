@@ -49,8 +49,8 @@ test("no line is a reason to throw", () => {
     /** @type {string[]} */
     const out = [];
     chat.loggedIn("ann", new Map(random.below(4) ? WANTED.map((name) => [name, ""]) : []), out);
-    chat.intend({ type: "open", target: "#lobby" }, 0, out);
-    chat.intend({ type: "say", to: "#lobby", text: "hello" }, 0, out);
+    chat.perform({ type: "open", target: "#lobby" }, 0, out);
+    chat.perform({ type: "say", to: "#lobby", text: "hello" }, 0, out);
     for (let lines = random.below(60); lines > 0; lines--) chat.receive(strangeLine(random), 1, out);
     chat.tick(1e15, out);
     chat.broken();
@@ -125,6 +125,6 @@ test("a server that takes any number of lines is given a bounded one", () => {
   const out = [];
   const value = `max-bytes=1000,max-lines=${"9".repeat(30)}`;
   chat.loggedIn("ann", new Map([["batch", ""], ["draft/multiline", value]]), out);
-  chat.intend({ type: "say", to: "#lobby", text: "word ".repeat(100_000) }, 1, out);
+  chat.perform({ type: "say", to: "#lobby", text: "word ".repeat(100_000) }, 1, out);
   assert.ok(chat.outgoing.length <= LIMITS.OUTGOING);
 });

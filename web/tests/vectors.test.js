@@ -105,7 +105,7 @@ class Player {
     else if (key === "now") this.nowMs = value;
     else if (key === "tick") chat.tick(nowMs, sent);
     else if (key === "broken") chat.broken();
-    else if (key === "intent") chat.intend(intentOf(value), nowMs, sent);
+    else if (key === "intent") chat.perform(intentOf(value), nowMs, sent);
     else if (key === "sent") compare(value, sent.splice(0), "sent");
     else if (key === "state") compare(value, show(chat), "state");
     else if (key === "settled") compare(value, this.settled.splice(0), "settled");
