@@ -184,7 +184,11 @@ impl Tail<'_> {
                 report(&format!("{at}{}", entry.text));
                 Ok(())
             }
-            Change::Ready => self.reconnected(),
+            Change::Ready => {
+                // It is connected again: only failures in succession end it.
+                self.caller.wire.begin();
+                self.reconnected()
+            }
             _ => Ok(()),
         }
     }

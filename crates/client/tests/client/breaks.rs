@@ -333,6 +333,30 @@ fn tail_asks_again_for_what_the_server_has_put_off() {
 }
 
 #[test]
+#[ignore = "takes four minutes: the pauses before attempts grow"]
+fn tail_does_not_give_up_as_long_as_it_is_let_in_again() {
+    let server = Server::start();
+    let computer = Computer::that_knows(&server);
+    let tail = Running::start(tail_of_bob(&computer, &server));
+    let message = |number: u32| {
+        at(5 + number, &format!("p{number}"), ":bob!bob@parlor PRIVMSG ann :still here")
+    };
+    let mut peer = server.accept_ann();
+    peer.expect_history("bob");
+    peer.page_of("bob", &[message(0)]);
+    has(&tail, "p0");
+    for number in 1..=12 {
+        peer.break_off();
+        peer = server.accept_ann_again();
+        peer.expect_request(&format!("CHATHISTORY AFTER bob msgid=p{} 50", number - 1));
+        peer.page_of("bob", &[message(number)]);
+        peer.expect_request(&format!("CHATHISTORY AFTER bob msgid=p{number} 50"));
+        peer.page_of("bob", &[]);
+        has(&tail, &format!("p{number}"));
+    }
+}
+
+#[test]
 fn tail_tells_that_there_may_be_more_conversations_than_the_server_names() {
     let server = Server::start();
     let computer = Computer::that_knows(&server);

@@ -18,8 +18,8 @@ use rustls::{ALL_VERSIONS, ServerConfig, ServerConnection, StreamOwned, Supporte
 
 use crate::identity::Identity;
 
-/// Longer than any pause of the client's before its third attempt.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// Longer than any pause of the client's.
+const TIMEOUT: Duration = Duration::from_secs(45);
 
 pub(crate) const PASSWORD: &str = "secret";
 
