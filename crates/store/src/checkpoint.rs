@@ -3,7 +3,7 @@
 //! SQLite could run them by itself, within a commit, but would not report failures.
 
 use std::fs::OpenOptions;
-use std::io::{self, Seek, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -59,12 +59,24 @@ fn commits_until(pages_left: i64, grown: i64, commits: u32) -> u32 {
     u32::try_from(pages_left / each / 2).unwrap_or(0).min(LOOK_COMMITS)
 }
 
-/// Extends the file of a database's log by zeros, which SQLite reads as the end of the log.
+/// Gives the file of a database's log its full size in advance: flushing a file that has grown waits
+/// for the file system's own bookkeeping, which can take a hundred times as long. If there is no
+/// room, commits are merely slower.
+pub(crate) fn preallocate(connection: &Connection, database: &Path) {
+    // So that nobody else writes to it meanwhile.
+    let lock = Transaction::new_unchecked(connection, TransactionBehavior::Immediate);
+    let extended = lock.map_err(io::Error::other).and_then(|_lock| extend(database));
+    if let Err(error) = extended {
+        tracing::debug!(%error, "The write-ahead log is not preallocated");
+    }
+}
+
+/// Extends the log's file by zeros, which SQLite reads as the end of the log.
 fn extend(database: &Path) -> io::Result<()> {
     let mut file = private::open(&open::beside(database, "-wal"), OpenOptions::new().write(true))?;
     let end = file.seek(SeekFrom::End(0))?;
-    let missing = LOG_BYTES.saturating_sub(end);
-    let extended = file.write_all(&vec![0; missing as usize]).and_then(|()| file.sync_data());
+    let zeros = &mut io::repeat(0).take(LOG_BYTES.saturating_sub(end));
+    let extended = io::copy(zeros, &mut file).and_then(|_| file.sync_data());
     // On a full disk, others need the rest of it.
     extended.or_else(|error| file.set_len(end).and(Err(error)))
 }
@@ -72,18 +84,6 @@ fn extend(database: &Path) -> io::Result<()> {
 impl Log {
     pub(crate) fn new() -> Self {
         Self { due: PAGES, seen: 0, commits: (0, 0), waits: Some(Instant::now()), told: None }
-    }
-
-    /// Gives the log's file its full size in advance: flushing a file that has grown waits for the
-    /// file system's own bookkeeping, which can take a hundred times as long. If there is no room,
-    /// commits are merely slower.
-    pub(crate) fn preallocate(&self, connection: &Connection, database: &Path) {
-        // So that nobody else writes to it meanwhile.
-        let lock = Transaction::new_unchecked(connection, TransactionBehavior::Immediate);
-        let extended = lock.map_err(io::Error::other).and_then(|_lock| extend(database));
-        if let Err(error) = extended {
-            tracing::debug!(%error, "The write-ahead log is not preallocated");
-        }
     }
 
     /// How long something has been waiting in the log.

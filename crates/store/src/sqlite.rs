@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use crate::batch::{Batch, Filled, Marks, sql_id};
-use crate::checkpoint::{CheckpointMode, Log};
+use crate::checkpoint::{self, CheckpointMode, Log};
 use crate::departure::{self, NOBODY};
 use crate::files::{Files, MissingFile};
 use crate::forget::{self, Forget, Found};
@@ -131,15 +131,14 @@ impl SqliteStore {
         let forgetting = Forgetting::read(&connection).map_err(told)?;
         let mark = before.begin(&connection).map_err(told)?;
         let mark_file = MarkFile::create(folder, &mark)?;
-        let log = Log::new();
-        log.preallocate(&connection, &path);
+        checkpoint::preallocate(&connection, &path);
         Ok(Self {
             connection,
             marks,
             indexer,
             pairs: HashSet::new(),
             resends: 0,
-            log,
+            log: Log::new(),
             taken_back: true, // before the end of another server
             forgotten: None,
             keeps: (0, 0),
@@ -503,7 +502,7 @@ impl Store for SqliteStore {
             // do.
             self.connection.busy_timeout(Duration::ZERO)?;
             self.taken_back = !self.checkpoint(CheckpointMode::Truncate);
-            self.log.preallocate(&self.connection, &self.path);
+            checkpoint::preallocate(&self.connection, &self.path);
             self.connection.busy_timeout(open::BUSY_TIMEOUT)?;
         } else if self.log.waits().is_some() {
             self.checkpoint(CheckpointMode::Passive);

@@ -403,7 +403,6 @@ fn jetstream_may_come_a_moment_after_its_server() {
     let refusal = nats.info().expect_err("there is no JetStream");
     assert!(matches!(refusal, Refusal::NoJetStream), "{refusal}");
     let url = server.url();
-    let begun = Instant::now();
     let comes = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(async {
@@ -420,6 +419,5 @@ fn jetstream_may_come_a_moment_after_its_server() {
     });
     let refusal = nats.info().expect_err("that is the answer");
     assert!(matches!(refusal, Refusal::NoStream(_)), "{refusal}");
-    assert!(begun.elapsed() >= Duration::from_millis(NATS_ASK_AGAIN_MILLIS / 2));
     comes.join().expect("it has answered");
 }
