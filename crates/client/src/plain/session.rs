@@ -189,6 +189,10 @@ impl Session {
                 self.next(None)?;
                 if self.last_seen.is_some() {
                     self.until_ready()?;
+                    if question == Question::Operation {
+                        // It is connected again, and no operation waits: only failures in succession end it.
+                        self.wire.begin();
+                    }
                 }
                 self.check_output()?;
             }

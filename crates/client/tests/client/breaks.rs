@@ -357,6 +357,24 @@ fn tail_does_not_give_up_as_long_as_it_is_let_in_again() {
 }
 
 #[test]
+#[ignore = "takes four minutes: the pauses before attempts grow"]
+fn a_script_that_waits_for_its_next_operation_does_not_give_up_either() {
+    let server = Server::start();
+    let computer = Computer::that_knows(&server);
+    let client = Running::start(computer.script(&server));
+    let mut peer = server.accept_ann();
+    for number in 0..12 {
+        let text = format!("still here {number}");
+        peer.send(&format!("@{TAGS}m{number} :bob!bob@parlor PRIVMSG #lobby :{text}"));
+        let line = client.line();
+        assert!(line.ends_with(&text), "{line}");
+        peer.break_off();
+        peer = server.accept_ann_again();
+        peer.nothing_missed();
+    }
+}
+
+#[test]
 fn tail_tells_that_there_may_be_more_conversations_than_the_server_names() {
     let server = Server::start();
     let computer = Computer::that_knows(&server);

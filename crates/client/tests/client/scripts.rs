@@ -89,8 +89,9 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Starts the client. Its standard input stays open, and empty.
     pub(crate) fn start(mut command: Command) -> Running {
-        let pipes = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = pipes.spawn().expect("the client starts");
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
         let (send, lines) = channel();
