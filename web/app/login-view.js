@@ -2,7 +2,7 @@
 
 /** @import { Login, Problem } from "../core/types.js" */
 /** @import { App } from "./app.js" */
-import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { html, useLayoutEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { NewPassword } from "./account.js";
 import { Field } from "./parts.js";
 import { strings } from "./strings.js";
@@ -38,7 +38,7 @@ export function LoginView({ app }) {
   const busy = status.phase === "connecting";
   const field = wrong?.field ?? (problem && fieldOf[problem]);
   const text = wrong?.text ?? (status.phase === "out" ? status.reason ?? "" : "");
-  useEffect(() => {
+  useLayoutEffect(() => {
     // What is wrong is where the focus goes.
     const input = field && form.current?.querySelector(`#${field}`);
     if (input instanceof HTMLInputElement) input.focus();

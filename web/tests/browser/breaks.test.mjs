@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { closeBrowser, composer, Irc, listed, message, openDevice, register, say, withServer } from "./harness.mjs";
+import { closeBrowser, composer, hasWritten, Irc, listed, message, openDevice, register, say, withServer } from "./harness.mjs";
 
 after(closeBrowser);
 
@@ -122,7 +122,7 @@ test("who stays logged in finds messages, drafts and what was not sent after a r
   await ann.reload();
   await message(ann, "kept on this device").waitFor();
   await message(ann, "not sent yet").waitFor();
-  assert.equal(await composer(ann).inputValue(), "half a sent");
+  await hasWritten(ann, "half a sent");
   assert.equal(await message(ann, "not sent yet").getByLabel("Stored on the server").count(), 0);
   isOpen = true;
   await message(ann, "not sent yet").getByLabel("Stored on the server").waitFor({ timeout: 30_000 });
@@ -151,7 +151,7 @@ test("a refused message can be edited, tried again and discarded", withServer(as
   const row = message(ann, "may I?");
   await row.locator(".failure", { hasText: "Not sent" }).waitFor();
   await row.getByRole("button", { name: "Edit" }).click();
-  assert.equal(await composer(ann).inputValue(), "may I?");
+  await hasWritten(ann, "may I?");
   await row.waitFor({ state: "detached" });
   await composer(ann).press("Enter");
   await row.locator(".failure").waitFor();

@@ -266,6 +266,19 @@ export function listed(page, name) {
   return page.locator(".listed").filter({ has: page.locator(".listed-name", { hasText: new RegExp(`^${escapePattern(name)}$`, "u") }) });
 }
 
+/**
+ * Waits until an element has the focus, or something in it has: the page moves it when it draws, a frame later.
+ * @param {import("playwright-core").Page} page @param {string} selector @param {string} [text] what is in the element
+ */
+export function hasFocus(page, selector, text = "") {
+  return page.locator(`${selector}:focus-within`, { hasText: text }).waitFor();
+}
+
+/** Waits until this is what stands in the composer. @param {import("playwright-core").Page} page @param {string} text */
+export function hasWritten(page, text) {
+  return page.waitForFunction((wanted) => document.querySelector("#composer")?.value === wanted, text);
+}
+
 /** Whether a row can be seen whole. @param {import("playwright-core").Locator} locator */
 export function isInSight(locator) {
   return locator.evaluate((row) => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { closeBrowser, composer, Irc, message, openDevice, register, say, withServer } from "./harness.mjs";
+import { closeBrowser, composer, hasFocus, Irc, message, openDevice, register, say, withServer } from "./harness.mjs";
 
 after(closeBrowser);
 
@@ -20,7 +20,7 @@ test("everything is done with the keyboard alone", withServer(async (server) => 
   await keyboard.type("secret-ann");
   await keyboard.press("Enter");
   await composer(page).waitFor();
-  assert.equal(await focused(page), "composer");
+  await hasFocus(page, "#composer");
 
   const bob = await Irc.connect(server.port, "bob");
   bob.send("PRIVMSG #lobby :first", "PRIVMSG #lobby :second");
@@ -42,10 +42,10 @@ test("everything is done with the keyboard alone", withServer(async (server) => 
   await keyboard.press("ArrowUp");
   await keyboard.press("ArrowUp");
   await keyboard.press("ArrowUp");
-  assert.match(await page.evaluate(() => document.activeElement.textContent), /first/u);
+  await hasFocus(page, ".message", "first");
   await keyboard.press("r");
   await page.getByText("Replying to bob").waitFor();
-  assert.equal(await focused(page), "composer");
+  await hasFocus(page, "#composer");
   await keyboard.type("an answer");
   await keyboard.press("Enter");
   await bob.expect(/\+draft\/reply=.*:an answer/u);
@@ -92,7 +92,7 @@ test("everything is done with the keyboard alone", withServer(async (server) => 
   await page.getByRole("dialog", { name: "Keys and commands" }).waitFor();
   await keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
-  assert.equal(await focused(page), "composer");
+  await hasFocus(page, "#composer");
   await keyboard.press("Control+f");
   await keyboard.type("second");
   await keyboard.press("Enter");
@@ -101,7 +101,7 @@ test("everything is done with the keyboard alone", withServer(async (server) => 
   await keyboard.press("Enter");
   await message(page, "second").and(page.locator(".found")).waitFor();
   await keyboard.press("Escape");
-  assert.equal(await focused(page), "composer");
+  await hasFocus(page, "#composer");
 
   // The width of a column.
   const before = await page.locator(".list").evaluate(({ clientWidth }) => clientWidth);
@@ -123,14 +123,9 @@ test("a message keeps the focus when the server has stored it", withServer(async
   await page.keyboard.press("ArrowUp");
   await server.run();
   await message(page, "not stored yet").getByLabel("Stored on the server").waitFor({ timeout: 30_000 });
-  assert.match(await page.evaluate(() => document.activeElement.closest(".message")?.textContent ?? "none"), /not stored yet/u);
+  await hasFocus(page, ".message", "not stored yet");
   assert.deepEqual(page.errors, []);
 }));
-
-/** @param {import("playwright-core").Page} page */
-function focused(page) {
-  return page.evaluate(() => document.activeElement?.id);
-}
 
 /**
  * Presses Tab until a control with this name has the focus.
