@@ -68,7 +68,7 @@ impl Console {
         let mut console =
             Console { look, interactive, side, open_question: None, shared, refused: None };
         if let Some(warning) = warning {
-            console.status(&console.look.aside(&warning))?;
+            console.status(&console.look.status_line(&warning))?;
         }
         Ok(console)
     }

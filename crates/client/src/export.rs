@@ -42,7 +42,7 @@ pub(crate) fn run(session: &mut Session, path: &Path) -> Result<Outcome, Failure
     }
     let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
     file.finish().map_err(failed)?;
-    session.aside(&format!("Exported {count} lines."))?;
+    session.show_status(&format!("Exported {count} lines."))?;
     Ok(Outcome::Done)
 }
 

@@ -98,7 +98,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let credentials = Credentials { user: args.user.clone(), password, server_password: None };
     let mut session = Session::new(args, credentials)?;
     if let Some(warning) = warning.flatten() {
-        session.aside(&warning)?;
+        session.show_status(&warning)?;
     }
     let outcome = match session.open() {
         Ok(()) => match export {

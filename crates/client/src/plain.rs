@@ -16,7 +16,7 @@ mod ending;
 pub(crate) use session::{End, Session};
 
 use chat::{Intent, SendError};
-use tui::slash::{self, Order};
+use tui::slash::{self, Command};
 
 use crate::Outcome;
 use crate::failure::Failure;
@@ -33,7 +33,7 @@ pub struct Plain<'s> {
     older: Option<Older>,
     /// The room or person used last: commands without a name refer to it.
     here: String,
-    /// What is chosen is chosen by numbers.
+    /// List items are chosen by number.
     numbered: bool,
     /// What the numbers of the newest list stand for.
     choices: Vec<Choice>,
@@ -44,7 +44,7 @@ pub struct Plain<'s> {
 }
 
 impl Plain<'_> {
-    /// Runs the person's commands until the exit. `numbered`: what is chosen from a list is chosen by its number.
+    /// Runs the person's commands until the exit. `numbered`: list items are chosen by number.
     ///
     /// # Errors
     /// If it cannot go on.
@@ -84,7 +84,7 @@ impl Plain<'_> {
     /// Asks for one operation and does it; false if it was the exit.
     fn operation(&mut self) -> Result<bool, End> {
         let line = self.session.ask(Question::Operation)?;
-        self.read_what_was_shown();
+        self.mark_shown_as_read();
         let operation = Operation::parse(&line);
         if operation.lists() {
             // Whatever it finds, a number no longer means what was listed before.
@@ -123,7 +123,7 @@ impl Plain<'_> {
     }
 
     /// A person who goes on typing has read what was shown before, if nothing else is unread there.
-    fn read_what_was_shown(&mut self) {
+    fn mark_shown_as_read(&mut self) {
         let unread = self.session.chat().conversations.values().filter(|known| known.unread > 0);
         for target in unread.map(|known| known.name.clone()).collect::<Vec<_>>() {
             self.mark_read(&target);
@@ -140,46 +140,48 @@ impl Plain<'_> {
         Ok(())
     }
 
-    /// A command as the full screen has it; false if it was the exit.
+    /// Handles a slash command, as the full screen has them; false if it was the exit.
     fn slash(&mut self, line: &str) -> Result<bool, End> {
         self.session.until_ready()?;
-        let orders = match slash::understand(line, &self.here, self.session.chat()) {
-            Ok(orders) => orders,
+        let commands = match slash::parse(line, &self.here, self.session.chat()) {
+            Ok(commands) => commands,
             Err(sentence) => return self.fail(&sentence).map(|()| true),
         };
-        for order in orders {
-            match order {
-                Order::Do(Intent::Say(saying)) => self.say(saying)?,
-                Order::Do(Intent::Close(name)) if self.session.chat().server.is_room(&name) => {
+        for command in commands {
+            match command {
+                Command::Do(Intent::Say(saying)) => self.say(saying)?,
+                Command::Do(Intent::Close(name)) if self.session.chat().server.is_room(&name) => {
                     self.part(&name)?;
                 }
-                Order::Do(intent) => self.order(&intent)?,
-                Order::Go(name) if self.session.chat().server.is_room(&name) => self.join(&name)?,
-                Order::Go(name) => {
-                    self.session.aside(&format!("PM {name} writes to {name}."))?;
+                Command::Do(intent) => self.perform(&intent)?,
+                Command::Go(name) if self.session.chat().server.is_room(&name) => {
+                    self.join(&name)?
+                }
+                Command::Go(name) => {
+                    self.session.show_status(&format!("PM {name} writes to {name}."))?;
                     self.here = name;
                 }
-                Order::Search(words) => self.find(&words)?,
-                Order::Rooms => self.rooms()?,
-                Order::Help => {
+                Command::Search(words) => self.find(&words)?,
+                Command::Rooms => self.rooms()?,
+                Command::Help => {
                     self.help()?;
                     for command in slash::commands() {
                         let line = format!("/{} {}: {}", command.name, command.usage, command.help);
                         self.session.console.status(&line)?;
                     }
                 }
-                Order::Palette => self.go("")?,
-                Order::ChangePassword => self.change_password()?,
-                Order::Set(_) => self.fail("Plain prompts have no settings.")?,
-                Order::Show(sentence) => self.session.aside(&sentence)?,
-                Order::Quit => return Ok(false),
+                Command::Palette => self.go("")?,
+                Command::ChangePassword => self.change_password()?,
+                Command::Set(_) => self.fail("Plain prompts have no settings.")?,
+                Command::Show(sentence) => self.session.show_status(&sentence)?,
+                Command::Quit => return Ok(false),
             }
         }
         Ok(true)
     }
 
     /// Performs an intent; its answers are shown as they arrive.
-    fn order(&mut self, intent: &Intent) -> Result<(), End> {
+    fn perform(&mut self, intent: &Intent) -> Result<(), End> {
         loop {
             self.session.until_ready()?;
             match self.session.wire.perform(intent.clone()) {
@@ -209,6 +211,6 @@ impl Plain<'_> {
     /// Reports that something was not done.
     fn fail(&mut self, sentence: &str) -> Result<(), End> {
         self.succeeded = false;
-        Ok(self.session.aside(sentence)?)
+        Ok(self.session.show_status(sentence)?)
     }
 }

@@ -91,8 +91,8 @@ impl LineStyle {
         self.record(place, &Entry { text: marked(&entry.text, words), ..entry.clone() })
     }
 
-    /// Something that is no message: `* ann joined`. All of it is as quiet, so formatting is left out.
-    pub fn aside(&self, sentence: &str) -> String {
+    /// A status line, such as `* ann joined`. It is dimmed as a whole, so formatting codes are dropped.
+    pub fn status_line(&self, sentence: &str) -> String {
         self.paint(Ink::Quiet, &format!("* {}", formatted(sentence, false)))
     }
 
@@ -364,7 +364,7 @@ mod tests {
         assert_eq!(formatted("\x03051 \x033,x \x03,1", false), "1 ,x ,1");
         assert_eq!(formatted("\x02\x1b[2J", false), "^[[2J");
         // In topics, notices and reasons, too.
-        assert_eq!(plain().aside("the topic: \x02tea\x02 \x0304now"), "* the topic: tea now");
+        assert_eq!(plain().status_line("the topic: \x02tea\x02 \x0304now"), "* the topic: tea now");
     }
 
     #[test]
@@ -397,6 +397,6 @@ mod tests {
         );
         let evil = entry(Some("a\x1b[0m"), "\x1b]0;pwned\x07");
         assert!(!arrival(Place::Room("#\x1b[31m"), &evil).chars().any(char::is_control));
-        assert!(!plain().aside("\x1b[2J joined").chars().any(char::is_control));
+        assert!(!plain().status_line("\x1b[2J joined").chars().any(char::is_control));
     }
 }

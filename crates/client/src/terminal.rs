@@ -25,7 +25,8 @@ use crate::tty::{Signals, Tty, die_of, end_at_once, stop_group, wake};
 /// How soon to retry delivering an answer when the queue is full.
 const RETRY: Duration = Duration::from_millis(20);
 
-enum Order {
+/// What the client asks of the terminal's thread.
+enum Request {
     Ask(Question),
     Show(String),
     /// Put the second text in place of the first, with the cursor there.
@@ -35,13 +36,13 @@ enum Order {
 /// The terminal and its thread. Dropping it restores the terminal.
 #[derive(Debug)]
 pub struct Terminal {
-    orders: Option<SyncSender<Order>>,
+    requests: Option<SyncSender<Request>>,
     waker: UnixStream,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Terminal {
-    /// Takes hold of the terminal; answers go to `events`, and what is to be completed, if Tab does that.
+    /// Opens the terminal; answers go to `events`, and so do completion requests, if Tab completes.
     ///
     /// # Errors
     /// If the system refuses it, or a thread.
@@ -54,12 +55,12 @@ impl Terminal {
         let (signals, waker) = Signals::take()?;
         let tty = Tty::open(is_dumb)?;
         tty.take()?;
-        let (orders, to_do) = sync_channel(LINES_WAITING);
+        let (requests, receiver) = sync_channel(LINES_WAITING);
         let screen = Screen::new(tty.size());
         let worker = Worker {
             tty,
             signals,
-            orders: to_do,
+            requests: receiver,
             events,
             input_history: history,
             screen,
@@ -78,7 +79,7 @@ impl Terminal {
         };
         let thread = thread::Builder::new().name("terminal".to_owned());
         let thread = thread.spawn(move || worker.work())?;
-        Ok(Terminal { orders: Some(orders), waker, thread: Some(thread) })
+        Ok(Terminal { requests: Some(requests), waker, thread: Some(thread) })
     }
 
     /// Asks; the answer comes as an event.
@@ -86,7 +87,7 @@ impl Terminal {
     /// # Errors
     /// If the terminal is gone.
     pub fn ask(&self, question: Question) -> io::Result<()> {
-        self.order(Order::Ask(question))
+        self.send(Request::Ask(question))
     }
 
     /// Shows a line, above the one that is being edited.
@@ -94,7 +95,7 @@ impl Terminal {
     /// # Errors
     /// If the terminal is gone.
     pub fn show(&self, line: &str) -> io::Result<()> {
-        self.order(Order::Show(line.to_owned()))
+        self.send(Request::Show(line.to_owned()))
     }
 
     /// Puts a text in place of the one that is being typed, if that is still the old one.
@@ -102,12 +103,12 @@ impl Terminal {
     /// # Errors
     /// If the terminal is gone.
     pub fn replace(&self, old: &str, new: String, cursor: usize) -> io::Result<()> {
-        self.order(Order::Replace(old.to_owned(), new, cursor))
+        self.send(Request::Replace(old.to_owned(), new, cursor))
     }
 
-    fn order(&self, order: Order) -> io::Result<()> {
+    fn send(&self, request: Request) -> io::Result<()> {
         let gone = || io::Error::other("the terminal is closed");
-        self.orders.as_ref().ok_or_else(gone)?.send(order).map_err(|_| gone())?;
+        self.requests.as_ref().ok_or_else(gone)?.send(request).map_err(|_| gone())?;
         wake(&self.waker);
         Ok(())
     }
@@ -115,7 +116,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        self.orders = None;
+        self.requests = None;
         wake(&self.waker);
         if let Some(thread) = self.thread.take() {
             // A panic in it has been reported already.
@@ -128,7 +129,7 @@ impl Drop for Terminal {
 struct Worker {
     tty: Arc<Tty>,
     signals: Signals,
-    orders: Receiver<Order>,
+    requests: Receiver<Request>,
     events: SyncSender<Event>,
     input_history: InputHistory,
     screen: Screen,
@@ -209,7 +210,7 @@ impl Worker {
         for press in presses {
             self.handle_press(press)?;
         }
-        self.handle_orders()?;
+        self.handle_requests()?;
         self.type_ahead()?;
         if self.position_by.is_some_and(|by| by <= Instant::now()) {
             self.position_by = None;
@@ -343,10 +344,10 @@ impl Worker {
         self.deliver(Input::Left(how));
     }
 
-    fn handle_orders(&mut self) -> Result<(), ThreadEnd> {
+    fn handle_requests(&mut self) -> Result<(), ThreadEnd> {
         loop {
-            match self.orders.try_recv() {
-                Ok(Order::Ask(question)) => {
+            match self.requests.try_recv() {
+                Ok(Request::Ask(question)) => {
                     // What was typed for one question must not answer another.
                     if question.is_of_login() {
                         if self.asked.contains(&question) {
@@ -365,8 +366,8 @@ impl Worker {
                     }
                     self.type_ahead()?;
                 }
-                Ok(Order::Show(line)) => self.lines.push(line),
-                Ok(Order::Replace(old, new, cursor)) => self.editor.replace(&old, &new, cursor),
+                Ok(Request::Show(line)) => self.lines.push(line),
+                Ok(Request::Replace(old, new, cursor)) => self.editor.replace(&old, &new, cursor),
                 Err(TryRecvError::Empty) => return Ok(()),
                 Err(TryRecvError::Disconnected) => return Err(ThreadEnd::Done),
             }

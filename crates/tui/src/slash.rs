@@ -5,33 +5,33 @@ use chat::Intent;
 use chat::conversation::Notify;
 use chat::intent::NewMessage;
 
-/// A command.
-pub struct Command {
+/// A slash command and its help.
+pub struct SlashCommand {
     /// Its name, without the slash.
     pub name: &'static str,
-    /// What else it may be called.
-    pub also: &'static [&'static str],
+    /// Other names for it.
+    pub aliases: &'static [&'static str],
     /// What follows the name: `<needed>`, `[optional]`.
     pub usage: &'static str,
     /// What it does.
     pub help: &'static str,
-    does: Does,
+    handler: Handler,
 }
 
-/// What a command leads to.
+/// A parsed command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Something for the core.
+pub enum Command {
+    /// An intent for the chat model.
     Do(Intent),
     /// Show a conversation, and open it if it is new.
     Go(String),
-    /// Look for these words; without any, ask for them.
+    /// Search for these words; without any, ask for them.
     Search(String),
     /// Show the rooms of the server.
     Rooms,
     /// Show the help.
     Help,
-    /// Find a person to write to.
+    /// Show the palette, to find a person to write to.
     Palette,
     /// Ask for the old password and the new one.
     ChangePassword,
@@ -39,24 +39,24 @@ pub enum Order {
     Set(String),
     /// Show this sentence.
     Show(String),
-    /// Leave.
+    /// Quit the client.
     Quit,
 }
 
-/// How a command is understood.
+/// How a command is handled.
 #[derive(Clone, Copy)]
-enum Does {
+enum Handler {
     /// By a function.
     Call(fn(&Invocation<'_>) -> Outcome),
-    /// As a verb of the server's: so many words, and then a text.
+    /// As a verb of the server's: so many single-word parameters, and then a text.
     Verb(&'static str, usize),
 }
 
-type Outcome = Result<Vec<Order>, String>;
+type Outcome = Result<Vec<Command>, String>;
 
 /// A command as it was typed, and where.
 struct Invocation<'a> {
-    command: &'a Command,
+    command: &'a SlashCommand,
     /// What follows the name.
     rest: &'a str,
     /// The conversation in which it was typed.
@@ -66,12 +66,12 @@ struct Invocation<'a> {
 
 const fn call(
     name: &'static str,
-    also: &'static [&'static str],
+    aliases: &'static [&'static str],
     usage: &'static str,
     help: &'static str,
-    does: fn(&Invocation<'_>) -> Outcome,
-) -> Command {
-    Command { name, also, usage, help, does: Does::Call(does) }
+    handler: fn(&Invocation<'_>) -> Outcome,
+) -> SlashCommand {
+    SlashCommand { name, aliases, usage, help, handler: Handler::Call(handler) }
 }
 
 const fn verb(
@@ -80,12 +80,12 @@ const fn verb(
     help: &'static str,
     verb: &'static str,
     words: usize,
-) -> Command {
-    Command { name, also: &[], usage, help, does: Does::Verb(verb, words) }
+) -> SlashCommand {
+    SlashCommand { name, aliases: &[], usage, help, handler: Handler::Verb(verb, words) }
 }
 
 #[rustfmt::skip]
-const COMMANDS: &[Command] = &[
+const COMMANDS: &[SlashCommand] = &[
     call("join", &["j"], "<#room> [key]", "Join a room", join),
     call("part", &["leave"], "[#room] [reason]", "Leave a room", part),
     call("close", &[], "", "Close the conversation; if it is a room, leave it", close),
@@ -113,20 +113,20 @@ const COMMANDS: &[Command] = &[
     verb("nick", "<name>", "Change your nick, where the server allows it", "NICK", 1),
     verb("whois", "<name>", "Show who someone is", "WHOIS", 1),
     verb("whowas", "<name>", "Show who someone was", "WHOWAS", 1),
-    call("list", &["rooms"], "", "Browse the rooms of the server", |_| Ok(vec![Order::Rooms])),
-    call("search", &["find", "s"], "[words]", "Search: words, from:ann, in:#dev, before:2026-10-01", |a| Ok(vec![Order::Search(a.rest.to_owned())])),
+    call("list", &["rooms"], "", "Browse the rooms of the server", |_| Ok(vec![Command::Rooms])),
+    call("search", &["find", "s"], "[words]", "Search: words, from:ann, in:#dev, before:2026-10-01", |a| Ok(vec![Command::Search(a.rest.to_owned())])),
     call("ignore", &[], "[name]", "Ignore someone's private messages; without a name, list whom you ignore", ignore),
     call("unignore", &[], "<name>", "Stop ignoring someone", unignore),
     call("report", &[], "<name or msgid> <reason>", "Report someone to the operators of the server", |a| a.verb("REPORT", 1)),
-    call("passwd", &["password"], "", "Change your password", |_| Ok(vec![Order::ChangePassword])),
+    call("passwd", &["password"], "", "Change your password", |_| Ok(vec![Command::ChangePassword])),
     call("cert", &[], "[add|list|del <fingerprint>]", "Manage the certificates that log you in", cert),
     call("display-name", &["name"], "[text]", "Set your display name; without text, remove it", |a| set_metadata(a, "display-name")),
     call("status", &[], "[text]", "Set your status; without text, remove it", |a| set_metadata(a, "status")),
     call("metadata", &[], "<name or #room> <list|get|set|clear> [key] [value]", "Show or set metadata of people and rooms", metadata),
-    call("set", &[], "[setting value]", "Change a setting of this client; without one, show them all", |a| Ok(vec![Order::Set(a.rest.to_owned())])),
+    call("set", &[], "[setting value]", "Change a setting of this client; without one, show them all", |a| Ok(vec![Command::Set(a.rest.to_owned())])),
     call("help", &["h"], "[command]", "Show keys and commands, or how to use one", help),
     call("quote", &["raw"], "<line>", "Send a raw protocol line", quote),
-    call("quit", &["exit", "ex", "q"], "", "Quit", |_| Ok(vec![Order::Quit])),
+    call("quit", &["exit", "ex", "q"], "", "Quit", |_| Ok(vec![Command::Quit])),
     call("invitation", &[], "<add|list|del> …", "Invite people to register", |a| a.as_typed("INVITATION")),
     call("account", &[], "[sessions|token|2fa|pms|…] …", "Your account: sessions, app passwords, second factor", |a| a.as_typed("ACCOUNT")),
     call("register", &[], "<password>", "Register the name you have as a guest", register),
@@ -152,7 +152,7 @@ const COMMANDS: &[Command] = &[
 ];
 
 /// All commands, in the order of the help.
-pub fn commands() -> impl Iterator<Item = &'static Command> {
+pub fn commands() -> impl Iterator<Item = &'static SlashCommand> {
     COMMANDS.iter()
 }
 
@@ -160,9 +160,9 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
 ///
 /// # Errors
 /// A sentence for the person: what is wrong, and what would be right.
-pub fn understand(line: &str, here: &str, chat: &Chat) -> Outcome {
-    if let Some(orders) = in_capitals(line, chat) {
-        return orders;
+pub fn parse(line: &str, here: &str, chat: &Chat) -> Outcome {
+    if let Some(outcome) = in_capitals(line, chat) {
+        return outcome;
     }
     let Some(typed) = line.strip_prefix('/').filter(|rest| !rest.starts_with('/')) else {
         let text = if line.starts_with("//") { &line[1..] } else { line };
@@ -170,7 +170,7 @@ pub fn understand(line: &str, here: &str, chat: &Chat) -> Outcome {
     };
     let (name, rest) = split_word(typed);
     let name = name.to_lowercase();
-    let fits = |command: &&Command| command.name == name || command.also.contains(&&*name);
+    let fits = |command: &&SlashCommand| command.name == name || command.aliases.contains(&&*name);
     let Some(command) = COMMANDS.iter().find(fits) else {
         return Err(match nearest(&name) {
             Some(near) => {
@@ -180,9 +180,9 @@ pub fn understand(line: &str, here: &str, chat: &Chat) -> Outcome {
         });
     };
     let invocation = Invocation { command, rest, here, chat };
-    match command.does {
-        Does::Call(function) => function(&invocation),
-        Does::Verb(verb, words) => invocation.verb(verb, words),
+    match command.handler {
+        Handler::Call(function) => function(&invocation),
+        Handler::Verb(verb, words) => invocation.verb(verb, words),
     }
 }
 
@@ -190,23 +190,23 @@ pub fn understand(line: &str, here: &str, chat: &Chat) -> Outcome {
 fn in_capitals(line: &str, chat: &Chat) -> Option<Outcome> {
     let (word, rest) = split_word(line);
     match word {
-        "BM" if rest.is_empty() => Some(Ok(vec![Order::Go(home(chat))])),
+        "BM" if rest.is_empty() => Some(Ok(vec![Command::Go(home(chat))])),
         "BM" => Some(match chat.lobby() {
             Some(lobby) => say(lobby, rest, false),
             None => Err("This server has no room that everybody is in.".to_owned()),
         }),
-        "PM" if rest.is_empty() => Some(Ok(vec![Order::Palette])),
+        "PM" if rest.is_empty() => Some(Ok(vec![Command::Palette])),
         "PM" => match split_word(rest) {
-            (name, "") => Some(Ok(vec![Order::Go(name.to_owned())])),
+            (name, "") => Some(Ok(vec![Command::Go(name.to_owned())])),
             (name, text) => Some(say(name, text, false)),
         },
-        "CH" if rest.is_empty() => Some(Ok(vec![Order::Go(home(chat))])),
+        "CH" if rest.is_empty() => Some(Ok(vec![Command::Go(home(chat))])),
         "CH" => {
             let (name, _) = split_word(rest);
-            Some(Ok(vec![Order::Go(name.to_owned())]))
+            Some(Ok(vec![Command::Go(name.to_owned())]))
         }
-        "FIND" => Some(Ok(vec![Order::Search(rest.to_owned())])),
-        "EX" if rest.is_empty() => Some(Ok(vec![Order::Quit])),
+        "FIND" => Some(Ok(vec![Command::Search(rest.to_owned())])),
+        "EX" if rest.is_empty() => Some(Ok(vec![Command::Quit])),
         _ => None,
     }
 }
@@ -215,14 +215,15 @@ fn home(chat: &Chat) -> String {
     chat.home().unwrap_or("#lobby").to_owned()
 }
 
-/// The command whose name has the fewest letters that are not as they should be.
+/// The command whose name has the smallest edit distance, if it is small.
 fn nearest(name: &str) -> Option<&'static str> {
-    let names = COMMANDS.iter().flat_map(|c| std::iter::once(c.name).chain(c.also.iter().copied()));
+    let names =
+        COMMANDS.iter().flat_map(|c| std::iter::once(c.name).chain(c.aliases.iter().copied()));
     let near = names.map(|known| (distance(name, known), known)).min()?;
     (near.0 <= 2 && near.0 < name.len()).then_some(near.1)
 }
 
-/// How many letters must be changed, added or left out to make one word from the other.
+/// The edit distance (Levenshtein) between two words.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
@@ -248,7 +249,7 @@ fn say(to: &str, text: &str, action: bool) -> Outcome {
         return Err("This is the server's own page: go to a room or a person to speak.".to_owned());
     }
     let saying = NewMessage { to: to.to_owned(), text: text.to_owned(), action, reply_to: None };
-    Ok(vec![Order::Do(Intent::Say(saying))])
+    Ok(vec![Command::Do(Intent::Say(saying))])
 }
 
 impl Invocation<'_> {
@@ -282,7 +283,7 @@ impl Invocation<'_> {
             line.push_str(" :");
             line.push_str(&text.replace('\n', " "));
         }
-        Ok(vec![Order::Do(Intent::Raw(line))])
+        Ok(vec![Command::Do(Intent::Raw(line))])
     }
 
     /// The verb with so many words, and the rest as one text.
@@ -327,11 +328,11 @@ fn join(invocation: &Invocation<'_>) -> Outcome {
     match invocation.words()[..] {
         [] => Err(invocation.usage()),
         [rooms] if rooms.split(',').all(|room| invocation.chat.server.is_room(room)) => {
-            Ok(rooms.split(',').map(|room| Order::Go(room.to_owned())).collect())
+            Ok(rooms.split(',').map(|room| Command::Go(room.to_owned())).collect())
         }
         [room, key] if invocation.chat.server.is_room(room) => {
             let line = format!("JOIN {room} {key}");
-            Ok(vec![Order::Do(Intent::Raw(line)), Order::Go(room.to_owned())])
+            Ok(vec![Command::Do(Intent::Raw(line)), Command::Go(room.to_owned())])
         }
         [word, ..] => Err(format!("{word} is no room: rooms begin with #, as #{word}.")),
     }
@@ -340,7 +341,7 @@ fn join(invocation: &Invocation<'_>) -> Outcome {
 fn part(invocation: &Invocation<'_>) -> Outcome {
     let (room, reason) = invocation.room_and_rest()?;
     if reason.is_empty() {
-        return Ok(vec![Order::Do(Intent::Close(room.to_owned()))]);
+        return Ok(vec![Command::Do(Intent::Close(room.to_owned()))]);
     }
     invocation.raw(&["PART", room], Some(reason))
 }
@@ -349,13 +350,13 @@ fn close(invocation: &Invocation<'_>) -> Outcome {
     if invocation.here.is_empty() {
         return Err("The server's own page stays.".to_owned());
     }
-    Ok(vec![Order::Do(Intent::Close(invocation.here.to_owned()))])
+    Ok(vec![Command::Do(Intent::Close(invocation.here.to_owned()))])
 }
 
 fn msg(invocation: &Invocation<'_>) -> Outcome {
     match split_word(invocation.rest) {
         ("", _) => Err(invocation.usage()),
-        (name, "") => Ok(vec![Order::Go(name.to_owned())]),
+        (name, "") => Ok(vec![Command::Go(name.to_owned())]),
         (name, text) => say(name, text, false),
     }
 }
@@ -371,8 +372,8 @@ fn topic(invocation: &Invocation<'_>) -> Outcome {
     let (room, text) = invocation.room_and_rest()?;
     let known = invocation.chat.conversation(room).filter(|known| known.joined && text.is_empty());
     match known.map(|known| known.topic.as_str()) {
-        Some("") => Ok(vec![Order::Show(format!("{room} has no topic."))]),
-        Some(topic) => Ok(vec![Order::Show(format!("The topic of {room}: {topic}"))]),
+        Some("") => Ok(vec![Command::Show(format!("{room} has no topic."))]),
+        Some(topic) => Ok(vec![Command::Show(format!("The topic of {room}: {topic}"))]),
         None => invocation.raw(&["TOPIC", room], Some(text).filter(|text| !text.is_empty())),
     }
 }
@@ -387,7 +388,7 @@ fn names(invocation: &Invocation<'_>) -> Outcome {
         format!("{}{}{away}", member.marks, member.nick)
     });
     let members: Vec<String> = members.collect();
-    Ok(vec![Order::Show(format!("{} in {room}: {}", members.len(), members.join(", ")))])
+    Ok(vec![Command::Show(format!("{} in {room}: {}", members.len(), members.join(", ")))])
 }
 
 fn invite(invocation: &Invocation<'_>) -> Outcome {
@@ -486,7 +487,7 @@ fn notify(invocation: &Invocation<'_>, notify: Notify) -> Outcome {
         Notify::All => format!("You follow {target}: you are notified of every message."),
         Notify::Mentions => format!("You are notified of mentions in {target}."),
     };
-    Ok(vec![Order::Do(Intent::Notify { target, notify }), Order::Show(text)])
+    Ok(vec![Command::Do(Intent::Notify { target, notify }), Command::Show(text)])
 }
 
 fn away(invocation: &Invocation<'_>) -> Outcome {
@@ -539,13 +540,14 @@ fn metadata(invocation: &Invocation<'_>) -> Outcome {
 fn help(invocation: &Invocation<'_>) -> Outcome {
     let wanted = invocation.rest.trim().trim_start_matches('/').to_lowercase();
     if wanted.is_empty() {
-        return Ok(vec![Order::Help]);
+        return Ok(vec![Command::Help]);
     }
-    let fits = |command: &&Command| command.name == wanted || command.also.contains(&&*wanted);
+    let fits =
+        |command: &&SlashCommand| command.name == wanted || command.aliases.contains(&&*wanted);
     match COMMANDS.iter().find(fits) {
         Some(command) => {
             let (name, usage) = (command.name, command.usage);
-            Ok(vec![Order::Show(format!("/{name} {usage}: {}.", command.help))])
+            Ok(vec![Command::Show(format!("/{name} {usage}: {}.", command.help))])
         }
         None => invocation.raw(&["HELP", &wanted.to_uppercase()], None),
     }

@@ -14,24 +14,24 @@ fn chat(capabilities: &[&str]) -> Chat {
     chat
 }
 
-fn orders(line: &str) -> Vec<Order> {
-    understand(line, "#lobby", &chat(&["parlor/unread"])).expect(line)
+fn commands(line: &str) -> Vec<Command> {
+    parse(line, "#lobby", &chat(&["parlor/unread"])).expect(line)
 }
 
 fn sent(line: &str) -> String {
-    match &orders(line)[..] {
-        [Order::Do(Intent::Raw(raw))] => raw.clone(),
+    match &commands(line)[..] {
+        [Command::Do(Intent::Raw(raw))] => raw.clone(),
         other => panic!("{line}: {other:?}"),
     }
 }
 
 fn refused(line: &str) -> String {
-    understand(line, "#lobby", &chat(&[])).expect_err(line)
+    parse(line, "#lobby", &chat(&[])).expect_err(line)
 }
 
 fn said(line: &str) -> (String, String, bool) {
-    match &orders(line)[..] {
-        [Order::Do(Intent::Say(NewMessage { to, text, action, .. }))] => {
+    match &commands(line)[..] {
+        [Command::Do(Intent::Say(NewMessage { to, text, action, .. }))] => {
             (to.clone(), text.clone(), *action)
         }
         other => panic!("{line}: {other:?}"),
@@ -55,11 +55,11 @@ fn text_that_is_not_a_command_is_sent() {
 fn the_original_operations_work_in_capitals() {
     assert_eq!(said("BM hello all"), ("#lobby".to_owned(), "hello all".to_owned(), false));
     assert_eq!(said("PM bob hi"), ("bob".to_owned(), "hi".to_owned(), false));
-    assert_eq!(orders("PM bob"), [Order::Go("bob".to_owned())]);
-    assert_eq!(orders("CH bob 50"), [Order::Go("bob".to_owned())]);
-    assert_eq!(orders("CH"), [Order::Go("#lobby".to_owned())]);
-    assert_eq!(orders("FIND some words"), [Order::Search("some words".to_owned())]);
-    assert_eq!(orders("EX"), [Order::Quit]);
+    assert_eq!(commands("PM bob"), [Command::Go("bob".to_owned())]);
+    assert_eq!(commands("CH bob 50"), [Command::Go("bob".to_owned())]);
+    assert_eq!(commands("CH"), [Command::Go("#lobby".to_owned())]);
+    assert_eq!(commands("FIND some words"), [Command::Search("some words".to_owned())]);
+    assert_eq!(commands("EX"), [Command::Quit]);
 }
 
 #[test]
@@ -94,14 +94,14 @@ fn commands_become_lines_of_the_protocol() {
     ] {
         assert_eq!(sent(typed), line, "{typed}");
     }
-    assert_eq!(orders("/part"), [Order::Do(Intent::Close("#lobby".to_owned()))]);
-    assert_eq!(orders("/J #dev"), [Order::Go("#dev".to_owned())]);
+    assert_eq!(commands("/part"), [Command::Do(Intent::Close("#lobby".to_owned()))]);
+    assert_eq!(commands("/J #dev"), [Command::Go("#dev".to_owned())]);
 }
 
 #[test]
 fn other_servers_get_plain_irc_commands() {
-    let orders = understand("/ban bob spam", "#lobby", &chat(&[])).unwrap();
-    assert_eq!(orders, [Order::Do(Intent::Raw("MODE #lobby +b bob!*@*".to_owned()))]);
+    let commands = parse("/ban bob spam", "#lobby", &chat(&[])).unwrap();
+    assert_eq!(commands, [Command::Do(Intent::Raw("MODE #lobby +b bob!*@*".to_owned()))]);
     assert!(refused("/ignore bob").contains("no list"));
 }
 
@@ -118,16 +118,16 @@ fn errors_say_what_would_be_right() {
     assert_eq!(refused("/join"), "Use it like this: /join <#room> [key]");
     assert_eq!(refused("/join dev"), "dev is no room: rooms begin with #, as #dev.");
     assert!(refused("/kill bob").starts_with("Use it like this: /kill"));
-    let in_person = understand("/topic x", "bob", &chat(&[])).unwrap_err();
+    let in_person = parse("/topic x", "bob", &chat(&[])).unwrap_err();
     assert_eq!(in_person, "/topic works in a room: go to one first.");
-    let on_page = understand("hello", "", &chat(&[])).unwrap_err();
+    let on_page = parse("hello", "", &chat(&[])).unwrap_err();
     assert!(on_page.contains("go to a room"), "{on_page}");
 }
 
 #[test]
 fn no_two_commands_have_one_name() {
     let mut names: Vec<&str> =
-        COMMANDS.iter().flat_map(|c| std::iter::once(c.name).chain(c.also.to_vec())).collect();
+        COMMANDS.iter().flat_map(|c| std::iter::once(c.name).chain(c.aliases.to_vec())).collect();
     names.sort_unstable();
     assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
 }

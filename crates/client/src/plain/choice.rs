@@ -96,7 +96,7 @@ impl Plain<'_> {
             Choice::Unread(name) => self.read(&name)?,
             Choice::Message(target, msgid) => self.around(&target, &msgid)?,
             Choice::Command(command, true) => {
-                self.session.aside(&format!("Type {command} and what it is about."))?;
+                self.session.show_status(&format!("Type {command} and what it is about."))?;
             }
             Choice::Command(command, false) => return self.slash(&command),
         }

@@ -59,7 +59,7 @@ impl Session {
             return self.put(text, offered, &choice);
         }
         let Some(mut offered) = Offered::of(text, cursor, self) else {
-            return self.aside("No matches.");
+            return self.show_status("No matches.");
         };
         if let [choice] = &offered.choices[..] {
             return self.put(text, &offered, choice);

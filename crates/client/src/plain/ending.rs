@@ -31,7 +31,7 @@ impl Session {
         for settled in std::mem::take(&mut self.settled) {
             let operation = settled.operation;
             // Nobody may be there to read it.
-            let _ = self.aside(&match settled.refused {
+            let _ = self.show_status(&match settled.refused {
                 None => format!("Sent: {operation}"),
                 Some(sentence) => format!("Not sent ({sentence}): {operation}"),
             });
@@ -73,7 +73,7 @@ impl Session {
             });
         }
         for line in lines {
-            let line = self.console.look.aside(&line);
+            let line = self.console.look.status_line(&line);
             // Nobody may be there to read it.
             let _ = self.console.status(&line);
         }

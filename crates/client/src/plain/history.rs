@@ -50,7 +50,7 @@ impl Plain<'_> {
             (None, true, None) => "There are no messages yet.",
             (None, ..) => "There are no older messages.",
         };
-        self.session.aside(sentence)?;
+        self.session.show_status(sentence)?;
         if target != "*" {
             self.mark_read(target);
         }
@@ -66,7 +66,7 @@ impl Plain<'_> {
             if let Some(run) = run {
                 endless = !pages.allow(&run);
                 if endless {
-                    self.session.aside(&format!("Not all can be shown: {ENDLESS}"))?;
+                    self.session.show_status(&format!("Not all can be shown: {ENDLESS}"))?;
                 } else {
                     match self.session.load(target, &run)? {
                         Ok(loaded) => ends = loaded == 0,
@@ -210,7 +210,7 @@ impl Plain<'_> {
             (None, true, None) => "Nothing was found.".to_owned(),
             (None, ..) => "That is all.".to_owned(),
         };
-        Ok(self.session.aside(&text)?)
+        Ok(self.session.show_status(&text)?)
     }
 
     pub(super) fn more(&mut self) -> Result<(), End> {
@@ -220,7 +220,9 @@ impl Plain<'_> {
             }
             Some(Older::Everything { count, before }) => self.history("*", count, Some(&before)),
             Some(Older::Found { words, before_ms }) => self.show_found(&words, Some(before_ms)),
-            None => Ok(self.session.aside("There are no older messages; CH shows the newest.")?),
+            None => {
+                Ok(self.session.show_status("There are no older messages; CH shows the newest.")?)
+            }
         }
     }
 
@@ -229,18 +231,18 @@ impl Plain<'_> {
         self.session.until_ready()?;
         let sentences = unread(self.session.chat());
         if sentences.is_empty() {
-            return Ok(self.session.aside("Nothing is unread.")?);
+            return Ok(self.session.show_status("Nothing is unread.")?);
         }
         let (names, sentences) = sentences.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
         for line in self.offer(names.into_iter().map(Choice::Unread).collect(), sentences) {
             if self.numbered {
                 self.session.console.status(&harmless(&line))?;
             } else {
-                self.session.aside(&line)?;
+                self.session.show_status(&line)?;
             }
         }
         let how = if self.numbered { "A number" } else { "READ #room, or READ user," };
-        Ok(self.session.aside(&format!("{how} shows the messages."))?)
+        Ok(self.session.show_status(&format!("{how} shows the messages."))?)
     }
 
     /// Shows what is unread in a conversation; without a name, in the first that has something.
@@ -250,7 +252,7 @@ impl Plain<'_> {
         let found = unread.find(|c| target.is_empty() || same(&c.name, target));
         let Some((name, count)) = found.map(|c| (c.name.clone(), c.unread)) else {
             let place = if target.is_empty() { String::new() } else { format!(" in {target}") };
-            return Ok(self.session.aside(&format!("Nothing is unread{place}."))?);
+            return Ok(self.session.show_status(&format!("Nothing is unread{place}."))?);
         };
         let count = usize::try_from(count).unwrap_or(usize::MAX).min(READ_AT_ONCE);
         self.history(&name, count, None)

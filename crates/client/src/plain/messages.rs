@@ -38,7 +38,7 @@ impl Plain<'_> {
             let mine = |name: &String| same(name, &chat.me);
             entry.reactions.iter().find(is_it).is_some_and(|reaction| reaction.by.iter().any(mine))
         });
-        self.order(&Intent::React { target, msgid, text, undo })
+        self.perform(&Intent::React { target, msgid, text, undo })
     }
 
     /// Takes back one's own newest message, or the newest of somebody else. Where numbers are answers, it is asked
@@ -52,7 +52,7 @@ impl Plain<'_> {
         let Some((target, msgid)) = self.find_chosen(meant)? else { return Ok(()) };
         // The outcome is reported, even for a message from before this login.
         self.session.seen.insert(&msgid);
-        self.order(&Intent::Redact { target, msgid, reason: String::new() })
+        self.perform(&Intent::Redact { target, msgid, reason: String::new() })
     }
 
     /// The conversation and msgid of the newest message of somebody, asked for if nobody is named; if there is none,

@@ -99,7 +99,9 @@ impl Session {
 
     fn fetch_missed(&mut self) -> Result<(), End> {
         if !self.chat().server.has("draft/chathistory") {
-            self.aside("This server keeps no history: what was said meanwhile is not known.")?;
+            self.show_status(
+                "This server keeps no history: what was said meanwhile is not known.",
+            )?;
             return Ok(());
         }
         let mut pages = Pages::default();
@@ -111,7 +113,7 @@ impl Session {
                 .or_else(|| run_of(self, LastSeen::missing));
             while let Some(wanted) = run.take() {
                 if !pages.allow(&wanted) {
-                    self.aside(&format!("Of {name} not all can be shown: {ENDLESS}"))?;
+                    self.show_status(&format!("Of {name} not all can be shown: {ENDLESS}"))?;
                     break;
                 }
                 match self.load(&name, &wanted)? {
@@ -119,12 +121,12 @@ impl Session {
                     Ok(0) if matches!(wanted, Run::After(_)) => {}
                     Ok(_) => run = run_of(self, LastSeen::missing),
                     Err(sentence) => {
-                        self.aside(&format!("Of {name} not all can be shown: {sentence}"))?;
+                        self.show_status(&format!("Of {name} not all can be shown: {sentence}"))?;
                     }
                 }
             }
             if pages.is_spent() {
-                self.aside("More may have been missed; CH and UNREAD show it.")?;
+                self.show_status("More may have been missed; CH and UNREAD show it.")?;
                 break;
             }
         }

@@ -12,7 +12,7 @@ impl Plain<'_> {
         let interactive = self.session.console.interactive;
         let begun = PasswordChange::begin(interactive);
         match self.session.change_password(begun) {
-            Ok(Some(Ok(sentence))) => Ok(self.session.aside(&sentence)?),
+            Ok(Some(Ok(sentence))) => Ok(self.session.show_status(&sentence)?),
             Ok(Some(Err(sentence))) => self.fail(&sentence),
             Ok(None) => self.fail("The connection broke: the password may or may not be changed."),
             Err(end) => {
@@ -37,7 +37,7 @@ impl Session {
         if let Some(Ok(sentence)) = renewed? {
             // A break while the person was asked has demanded it once more.
             self.renewal = None;
-            self.aside(&sentence)?;
+            self.show_status(&sentence)?;
         }
         Ok(())
     }
@@ -68,7 +68,7 @@ impl Session {
                 }
                 Next::Ask(question, because) => {
                     if let Some(because) = because {
-                        self.aside(&because)?;
+                        self.show_status(&because)?;
                     }
                     let text = self.ask(question)?;
                     // The server may want to know something else from now on.

@@ -37,10 +37,10 @@ impl Session {
                 let members: Vec<String> =
                     members.iter().map(|one| member(self.chat(), one)).collect();
                 let count = members.len();
-                self.aside(&format!("{count} in {room}: {}", members.join("; ")))?;
+                self.show_status(&format!("{count} in {room}: {}", members.join("; ")))?;
             }
             Change::Redacted { target, msgid, by } => self.redacted(target, msgid, by)?,
-            Change::Deferred { reason, .. } => self.aside(reason)?,
+            Change::Deferred { reason, .. } => self.show_status(reason)?,
             Change::Away { number, text } => drop(self.away.insert(*number, text.clone())),
             Change::Settled { number, outcome } => {
                 let Some(operation) = self.sending.remove(number) else { return Ok(()) };
@@ -107,7 +107,7 @@ impl Session {
     /// Reports an event to a person, but not to a script.
     pub(super) fn presence(&mut self, sentence: &str) -> Result<(), Failure> {
         if self.console.interactive && !self.quiet {
-            let line = self.console.look.aside(sentence);
+            let line = self.console.look.status_line(sentence);
             self.console.status(&line)?;
         }
         Ok(())
@@ -119,7 +119,7 @@ impl Session {
             Kind::Error if self.asked.is_some() => Ok(()),
             Kind::Info | Kind::Error => {
                 entry.text.clone_into(&mut self.last_notice);
-                self.aside(&entry.text)
+                self.show_status(&entry.text)
             }
             // The command that joined or left reports that itself.
             Kind::Join if entry.mine => Ok(()),
@@ -168,7 +168,7 @@ impl Session {
             _ => {}
         }
         text.clone_into(&mut self.last_notice);
-        self.aside(text)
+        self.show_status(text)
     }
 
     /// Reports the message of the day and the lobby's topic, if they are new.

@@ -39,7 +39,7 @@ impl Plain<'_> {
             self.session.console.status(&harmless(&line))?;
         }
         let how = if self.numbered { "a number" } else { "JOIN #room" };
-        Ok(self.session.aside(&format!("{} rooms; {how} enters one.", rooms.len()))?)
+        Ok(self.session.show_status(&format!("{} rooms; {how} enters one.", rooms.len()))?)
     }
 
     pub(super) fn join(&mut self, room: &str) -> Result<(), End> {
@@ -57,7 +57,7 @@ impl Plain<'_> {
             self.session.ask_for_pins(&[room.to_owned()]);
         }
         room.clone_into(&mut self.here);
-        Ok(self.session.aside(&format!("You are in {room}. PM {room} speaks there."))?)
+        Ok(self.session.show_status(&format!("You are in {room}. PM {room} speaks there."))?)
     }
 
     pub(super) fn part(&mut self, room: &str) -> Result<(), End> {
@@ -72,7 +72,7 @@ impl Plain<'_> {
             change => refusal(change).map(Err),
         })?;
         match parted {
-            Ok(()) => Ok(self.session.aside(&format!("You left {room}."))?),
+            Ok(()) => Ok(self.session.show_status(&format!("You left {room}."))?),
             Err(sentence) => self.fail(&format!("Cannot leave: {}", about(room, &sentence))),
         }
     }
@@ -103,7 +103,7 @@ impl Plain<'_> {
             Err(sentence) => return self.fail(&sentence),
         };
         if pins.is_empty() {
-            return Ok(self.session.aside(&format!("Nothing is pinned in {room}."))?);
+            return Ok(self.session.show_status(&format!("Nothing is pinned in {room}."))?);
         }
         let mut found: Vec<Entry> = Vec::new();
         for (msgid, by) in &pins {
@@ -113,7 +113,7 @@ impl Plain<'_> {
                 return self.fail(&sentence);
             }
             let Some(entry) = self.session.chat().find_message(room, msgid).cloned() else {
-                self.session.aside(&format!("A message that {by} has pinned is gone."))?;
+                self.session.show_status(&format!("A message that {by} has pinned is gone."))?;
                 continue;
             };
             found.push(entry);
@@ -150,7 +150,7 @@ impl Plain<'_> {
             name => name.to_owned(),
         };
         if !chat.server.is_room(&name) {
-            return self.order(&Intent::Raw(format!("WHOIS {name}")));
+            return self.perform(&Intent::Raw(format!("WHOIS {name}")));
         }
         let room = chat.conversation(&name).filter(|room| room.joined);
         let members = match room.map(|room| room.members.values().cloned().collect()) {
@@ -168,7 +168,7 @@ impl Plain<'_> {
         let chat = self.session.chat();
         let people = members.iter().map(|member| Choice::Person(member.nick.clone())).collect();
         let members: Vec<String> = members.iter().map(|one| member(chat, one)).collect();
-        self.session.aside(&format!("{} in {name}:", members.len()))?;
+        self.session.show_status(&format!("{} in {name}:", members.len()))?;
         if self.numbered {
             for line in self.offer(people, members) {
                 self.session.console.status(&harmless(&line))?;

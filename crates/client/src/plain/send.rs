@@ -129,7 +129,7 @@ impl Plain<'_> {
             (false, Some(text)) if text == "*" => format!("Sent to {to}{parts}, who is away."),
             (false, Some(text)) => format!("Sent to {to}{parts}, who is away: {text}"),
         };
-        Ok(self.session.aside(&sentence)?)
+        Ok(self.session.show_status(&sentence)?)
     }
 
     /// Asks before sending a long text: it may have been pasted by mistake.
@@ -138,7 +138,7 @@ impl Plain<'_> {
         if !self.session.console.interactive || lines <= LINES_UNASKED {
             return Ok(true);
         }
-        self.session.aside(&format!("This text has {lines} lines."))?;
+        self.session.show_status(&format!("This text has {lines} lines."))?;
         let answer = self.session.ask(Question::SendLines)?;
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }

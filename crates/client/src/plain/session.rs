@@ -303,7 +303,7 @@ impl Session {
             self.catch_up()?;
             self.reported_reason.clear();
             if std::mem::take(&mut self.broken) {
-                self.aside("Connected again.")?;
+                self.show_status("Connected again.")?;
             }
         }
         Ok(())
@@ -340,7 +340,7 @@ impl Session {
         if timeout.must_report(now) {
             timeout.reported = true;
             if self.console.interactive && !self.broken && !self.leaving && !self.wire.is_asking() {
-                self.aside("Waiting for the server …")?;
+                self.show_status("Waiting for the server …")?;
             }
         }
         if timeout.reported {
@@ -431,7 +431,7 @@ impl Session {
                     self.report(&change)?;
                     changes.push(change);
                 }
-                WireEvent::Sentence(text) => self.aside(&text)?,
+                WireEvent::Sentence(text) => self.show_status(&text)?,
                 WireEvent::Ask(question, because) => {
                     changes.extend(self.ask_for_login(question, because)?);
                 }
@@ -453,7 +453,7 @@ impl Session {
             return self.handle_wire_events(events);
         }
         if let Some(because) = because {
-            self.aside(&because)?;
+            self.show_status(&because)?;
         }
         if self.console.open_question() != Some(question) {
             self.console.ask(question)?;
@@ -468,7 +468,7 @@ impl Session {
             return Ok(());
         }
         if !self.wire.is_established() {
-            return Ok(self.aside(&format!("Asking again: {reason}"))?);
+            return Ok(self.show_status(&format!("Asking again: {reason}"))?);
         }
         if self.last_seen.is_none() {
             self.last_seen = Some(LastSeen::at(self.chat()));
@@ -480,25 +480,25 @@ impl Session {
                 true => "Reconnecting …".to_owned(),
                 false => format!("The connection broke ({reason}). Reconnecting …"),
             };
-            return Ok(self.aside(&text)?);
+            return Ok(self.show_status(&text)?);
         }
         if let Some(how) = self.ahead.iter().find_map(|(_, input)| leaves(input)) {
             // Typed ahead behind other lines, which will not be sent any more.
             return Err(End::Left(how));
         }
         if self.reported_reason != reason {
-            self.aside(&format!("Not yet: {reason}"))?;
+            self.show_status(&format!("Not yet: {reason}"))?;
             reason.clone_into(&mut self.reported_reason);
         }
         Ok(())
     }
 
-    /// Shows a sentence that is no message, the server's as well as the client's own.
+    /// Shows a status line, from the server or the client itself.
     ///
     /// # Errors
     /// If the output is closed.
-    pub fn aside(&mut self, text: &str) -> Result<(), Failure> {
-        let line = self.console.look.aside(&sentence(text));
+    pub fn show_status(&mut self, text: &str) -> Result<(), Failure> {
+        let line = self.console.look.status_line(&sentence(text));
         Ok(self.console.status(&line)?)
     }
 }

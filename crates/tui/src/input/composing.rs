@@ -5,7 +5,7 @@ use crate::complete::Completion;
 use crate::keymap::Act;
 use crate::overlay::{List, Overlay};
 use crate::palette::Palette;
-use crate::slash::{self, Order};
+use crate::slash::{self, Command};
 use crate::tui::Tui;
 use chat::{Chat, Intent};
 use proto::name::same;
@@ -87,8 +87,8 @@ impl Tui {
         if text.trim().is_empty() {
             return Vec::new();
         }
-        let orders = match slash::understand(&text, &self.open, chat) {
-            Ok(orders) => orders,
+        let commands = match slash::parse(&text, &self.open, chat) {
+            Ok(commands) => commands,
             Err(sentence) => {
                 self.show_status(&sentence, true);
                 return Vec::new();
@@ -97,16 +97,16 @@ impl Tui {
         self.composer().take();
         self.memory.input_history.add(&text);
         let mut actions = vec![Action::Remember(text)];
-        for order in orders {
-            actions.extend(self.execute(order, chat));
+        for command in commands {
+            actions.extend(self.execute(command, chat));
         }
         actions
     }
 
-    /// Carries out a command's order.
-    pub(super) fn execute(&mut self, order: Order, chat: &Chat) -> Vec<Action> {
-        match order {
-            Order::Do(Intent::Say(mut saying)) => {
+    /// Executes a command.
+    pub(super) fn execute(&mut self, command: Command, chat: &Chat) -> Vec<Action> {
+        match command {
+            Command::Do(Intent::Say(mut saying)) => {
                 if same(&saying.to, &self.open) {
                     saying.reply_to = self.conversation_view().reply_to.take();
                     self.memory.return_to = None;
@@ -116,14 +116,14 @@ impl Tui {
                 }
                 vec![Action::Do(Intent::Say(saying))]
             }
-            Order::Do(intent) => {
+            Command::Do(intent) => {
                 if let Intent::Close(room) = &intent {
                     self.memory.leaving = Some(room.clone());
                 }
                 vec![Action::Do(intent)]
             }
-            Order::Go(name) => self.go_to(&name, chat),
-            Order::Search(words) => {
+            Command::Go(name) => self.go_to(&name, chat),
+            Command::Search(words) => {
                 let mut list = List::default();
                 list.input.set(&words);
                 self.overlay = Some(Overlay::Search(list));
@@ -132,25 +132,25 @@ impl Tui {
                     _ => vec![Action::Do(Intent::Search { words, before_ms: None })],
                 }
             }
-            Order::Rooms => {
+            Command::Rooms => {
                 self.overlay = Some(Overlay::Rooms(List::default()));
                 vec![Action::Do(Intent::List)]
             }
-            Order::Help => {
+            Command::Help => {
                 self.overlay = Some(Overlay::Help(0));
                 Vec::new()
             }
-            Order::Palette => {
+            Command::Palette => {
                 self.overlay = Some(Overlay::Palette(Palette::new("", chat)));
                 Vec::new()
             }
-            Order::ChangePassword => vec![Action::ChangePassword],
-            Order::Set(text) => vec![Action::Set(text)],
-            Order::Show(text) => {
+            Command::ChangePassword => vec![Action::ChangePassword],
+            Command::Set(text) => vec![Action::Set(text)],
+            Command::Show(text) => {
                 self.show_status(&text, false);
                 Vec::new()
             }
-            Order::Quit => vec![Action::Quit],
+            Command::Quit => vec![Action::Quit],
         }
     }
 }

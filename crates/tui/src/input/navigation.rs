@@ -5,7 +5,7 @@ use crate::conversation_view::{RowId, Scroll};
 use crate::keymap::Act;
 use crate::overlay::{List, Overlay};
 use crate::palette::Palette;
-use crate::slash::Order;
+use crate::slash::Command;
 use crate::tui::{Focus, Tui};
 use chat::Chat;
 use chat::conversation::{Conversation, Notify, With};
@@ -21,7 +21,7 @@ impl Tui {
                 list.input.set(&chat.search.words);
                 self.overlay = Some(Overlay::Search(list));
             }
-            Act::Rooms => return self.execute(Order::Rooms, chat),
+            Act::Rooms => return self.execute(Command::Rooms, chat),
             Act::NextUnread => return self.next_unread(chat),
             Act::RoomAbove => return self.go_to_neighbour(chat, true),
             Act::RoomBelow => return self.go_to_neighbour(chat, false),

@@ -206,10 +206,11 @@ impl Tui {
                     self.composer().set(&line);
                     return Vec::new();
                 }
-                match crate::slash::understand(&hit.text, &self.open, chat) {
-                    Ok(orders) => {
-                        orders.into_iter().flat_map(|order| self.execute(order, chat)).collect()
-                    }
+                match crate::slash::parse(&hit.text, &self.open, chat) {
+                    Ok(commands) => commands
+                        .into_iter()
+                        .flat_map(|command| self.execute(command, chat))
+                        .collect(),
                     Err(sentence) => {
                         self.show_status(&sentence, true);
                         Vec::new()
