@@ -20,7 +20,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 const YEAR: i64 = 365 * DAY;
 /// Some day in 2026.
-const BEGIN: i64 = 1_790_000_000_000;
+const START: i64 = 1_790_000_000_000;
 
 /// A single-threaded server with a wall clock and a monotonic one.
 struct World {
@@ -31,9 +31,10 @@ struct World {
     wall: i64,
     /// Since the server last started.
     up: i64,
-    /// Lines caused by the last input, and by how much the clock was found to be set.
-    told: String,
-    set: Vec<i64>,
+    /// The lines that the last input led to.
+    output: String,
+    /// The jumps of the wall clock that the hub logged.
+    clock_jumps: Vec<i64>,
     opened: u32,
 }
 
@@ -45,12 +46,12 @@ impl World {
         let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };
         let ann = Account { id: 1, name: "ann".into(), keys, created: 0 };
         store.commit(&mut [Write::Account(ann)].iter()).expect("there is room");
-        let hub = start(&config, &mut store, BEGIN);
-        let (told, set) = (String::new(), Vec::new());
-        World { folder, config, hub, store, wall: BEGIN, up: 0, told, set, opened: 0 }
+        let hub = start(&config, &mut store, START);
+        let (output, clock_jumps) = (String::new(), Vec::new());
+        World { folder, config, hub, store, wall: START, up: 0, output, clock_jumps, opened: 0 }
     }
 
-    fn passes(&mut self, millis: i64) {
+    fn advance(&mut self, millis: i64) {
         self.wall += millis;
         self.up += millis;
     }
@@ -67,53 +68,53 @@ impl World {
     fn apply(&mut self, input: Input) -> Vec<Outcome> {
         let steady = self.hub.node.up_since + self.up;
         let effects = self.hub.apply(Stamped { now: self.wall, steady, committed: 0, input });
-        self.told = String::from_utf8(effects.text.clone()).expect("UTF-8");
+        self.output = String::from_utf8(effects.text.clone()).expect("UTF-8");
         for effect in &effects.list {
             if let Effect::Log(LogRecord::ClockSet { by, to }) = effect.effect {
                 assert_eq!(to, self.wall);
-                self.set.push(by);
+                self.clock_jumps.push(by);
             }
         }
         self.store.commit(&mut effects.writes.iter()).expect("there is room")
     }
 
-    fn does(&mut self, session: SessionId, event: ClientEvent, text: &str) -> Vec<Outcome> {
+    fn client_event(&mut self, session: SessionId, text: &str, event: ClientEvent) -> Vec<Outcome> {
         let events = vec![SessionEvent { session, event }];
         self.apply(Input::Batch(Batch { shard: 0, text: text.into(), events }))
     }
 
-    fn say(&mut self, session: SessionId, line: &str) -> Vec<Outcome> {
-        self.does(session, ClientEvent::Line(0..line.len() as u32), line)
+    fn send(&mut self, session: SessionId, line: &str) -> Vec<Outcome> {
+        self.client_event(session, line, ClientEvent::Line(0..line.len() as u32))
     }
 
     fn open(&mut self) -> SessionId {
         self.opened += 1;
         let session = SessionId { node: 0, shard: 0, slot: self.opened, generation: self.opened };
         let address = "127.0.0.1".parse().expect("an address");
-        self.does(session, ClientEvent::Opened { address, entropy: [0; 16] }, "");
+        self.client_event(session, "", ClientEvent::Opened { address, entropy: [0; 16] });
         session
     }
 
-    fn tries(&mut self, session: SessionId, right: bool) {
-        self.say(session, "LOGIN ann :secret");
-        let told = std::mem::take(&mut self.told);
+    fn log_in(&mut self, session: SessionId, right: bool) {
+        self.send(session, "LOGIN ann :secret");
+        let output = std::mem::take(&mut self.output);
         let outcome = Login::Compared(right);
         self.apply(Input::Derived(Derived { session, outcome }));
-        self.told.insert_str(0, &told);
+        self.output.insert_str(0, &output);
     }
 
     fn ann(&mut self) -> SessionId {
         let ann = self.open();
-        self.say(ann, "CAP REQ :message-tags draft/read-marker");
-        self.say(ann, "CAP END");
-        self.tries(ann, true);
-        assert!(self.told.contains("LOGGED_IN"), "{}", self.told);
+        self.send(ann, "CAP REQ :message-tags draft/read-marker");
+        self.send(ann, "CAP END");
+        self.log_in(ann, true);
+        assert!(self.output.contains("LOGGED_IN"), "{}", self.output);
         ann
     }
 
     /// Ann sends a message to the lobby; returns its time.
     fn message(&mut self, ann: SessionId) -> i64 {
-        self.say(ann, "PRIVMSG #lobby :hello");
+        self.send(ann, "PRIVMSG #lobby :hello");
         self.store.load().expect("it can be read").last_time
     }
 
@@ -150,7 +151,7 @@ fn messages_have_the_clocks_time_and_history_finds_them() {
                 }
                 world.wall += set;
                 for _ in 0..3 {
-                    world.passes(MINUTE);
+                    world.advance(MINUTE);
                     times.push(world.message(ann));
                     assert_eq!(times.last(), Some(&world.wall), "{step}");
                 }
@@ -176,14 +177,14 @@ fn a_jump_of_more_than_a_minute_is_logged_once() {
     let ann = world.ann();
     let jumps = [DAY, -DAY, -HOUR, HOUR, YEAR, -YEAR, MINUTE + 1, -MINUTE - 1];
     for set in jumps.into_iter().chain([MINUTE, -MINUTE, 900, -900]) {
-        world.passes(10 * SECOND);
+        world.advance(10 * SECOND);
         world.wall += set;
         for _ in 0..3 {
             world.message(ann);
-            world.passes(HOUR);
+            world.advance(HOUR);
         }
     }
-    assert_eq!(world.set, jumps);
+    assert_eq!(world.clock_jumps, jumps);
 }
 
 #[test]
@@ -193,19 +194,19 @@ fn a_lockout_lasts_as_long_whatever_the_wall_clock_does() {
         let ann = world.open();
         for _ in 0..3 {
             // As long as the next answer is delayed.
-            world.passes(MINUTE / 10);
-            world.tries(ann, false);
+            world.advance(MINUTE / 10);
+            world.log_in(ann, false);
         }
-        world.tries(ann, true);
-        assert!(world.told.contains("TOO_MANY_ATTEMPTS"), "{}", world.told);
-        world.passes(5 * MINUTE);
+        world.log_in(ann, true);
+        assert!(world.output.contains("TOO_MANY_ATTEMPTS"), "{}", world.output);
+        world.advance(5 * MINUTE);
         world.wall += step;
-        world.tries(ann, true);
-        assert!(world.told.contains("TOO_MANY_ATTEMPTS"), "{step}: {}", world.told);
+        world.log_in(ann, true);
+        assert!(world.output.contains("TOO_MANY_ATTEMPTS"), "{step}: {}", world.output);
         world.wall -= step;
-        world.passes(5 * MINUTE);
-        world.tries(ann, true);
-        assert!(world.told.contains("LOGGED_IN"), "{step}: {}", world.told);
+        world.advance(5 * MINUTE);
+        world.log_in(ann, true);
+        assert!(world.output.contains("LOGGED_IN"), "{step}: {}", world.output);
     }
 }
 
@@ -215,12 +216,12 @@ fn connections_per_minute_are_counted_by_the_monotonic_clock() {
         let mut world = World::new("limits = { connects_per_minute = 2 }");
         let refused = |world: &mut World| {
             world.open();
-            world.told.contains("in a short time")
+            world.output.contains("in a short time")
         };
         assert_eq!([refused(&mut world), refused(&mut world)], [false; 2]);
         world.wall += step;
         assert!(refused(&mut world), "{step}");
-        world.passes(MINUTE);
+        world.advance(MINUTE);
         assert!(!refused(&mut world), "{step}");
     }
 }
@@ -230,27 +231,27 @@ fn idle_times_are_monotonic_and_signon_times_are_wall_clock() {
     for step in STEPS {
         let mut world = World::new("");
         let ann = world.ann();
-        let came = world.wall / 1000;
-        world.say(ann, "JOIN #a");
-        world.say(ann, "RENAME #a #b");
-        world.say(ann, "PRIVMSG #b :x");
+        let signon = world.wall / 1000;
+        world.send(ann, "JOIN #a");
+        world.send(ann, "RENAME #a #b");
+        world.send(ann, "PRIVMSG #b :x");
         world.wall += step;
-        world.passes(20 * SECOND);
-        world.say(ann, "WHOIS ann");
-        assert!(world.told.contains(&format!(" 317 ann ann 20 {came} ")), "{}", world.told);
-        world.say(ann, "RENAME #b #c");
-        assert!(world.told.contains("wait half a minute"), "{step}: {}", world.told);
-        world.passes(10 * SECOND);
-        world.say(ann, "RENAME #b #c");
-        assert!(!world.told.contains("FAIL"), "{step}: {}", world.told);
-        world.say(ann, "STATS u");
-        assert!(world.told.contains("Server Up 0 days 0:00:30"), "{step}: {}", world.told);
+        world.advance(20 * SECOND);
+        world.send(ann, "WHOIS ann");
+        assert!(world.output.contains(&format!(" 317 ann ann 20 {signon} ")), "{}", world.output);
+        world.send(ann, "RENAME #b #c");
+        assert!(world.output.contains("wait half a minute"), "{step}: {}", world.output);
+        world.advance(10 * SECOND);
+        world.send(ann, "RENAME #b #c");
+        assert!(!world.output.contains("FAIL"), "{step}: {}", world.output);
+        world.send(ann, "STATS u");
+        assert!(world.output.contains("Server Up 0 days 0:00:30"), "{step}: {}", world.output);
         // Users who left while the clock was wrong are found, newest first.
-        world.does(ann, ClientEvent::Closed { reason: "gone".into() }, "");
+        world.client_event(ann, "", ClientEvent::Closed { reason: "gone".into() });
         world.wall -= step;
         let ann = world.ann();
-        world.say(ann, "WHOWAS ann 1");
-        assert!(world.told.contains(" 314 ann ann "), "{}", world.told);
+        world.send(ann, "WHOWAS ann 1");
+        assert!(world.output.contains(" 314 ann ann "), "{}", world.output);
     }
 }
 
@@ -259,25 +260,25 @@ fn a_resent_message_is_recognized_whatever_the_clock_does_and_across_restarts() 
     for step in STEPS {
         let mut world = World::new("");
         let ann = world.ann();
-        let again = "@+parlor/resend=x PRIVMSG #lobby :once";
-        let first = world.say(ann, again);
+        let resend = "@+parlor/resend=x PRIVMSG #lobby :once";
+        let first = world.send(ann, resend);
         let time = world.wall;
         assert_eq!(first, [Outcome::Stored]);
-        let doubled = |world: &mut World, ann| {
-            let [outcome] = world.say(ann, again)[..] else { panic!("one write") };
+        let is_duplicate = |world: &mut World, ann| {
+            let [outcome] = world.send(ann, resend)[..] else { panic!("one write") };
             matches!(outcome, Outcome::Duplicate { time: first, .. } if first == time)
         };
         world.wall += step;
-        assert!(doubled(&mut world, ann), "{step}");
+        assert!(is_duplicate(&mut world, ann), "{step}");
         let mut world = world.restart();
         let ann = world.ann();
-        assert!(doubled(&mut world, ann), "{step}");
+        assert!(is_duplicate(&mut world, ann), "{step}");
         world.store.maintain(world.hub.state.steady).expect("there is room");
         world.wall -= step;
-        world.passes(DAY - 1);
-        assert!(doubled(&mut world, ann), "{step}");
-        world.passes(1);
-        assert!(!doubled(&mut world, ann), "{step}");
+        world.advance(DAY - 1);
+        assert!(is_duplicate(&mut world, ann), "{step}");
+        world.advance(1);
+        assert!(!is_duplicate(&mut world, ann), "{step}");
     }
 }
 
@@ -293,9 +294,9 @@ fn a_read_marker_ahead_of_the_clock_can_be_set_back() {
         let mut world = World::new("");
         let ann = world.ann();
         let mark = |world: &mut World, time: i64, expected: i64| {
-            world.say(ann, &format!("MARKREAD #lobby timestamp={}", stamp(time)));
+            world.send(ann, &format!("MARKREAD #lobby timestamp={}", stamp(time)));
             let expected = format!("MARKREAD #lobby timestamp={}\r\n", stamp(expected));
-            assert!(world.told.contains(&expected), "{}, not {expected}", world.told);
+            assert!(world.output.contains(&expected), "{}, not {expected}", world.output);
         };
         world.wall += step;
         let ahead = world.wall;
@@ -314,15 +315,15 @@ fn open_batches_expire_by_the_monotonic_clock() {
     for step in STEPS {
         let mut world = World::new("");
         let ann = world.ann();
-        world.say(ann, "CAP REQ :draft/multiline batch");
-        world.say(ann, "BATCH +1 draft/multiline #lobby");
+        world.send(ann, "CAP REQ :draft/multiline batch");
+        world.send(ann, "BATCH +1 draft/multiline #lobby");
         world.wall += step;
-        world.passes(MINUTE);
-        world.say(ann, "@batch=1 PRIVMSG #lobby :one");
-        assert!(!world.told.contains("TIMEOUT"), "{step}: {}", world.told);
-        world.passes(MINUTE);
-        world.say(ann, "@batch=1 PRIVMSG #lobby :two");
-        assert!(world.told.contains("FAIL BATCH TIMEOUT 1"), "{step}: {}", world.told);
+        world.advance(MINUTE);
+        world.send(ann, "@batch=1 PRIVMSG #lobby :one");
+        assert!(!world.output.contains("TIMEOUT"), "{step}: {}", world.output);
+        world.advance(MINUTE);
+        world.send(ann, "@batch=1 PRIVMSG #lobby :two");
+        assert!(world.output.contains("FAIL BATCH TIMEOUT 1"), "{step}: {}", world.output);
     }
 }
 
@@ -331,22 +332,22 @@ fn open_batches_expire_by_the_monotonic_clock() {
 fn a_one_time_code_expires_after_a_day() {
     let mut world = World::new("");
     let console = SessionId { node: 0, shard: 0, slot: 900, generation: 1 };
-    world.does(console, ClientEvent::OpenedByAdmin { entropy: [7; 16] }, "");
-    world.say(console, "ACCOUNTS RESET ann");
+    world.client_event(console, "", ClientEvent::OpenedByAdmin { entropy: [7; 16] });
+    world.send(console, "ACCOUNTS RESET ann");
     let keys = Keys { salt: [8; 16], iterations: 1, stored_key: [3; 32], server_key: [4; 32] };
     world.apply(Input::Derived(Derived { session: console, outcome: Login::Made(keys) }));
-    assert!(world.told.contains("NOTE ACCOUNTS RESET ann"), "{}", world.told);
-    world.passes(DAY - SECOND);
+    assert!(world.output.contains("NOTE ACCOUNTS RESET ann"), "{}", world.output);
+    world.advance(DAY - SECOND);
     let mut world = world.restart();
     let ann = world.ann();
-    world.say(ann, "PRIVMSG #lobby :hello");
-    assert!(world.told.contains("FAIL PRIVMSG NEW_PASSWORD_REQUIRED"), "{}", world.told);
-    world.does(ann, ClientEvent::Closed { reason: "gone".into() }, "");
-    world.passes(SECOND);
+    world.send(ann, "PRIVMSG #lobby :hello");
+    assert!(world.output.contains("FAIL PRIVMSG NEW_PASSWORD_REQUIRED"), "{}", world.output);
+    world.client_event(ann, "", ClientEvent::Closed { reason: "gone".into() });
+    world.advance(SECOND);
     for _ in 0..2 {
         let ann = world.open();
-        world.tries(ann, true);
-        assert!(world.told.contains("FAIL LOGIN CODE_EXPIRED ann"), "{}", world.told);
+        world.log_in(ann, true);
+        assert!(world.output.contains("FAIL LOGIN CODE_EXPIRED ann"), "{}", world.output);
         world = world.restart();
     }
 }

@@ -1,5 +1,5 @@
-//! What is allowed on a connection that nobody can read, and not on others. Tested without sockets:
-//! the hub is given the input that a shard would make.
+//! What only encrypted or local connections may do. Tested without sockets: the hub gets the inputs
+//! that a shard would send.
 
 mod certificates;
 mod guessing;
@@ -18,43 +18,27 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use store::{MemoryStore, RecordKind, Store, Write};
 
-const HERE: &str = "127.0.0.1";
-const ELSEWHERE: &str = "192.0.2.7";
+const LOOPBACK: &str = "127.0.0.1";
+const REMOTE: &str = "192.0.2.7";
 const PROXY: &str = "198.51.100.1";
-const SHOWN: Fingerprint = Fingerprint([0xab; 32]);
+const FINGERPRINT: Fingerprint = Fingerprint([0xab; 32]);
 const NOT_ENCRYPTED: &str =
     "This connection is not encrypted, so passwords are refused; connect to the same port with TLS";
 const SASL_FAILED: &str = "SASL authentication failed";
 
-/// A hub, and the result of the last input: lines, and passwords to derive.
+/// A hub, and what came of the last input.
 struct World {
     hub: Hub,
-    told: Vec<(SessionId, String)>,
+    lines: Vec<(SessionId, String)>,
     /// The number of derivations and delayed answers requested.
     derived: usize,
     /// The delay of the last one, in milliseconds.
-    held: u64,
+    delay: u64,
     /// Sessions that were closed for good.
     closed: Vec<SessionId>,
     writes: Vec<Write>,
     logged: Vec<String>,
     now: i64,
-}
-
-fn hub(config: &str) -> World {
-    let mut config: Config = toml::from_str(config).expect("a config");
-    config.port = 9999;
-    let loaded = MemoryStore::new("test").load().expect("it is in memory");
-    World {
-        hub: Hub::new(Arc::new(config), loaded, 0).0,
-        told: Vec::new(),
-        derived: 0,
-        held: 0,
-        closed: Vec::new(),
-        writes: Vec::new(),
-        logged: Vec::new(),
-        now: 0,
-    }
 }
 
 fn session(slot: u32) -> SessionId {
@@ -66,21 +50,37 @@ fn address(text: &str) -> IpAddr {
 }
 
 impl World {
+    fn new(config: &str) -> World {
+        let mut config: Config = toml::from_str(config).expect("a config");
+        config.port = 9999;
+        let loaded = MemoryStore::new("test").load().expect("it is in memory");
+        World {
+            hub: Hub::new(Arc::new(config), loaded, 0).0,
+            lines: Vec::new(),
+            derived: 0,
+            delay: 0,
+            closed: Vec::new(),
+            writes: Vec::new(),
+            logged: Vec::new(),
+            now: 0,
+        }
+    }
+
     fn apply(&mut self, input: Input) {
         let effects =
             self.hub.apply(Stamped { now: self.now, steady: self.now, committed: 0, input });
-        self.told.clear();
+        self.lines.clear();
         self.logged.clear();
         for effect in &effects.list {
             match &effect.effect {
                 Effect::Reply { to, text } => {
                     let text = &effects.text[text.start as usize..text.end as usize];
                     let text = std::str::from_utf8(text).expect("UTF-8");
-                    self.told.extend(text.lines().map(|line| (*to, line.to_owned())));
+                    self.lines.extend(text.lines().map(|line| (*to, line.to_owned())));
                 }
                 Effect::Derive { job, .. } => {
                     self.derived += 1;
-                    self.held = job.hold_millis;
+                    self.delay = job.hold_millis;
                 }
                 Effect::Close { session } => self.closed.push(*session),
                 Effect::Log(fact) => self.logged.push(format!("{fact:?}")),
@@ -94,24 +94,24 @@ impl World {
         self.writes.retain(|write| !last_login(write));
     }
 
-    fn does(&mut self, slot: u32, event: ClientEvent) {
+    fn client_event(&mut self, slot: u32, event: ClientEvent) {
         let events = vec![SessionEvent { session: session(slot), event }];
         self.apply(Input::Batch(Batch { shard: 0, text: Vec::new(), events }));
     }
 
-    fn opens(&mut self, slot: u32, from: &str) {
-        self.does(slot, ClientEvent::Opened { address: address(from), entropy: [0; 16] });
+    fn open(&mut self, slot: u32, from: &str) {
+        self.client_event(slot, ClientEvent::Opened { address: address(from), entropy: [0; 16] });
     }
 
-    fn encrypts(&mut self, slot: u32, certificate: Option<Fingerprint>) {
-        self.does(slot, ClientEvent::Encrypted { certificate });
+    fn encrypt(&mut self, slot: u32, certificate: Option<Fingerprint>) {
+        self.client_event(slot, ClientEvent::Encrypted { certificate });
     }
 
-    fn forwards(&mut self, slot: u32, from: &str, encrypted: bool) {
-        self.does(slot, ClientEvent::Forwarded { address: address(from), encrypted });
+    fn forward(&mut self, slot: u32, from: &str, encrypted: bool) {
+        self.client_event(slot, ClientEvent::Forwarded { address: address(from), encrypted });
     }
 
-    fn says(&mut self, slot: u32, line: &str) {
+    fn send(&mut self, slot: u32, line: &str) {
         let events = vec![SessionEvent {
             session: session(slot),
             event: ClientEvent::Line(0..line.len() as u32),
@@ -120,38 +120,38 @@ impl World {
     }
 
     /// The lines a session was sent by the last input.
-    fn hears(&self, slot: u32) -> Vec<&str> {
-        let mine = self.told.iter().filter(|(to, _)| *to == session(slot));
+    fn lines(&self, slot: u32) -> Vec<&str> {
+        let mine = self.lines.iter().filter(|(to, _)| *to == session(slot));
         mine.map(|(_, line)| line.as_str()).collect()
     }
 
-    /// The same in one text.
-    fn hears_all(&self, slot: u32) -> String {
-        self.hears(slot).join("\n")
+    /// The same as one string.
+    fn output(&self, slot: u32) -> String {
+        self.lines(slot).join("\n")
     }
 
     /// The last derivation finishes, after its delay.
-    fn is_derived(&mut self, slot: u32, outcome: Outcome) {
-        self.now += std::mem::take(&mut self.held) as i64;
+    fn finish_derivation(&mut self, slot: u32, outcome: Outcome) {
+        self.now += std::mem::take(&mut self.delay) as i64;
         self.apply(Input::Derived(Derived { session: session(slot), outcome }));
     }
 
     /// Registers an account from this machine.
-    fn registers(&mut self, slot: u32, name: &str) {
-        self.opens(slot, HERE);
-        self.says(slot, &format!("LOGIN {name} :secret"));
+    fn register(&mut self, slot: u32, name: &str) {
+        self.open(slot, LOOPBACK);
+        self.send(slot, &format!("LOGIN {name} :secret"));
         let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };
-        self.is_derived(slot, Outcome::Made(keys));
+        self.finish_derivation(slot, Outcome::Made(keys));
         assert!(self.hub.state.online(name).is_some());
     }
 
     /// A session presents the certificate.
-    fn shows(&mut self, slot: u32) {
+    fn present_certificate(&mut self, slot: u32) {
         let known = self.hub.node.sessions.get_mut(&session(slot)).expect("it is there");
-        known.certificate = Some(Box::new(SHOWN));
+        known.certificate = Some(Box::new(FINGERPRINT));
     }
 
-    fn reloads(&mut self, change: impl FnOnce(&mut Config)) {
+    fn reload(&mut self, change: impl FnOnce(&mut Config)) {
         let mut config = Config::clone(&self.hub.node.config);
         change(&mut config);
         let outcome = Ok((Arc::new(config), Vec::new()));
@@ -160,8 +160,8 @@ impl World {
 
     /// The value of a capability in the list sent to a session.
     fn offer(&mut self, slot: u32, capability: &str) -> Option<String> {
-        self.says(slot, "CAP LS 302");
-        let all = self.hears(slot).join(" ");
+        self.send(slot, "CAP LS 302");
+        let all = self.lines(slot).join(" ");
         let mut words = all.split([' ', ':']);
         words.find_map(|word| {
             let rest = word.strip_prefix(capability)?;
@@ -172,7 +172,7 @@ impl World {
         })
     }
 
-    fn open(&self, from: &str) -> usize {
+    fn connections_from(&self, from: &str) -> usize {
         let all = self.hub.node.admission.open_by_address();
         all.get(&crate::networks::address_key(address(from))).copied().unwrap_or(0)
     }
@@ -180,159 +180,163 @@ impl World {
 
 #[test]
 fn passwords_are_refused_on_unencrypted_connections_before_anything_is_derived() {
-    let mut hub = hub("operator = [{ name = \"boss\", password = \"up\" }]");
-    hub.registers(1, "ann");
-    let derived = hub.derived;
+    let mut world = World::new("operator = [{ name = \"boss\", password = \"up\" }]");
+    world.register(1, "ann");
+    let derived = world.derived;
     for (slot, line) in
         [(2, "LOGIN"), (3, "LOGIN bob"), (4, "LOGIN bob :hunter2"), (5, "LOGIN ann :hunter2")]
     {
-        hub.opens(slot, ELSEWHERE);
-        hub.says(slot, line);
+        world.open(slot, REMOTE);
+        world.send(slot, line);
         let refused = format!(":parlor FAIL LOGIN ENCRYPTION_REQUIRED :{NOT_ENCRYPTED}");
-        assert_eq!(hub.hears(slot), [refused], "{line}");
-        assert!(hub.hub.node.sessions[&session(slot)].prompt.is_none());
+        assert_eq!(world.lines(slot), [refused], "{line}");
+        assert!(world.hub.node.sessions[&session(slot)].prompt.is_none());
     }
-    hub.opens(6, ELSEWHERE);
-    hub.says(6, "NICK cem");
-    hub.says(6, "REGISTER * * hunter2");
+    world.open(6, REMOTE);
+    world.send(6, "NICK cem");
+    world.send(6, "REGISTER * * hunter2");
     assert_eq!(
-        hub.hears(6),
+        world.lines(6),
         [format!(":parlor FAIL REGISTER ENCRYPTION_REQUIRED :{NOT_ENCRYPTED}")]
     );
-    assert_eq!((hub.derived, hub.hub.state.accounts.len()), (derived, 1));
-    assert!(!format!("{:?}", hub.hub).contains("hunter2"));
+    assert_eq!((world.derived, world.hub.state.accounts.len()), (derived, 1));
+    assert!(!format!("{:?}", world.hub).contains("hunter2"));
 }
 
 #[test]
 fn an_irc_client_that_sends_a_password_unencrypted_is_told_why_and_closed() {
-    let mut hub = hub("");
-    hub.opens(1, ELSEWHERE);
-    hub.says(1, "CAP LS 302");
-    hub.says(1, "PASS hunter2");
+    let mut world = World::new("");
+    world.open(1, REMOTE);
+    world.send(1, "CAP LS 302");
+    world.send(1, "PASS hunter2");
     let refused = format!(":parlor FAIL PASS ENCRYPTION_REQUIRED :{NOT_ENCRYPTED}");
-    assert_eq!(hub.hears(1), [refused, format!("ERROR :{NOT_ENCRYPTED}")]);
-    assert_eq!(hub.closed, [session(1)]);
-    assert_eq!((hub.derived, hub.open(ELSEWHERE), hub.hub.node.sessions.len()), (0, 0, 0));
+    assert_eq!(world.lines(1), [refused, format!("ERROR :{NOT_ENCRYPTED}")]);
+    assert_eq!(world.closed, [session(1)]);
+    assert_eq!(
+        (world.derived, world.connections_from(REMOTE), world.hub.node.sessions.len()),
+        (0, 0, 0)
+    );
     // Lines it had sent after that are ignored.
-    hub.says(1, "NICK ann");
-    assert_eq!(hub.hears(1), [""; 0]);
+    world.send(1, "NICK ann");
+    assert_eq!(world.lines(1), [""; 0]);
     // A client without a password is not told to send one.
-    hub.opens(2, ELSEWHERE);
-    hub.says(2, "NICK ann");
-    hub.says(2, "USER a 0 * :Ann");
-    let told = format!(":parlor NOTICE ann :You must log in. {NOT_ENCRYPTED}");
-    let heard = hub.hears(2);
-    assert!(heard[0].starts_with(":parlor FAIL * ACCOUNT_REQUIRED :"), "{heard:?}");
-    assert_eq!(heard[1..], [told]);
+    world.open(2, REMOTE);
+    world.send(2, "NICK ann");
+    world.send(2, "USER a 0 * :Ann");
+    let notice = format!(":parlor NOTICE ann :You must log in. {NOT_ENCRYPTED}");
+    let lines = world.lines(2);
+    assert!(lines[0].starts_with(":parlor FAIL * ACCOUNT_REQUIRED :"), "{lines:?}");
+    assert_eq!(lines[1..], [notice]);
 }
 
 #[test]
 fn oper_is_refused_on_unencrypted_connections() {
-    let mut hub = hub("server.guests = true\noperator = [{ name = \"boss\", password = \"up\" }]");
-    for (slot, from) in [(1, ELSEWHERE), (2, HERE)] {
-        hub.opens(slot, from);
-        hub.says(slot, &format!("NICK guest{slot}"));
-        hub.says(slot, "USER u 0 * :real");
-        hub.says(slot, "OPER boss up");
+    let mut world =
+        World::new("server.guests = true\noperator = [{ name = \"boss\", password = \"up\" }]");
+    for (slot, from) in [(1, REMOTE), (2, LOOPBACK)] {
+        world.open(slot, from);
+        world.send(slot, &format!("NICK guest{slot}"));
+        world.send(slot, "USER u 0 * :real");
+        world.send(slot, "OPER boss up");
     }
-    assert!(hub.hears_all(2).contains(" 381 guest2 "), "{:?}", hub.told);
-    hub.says(1, "OPER boss up");
-    assert_eq!(hub.hears(1), [format!(":parlor FAIL OPER ENCRYPTION_REQUIRED :{NOT_ENCRYPTED}")]);
-    assert!(hub.hub.state.online("guest2").expect("is here").is_operator());
-    assert!(!hub.hub.state.online("guest1").expect("is here").is_operator());
+    assert!(world.output(2).contains(" 381 guest2 "), "{:?}", world.lines);
+    world.send(1, "OPER boss up");
+    assert_eq!(world.lines(1), [format!(":parlor FAIL OPER ENCRYPTION_REQUIRED :{NOT_ENCRYPTED}")]);
+    assert!(world.hub.state.online("guest2").expect("is here").is_operator());
+    assert!(!world.hub.state.online("guest1").expect("is here").is_operator());
     // Guessing on such a connection reveals nothing.
-    hub.encrypts(1, None);
-    hub.says(1, "OPER boss up");
-    assert!(hub.hears_all(1).contains(" 381 guest1 "));
+    world.encrypt(1, None);
+    world.send(1, "OPER boss up");
+    assert!(world.output(1).contains(" 381 guest1 "));
 }
 
 #[test]
 fn sasl_offers_scram_but_not_plain_on_unencrypted_connections() {
-    let mut hub = hub("");
-    hub.opens(1, ELSEWHERE);
-    assert_eq!(hub.offer(1, "sasl").as_deref(), Some("SCRAM-SHA-256"));
-    hub.says(1, "CAP REQ :sasl");
+    let mut world = World::new("");
+    world.open(1, REMOTE);
+    assert_eq!(world.offer(1, "sasl").as_deref(), Some("SCRAM-SHA-256"));
+    world.send(1, "CAP REQ :sasl");
     for mechanism in ["PLAIN", "plain"] {
-        hub.says(1, &format!("AUTHENTICATE {mechanism}"));
+        world.send(1, &format!("AUTHENTICATE {mechanism}"));
         let mechanisms = ":parlor 908 * SCRAM-SHA-256 :are available SASL mechanisms";
         let failed = format!(":parlor 904 * :{SASL_FAILED}: {NOT_ENCRYPTED}");
-        assert_eq!(hub.hears(1), [mechanisms, &failed]);
+        assert_eq!(world.lines(1), [mechanisms, &failed]);
     }
     // The password of a client that does not wait for the answer is not a mechanism.
-    hub.says(1, "AUTHENTICATE AGFubgBodW50ZXIy");
+    world.send(1, "AUTHENTICATE AGFubgBodW50ZXIy");
     let failed = format!(":parlor 904 * :{SASL_FAILED}: no such mechanism");
-    assert_eq!(hub.hears(1)[1..], [failed]);
-    hub.says(1, "AUTHENTICATE EXTERNAL");
-    assert!(hub.hears_all(1).contains("EXTERNAL needs a client certificate"), "{:?}", hub.told);
-    hub.says(1, "AUTHENTICATE SCRAM-SHA-256");
-    assert_eq!(hub.hears(1), ["AUTHENTICATE +"]);
-    assert_eq!(hub.derived, 0);
+    assert_eq!(world.lines(1)[1..], [failed]);
+    world.send(1, "AUTHENTICATE EXTERNAL");
+    assert!(world.output(1).contains("EXTERNAL needs a client certificate"), "{:?}", world.lines);
+    world.send(1, "AUTHENTICATE SCRAM-SHA-256");
+    assert_eq!(world.lines(1), ["AUTHENTICATE +"]);
+    assert_eq!(world.derived, 0);
     // Allowed when the client chose it, and no longer when the password arrives.
-    hub.reloads(|config| config.server.plaintext_login = true);
-    hub.opens(2, ELSEWHERE);
-    hub.says(2, "CAP REQ :sasl");
-    hub.says(2, "AUTHENTICATE PLAIN");
-    assert_eq!(hub.hears(2), ["AUTHENTICATE +"]);
-    hub.reloads(|config| config.server.plaintext_login = false);
-    hub.says(2, "AUTHENTICATE AGFubgBodW50ZXIy");
-    assert_eq!(hub.hears(2), [format!(":parlor 904 * :{SASL_FAILED}: {NOT_ENCRYPTED}")]);
-    assert_eq!(hub.derived, 0);
+    world.reload(|config| config.server.plaintext_login = true);
+    world.open(2, REMOTE);
+    world.send(2, "CAP REQ :sasl");
+    world.send(2, "AUTHENTICATE PLAIN");
+    assert_eq!(world.lines(2), ["AUTHENTICATE +"]);
+    world.reload(|config| config.server.plaintext_login = false);
+    world.send(2, "AUTHENTICATE AGFubgBodW50ZXIy");
+    assert_eq!(world.lines(2), [format!(":parlor 904 * :{SASL_FAILED}: {NOT_ENCRYPTED}")]);
+    assert_eq!(world.derived, 0);
 }
 
 #[test]
 fn passwords_are_accepted_locally_encrypted_or_if_the_config_allows_it() {
-    type Way = (&'static str, &'static str, fn(&mut World));
-    let ways: [Way; 7] = [
+    type Case = (&'static str, &'static str, fn(&mut World));
+    let cases: [Case; 7] = [
         ("", "127.0.0.1", |_| {}),
         ("", "127.8.9.1", |_| {}),
         ("", "::1", |_| {}),
         ("", "::ffff:127.0.0.1", |_| {}),
-        ("", ELSEWHERE, |hub| hub.encrypts(1, None)),
-        ("server.plaintext_login = true", ELSEWHERE, |_| {}),
-        ("", PROXY, |hub| hub.forwards(1, ELSEWHERE, true)),
+        ("", REMOTE, |world| world.encrypt(1, None)),
+        ("server.plaintext_login = true", REMOTE, |_| {}),
+        ("", PROXY, |world| world.forward(1, REMOTE, true)),
     ];
-    for (config, from, way) in ways {
-        let mut hub = hub(config);
-        hub.opens(1, from);
-        way(&mut hub);
-        let plain = hub.offer(1, "sasl").expect("it is offered");
+    for (config, from, secure) in cases {
+        let mut world = World::new(config);
+        world.open(1, from);
+        secure(&mut world);
+        let plain = world.offer(1, "sasl").expect("it is offered");
         assert!(plain.ends_with(",PLAIN"), "{plain}");
-        assert!(hub.offer(1, "draft/account-registration").is_some());
-        hub.says(1, "LOGIN ann :secret");
-        assert_eq!(hub.derived, 1, "{config} {from}");
+        assert!(world.offer(1, "draft/account-registration").is_some());
+        world.send(1, "LOGIN ann :secret");
+        assert_eq!(world.derived, 1, "{config} {from}");
     }
-    let mut hub = hub("");
-    hub.opens(1, PROXY);
-    hub.forwards(1, ELSEWHERE, false);
+    let mut world = World::new("");
+    world.open(1, PROXY);
+    world.forward(1, REMOTE, false);
     // A proxy on this machine that does not know its client's address.
-    hub.opens(2, HERE);
-    hub.forwards(2, HERE, false);
+    world.open(2, LOOPBACK);
+    world.forward(2, LOOPBACK, false);
     for slot in [2, 1] {
-        hub.says(slot, "LOGIN ann :secret");
-        assert!(hub.hears_all(slot).contains("ENCRYPTION_REQUIRED"));
+        world.send(slot, "LOGIN ann :secret");
+        assert!(world.output(slot).contains("ENCRYPTION_REQUIRED"));
     }
-    assert_eq!(hub.offer(1, "draft/account-registration"), None);
-    hub.says(1, "CAP REQ :draft/account-registration");
-    assert_eq!(hub.hears(1), [":parlor CAP * NAK :draft/account-registration"]);
+    assert_eq!(world.offer(1, "draft/account-registration"), None);
+    world.send(1, "CAP REQ :draft/account-registration");
+    assert_eq!(world.lines(1), [":parlor CAP * NAK :draft/account-registration"]);
 }
 
 #[test]
 fn sessions_with_cap_notify_are_told_when_the_rule_for_passwords_changes() {
-    let mut hub = hub("");
-    for (slot, from) in [(1, ELSEWHERE), (2, HERE), (3, ELSEWHERE)] {
-        hub.opens(slot, from);
-        hub.says(slot, if slot == 3 { "CAP REQ :cap-notify" } else { "CAP LS 302" });
+    let mut world = World::new("");
+    for (slot, from) in [(1, REMOTE), (2, LOOPBACK), (3, REMOTE)] {
+        world.open(slot, from);
+        world.send(slot, if slot == 3 { "CAP REQ :cap-notify" } else { "CAP LS 302" });
     }
-    hub.reloads(|config| config.server.plaintext_login = true);
+    world.reload(|config| config.server.plaintext_login = true);
     let new = "sasl=SCRAM-SHA-256,PLAIN draft/account-registration=before-connect";
-    assert_eq!(hub.hears(1), [format!(":parlor CAP * NEW :{new}")]);
-    assert_eq!(hub.hears(3), [":parlor CAP * NEW :draft/account-registration"]);
-    assert_eq!(hub.hears(2), [""; 0]);
-    hub.says(1, "CAP REQ :draft/account-registration");
-    hub.reloads(|config| config.server.plaintext_login = false);
+    assert_eq!(world.lines(1), [format!(":parlor CAP * NEW :{new}")]);
+    assert_eq!(world.lines(3), [":parlor CAP * NEW :draft/account-registration"]);
+    assert_eq!(world.lines(2), [""; 0]);
+    world.send(1, "CAP REQ :draft/account-registration");
+    world.reload(|config| config.server.plaintext_login = false);
     let gone = ":parlor CAP * DEL :draft/account-registration";
-    assert_eq!(hub.hears(1), [gone, ":parlor CAP * NEW :sasl=SCRAM-SHA-256"]);
-    assert_eq!(hub.hears(2), [""; 0]);
-    hub.says(1, "CAP LIST");
-    assert_eq!(hub.hears(1), [":parlor CAP * LIST :cap-notify"]);
+    assert_eq!(world.lines(1), [gone, ":parlor CAP * NEW :sasl=SCRAM-SHA-256"]);
+    assert_eq!(world.lines(2), [""; 0]);
+    world.send(1, "CAP LIST");
+    assert_eq!(world.lines(1), [":parlor CAP * LIST :cap-notify"]);
 }

@@ -32,7 +32,7 @@ mod tests {
         SessionId { node: 0, shard: 0, slot, generation: 1 }
     }
 
-    fn asks(hub: &mut Hub, slots: &[u32]) -> Effects {
+    fn probe(hub: &mut Hub, slots: &[u32]) -> Effects {
         let entry =
             |slot: &u32| SessionEvent { session: session(*slot), event: ClientEvent::Probe };
         let batch = Batch { events: slots.iter().map(entry).collect(), ..Batch::default() };
@@ -40,24 +40,24 @@ mod tests {
     }
 
     /// What is reported for these outcomes.
-    fn told(effects: Effects, outcomes: Option<Vec<Outcome>>) -> Vec<(SessionId, bool)> {
+    fn reported(effects: Effects, outcomes: Option<Vec<Outcome>>) -> Vec<(SessionId, bool)> {
         let settled = SettledBatch { effects, outcomes };
         let happening =
             settled.effects.list.iter().filter(|effect| settled.happens(effect.condition));
-        let told = |effect: &crate::effects::ConditionalEffect| match effect.effect {
+        let result = |effect: &crate::effects::ConditionalEffect| match effect.effect {
             Effect::Probed { to, ok } => Some((to, ok)),
             _ => None,
         };
-        happening.filter_map(told).collect()
+        happening.filter_map(result).collect()
     }
 
     #[test]
     fn each_probe_is_answered_once_with_the_outcome_of_its_write() {
         let mut hub = hub();
-        let effects = asks(&mut hub, &[1]);
+        let effects = probe(&mut hub, &[1]);
         assert_eq!(effects.writes, [Write::Probe]);
-        assert_eq!(told(effects, Some(vec![Outcome::Stored])), [(session(1), true)]);
-        assert_eq!(told(asks(&mut hub, &[2]), None), [(session(2), false)]);
+        assert_eq!(reported(effects, Some(vec![Outcome::Stored])), [(session(1), true)]);
+        assert_eq!(reported(probe(&mut hub, &[2]), None), [(session(2), false)]);
     }
 
     /// Others may wait for the same answer: it comes even if the first one is gone.
@@ -65,8 +65,8 @@ mod tests {
     fn a_probe_is_answered_even_if_its_session_is_gone() {
         let mut hub = hub();
         assert!(hub.node.sessions.is_empty());
-        let effects = asks(&mut hub, &[7, 8]);
+        let effects = probe(&mut hub, &[7, 8]);
         let stored = vec![Outcome::Stored; 2];
-        assert_eq!(told(effects, Some(stored)), [(session(7), true), (session(8), true)]);
+        assert_eq!(reported(effects, Some(stored)), [(session(7), true), (session(8), true)]);
     }
 }

@@ -15,37 +15,38 @@ const SALT: [u8; 16] = [7; 16];
 /// A generated app password.
 const DRAWN: &str = "drawn-secret-drawn-secret";
 
-/// Secrets that are stored as they are: of a second factor, and an invitation.
-const KEPT: &str = "kept-kept-kept-kept";
+/// A secret that is stored in plain text: of a second factor, or an invitation.
+const PLAINTEXT: &str = "kept-kept-kept-kept";
 
 struct World(Hub);
 
 impl World {
-    /// Applies an input and all derivations it causes; returns all answers.
+    /// Applies an input and all derivations it causes; returns all output.
     fn apply(&mut self, input: Input) -> String {
         let effects = self.0.apply(Stamped { now: 0, steady: 0, committed: 0, input });
-        let mut told = String::from_utf8(effects.text.clone()).expect("UTF-8");
+        let mut output = String::from_utf8(effects.text.clone()).expect("UTF-8");
         for (session, outcome) in derived(&effects) {
-            told += &self.apply(Input::Derived(Derived { session, outcome }));
+            output += &self.apply(Input::Derived(Derived { session, outcome }));
         }
-        told
+        output
     }
 
-    fn does(&mut self, slot: u32, text: &str, event: ClientEvent) -> String {
+    fn client_event(&mut self, slot: u32, text: &str, event: ClientEvent) -> String {
         let session = SessionId { node: 0, shard: 0, slot, generation: 1 };
         let events = vec![SessionEvent { session, event }];
         self.apply(Input::Batch(Batch { shard: 0, text: text.into(), events }))
     }
 
-    fn opens(&mut self, slot: u32) {
+    fn open(&mut self, slot: u32) {
         let address = "127.0.0.1".parse().expect("an address");
-        self.does(slot, "", ClientEvent::Opened { address, entropy: [slot as u8; 16] });
+        self.client_event(slot, "", ClientEvent::Opened { address, entropy: [slot as u8; 16] });
     }
 
-    fn says(&mut self, slot: u32, line: &str, answer: &str) -> String {
-        let told = self.does(slot, line, ClientEvent::Line(0..line.len() as u32));
-        assert!(told.contains(answer), "{line}: {told}");
-        told
+    /// Sends a line; its output must contain the expected text.
+    fn exec(&mut self, slot: u32, line: &str, expected: &str) -> String {
+        let output = self.client_event(slot, line, ClientEvent::Line(0..line.len() as u32));
+        assert!(output.contains(expected), "{line}: {output}");
+        output
     }
 }
 
@@ -63,7 +64,7 @@ fn derived(effects: &Effects) -> Vec<(SessionId, Outcome)> {
             Task::Change { salt, .. } => Outcome::Made(made(*salt)),
             Task::Draw { count, keys, .. } => {
                 let keys = keys.map(|(salt, iterations)| Keys::derive(DRAWN, salt, iterations));
-                let secret = Secret::new(if keys.is_some() { DRAWN } else { KEPT });
+                let secret = Secret::new(if keys.is_some() { DRAWN } else { PLAINTEXT });
                 Outcome::Drawn(vec![secret; *count], keys)
             }
             Task::Wait => Outcome::Waited,
@@ -81,21 +82,21 @@ fn no_entry_contains_a_credential() {
     let loaded = MemoryStore::new("test").load().expect("it is in memory");
     let world = &mut World(Hub::new(config.into(), loaded, 0).0);
     for slot in 1..=4 {
-        world.opens(slot);
+        world.open(slot);
     }
-    world.says(1, "LOGIN ann :first-password", "ACCOUNT_CREATED");
-    world.says(2, "LOGIN ann :first-password", "LOGGED_IN");
-    world.says(3, "LOGIN ann :wrong-password", "WRONG_PASSWORD");
-    world.says(1, "OPER boss letmeoper", " 381 ");
-    world.says(1, "ACCOUNT PASSWORD first-password second-password", "PASSWORD_CHANGED");
-    world.says(1, "ACCOUNT TOKEN ADD phone", DRAWN);
-    world.says(1, "ACCOUNT 2FA ON", KEPT);
-    world.says(1, "INVITATION ADD", KEPT);
-    world.says(4, "PASS third-password", "");
-    world.says(4, "NICK bob", "");
-    world.says(4, "USER bob 0 * :Bob", " 001 ");
-    let told = world.says(1, "ACCOUNTS RESET bob", "ACCOUNTS RESET bob ");
-    let code = told.split("RESET bob ").nth(1).and_then(|rest| rest.split(' ').next());
+    world.exec(1, "LOGIN ann :first-password", "ACCOUNT_CREATED");
+    world.exec(2, "LOGIN ann :first-password", "LOGGED_IN");
+    world.exec(3, "LOGIN ann :wrong-password", "WRONG_PASSWORD");
+    world.exec(1, "OPER boss letmeoper", " 381 ");
+    world.exec(1, "ACCOUNT PASSWORD first-password second-password", "PASSWORD_CHANGED");
+    world.exec(1, "ACCOUNT TOKEN ADD phone", DRAWN);
+    world.exec(1, "ACCOUNT 2FA ON", PLAINTEXT);
+    world.exec(1, "INVITATION ADD", PLAINTEXT);
+    world.exec(4, "PASS third-password", "");
+    world.exec(4, "NICK bob", "");
+    world.exec(4, "USER bob 0 * :Bob", " 001 ");
+    let output = world.exec(1, "ACCOUNTS RESET bob", "ACCOUNTS RESET bob ");
+    let code = output.split("RESET bob ").nth(1).and_then(|rest| rest.split(' ').next());
     let code = code.expect("a one-time code").to_owned();
 
     let entries = RECORDED.take().expect("it was set").join("\n");

@@ -6,17 +6,21 @@ use proto::sasl::{Chunks, Progress, encode_chunks};
 use proto::scram::ScramClient;
 
 /// Requests a SCRAM challenge for ann's account; returns the client, if there was one.
-fn challenged(hub: &mut World, slot: u32, password: &str) -> Option<(ScramClient, Vec<u8>)> {
-    hub.opens(slot, ELSEWHERE);
-    hub.encrypts(slot, None);
+fn request_challenge(
+    world: &mut World,
+    slot: u32,
+    password: &str,
+) -> Option<(ScramClient, Vec<u8>)> {
+    world.open(slot, REMOTE);
+    world.encrypt(slot, None);
     let mut client = ScramClient::new("ann", password, "r0prNGfwEbeRWgbNEkqO");
-    hub.says(slot, "CAP REQ :sasl");
-    hub.says(slot, "AUTHENTICATE SCRAM-SHA-256");
+    world.send(slot, "CAP REQ :sasl");
+    world.send(slot, "AUTHENTICATE SCRAM-SHA-256");
     for chunk in encode_chunks(&client.first()) {
-        hub.says(slot, &format!("AUTHENTICATE {chunk}"));
+        world.send(slot, &format!("AUTHENTICATE {chunk}"));
     }
     let mut chunks = Chunks::default();
-    for line in hub.hears(slot) {
+    for line in world.lines(slot) {
         let chunk = line.strip_prefix("AUTHENTICATE ")?;
         if let Progress::Done(challenge) = chunks.push(chunk).expect("it is right") {
             let proof = client.respond(&challenge).expect("it is right");
@@ -26,49 +30,49 @@ fn challenged(hub: &mut World, slot: u32, password: &str) -> Option<(ScramClient
     None
 }
 
-/// The answer to a proof, after any delay.
-fn answer(hub: &mut World, slot: u32, proof: &[u8]) -> String {
+/// Sends a proof; returns the answer, unless it is delayed.
+fn send_proof(world: &mut World, slot: u32, proof: &[u8]) -> String {
     for chunk in encode_chunks(proof) {
-        hub.says(slot, &format!("AUTHENTICATE {chunk}"));
+        world.send(slot, &format!("AUTHENTICATE {chunk}"));
     }
-    hub.hears_all(slot)
+    world.output(slot)
 }
 
 fn with_ann(config: &str) -> World {
-    let mut hub = hub(config);
-    hub.opens(1, HERE);
-    hub.says(1, "LOGIN ann :secret");
-    hub.is_derived(1, Outcome::Made(Keys::derive("secret", [7; 16], 4096)));
-    assert!(hub.hub.state.online("ann").is_some());
-    hub
+    let mut world = World::new(config);
+    world.open(1, LOOPBACK);
+    world.send(1, "LOGIN ann :secret");
+    world.finish_derivation(1, Outcome::Made(Keys::derive("secret", [7; 16], 4096)));
+    assert!(world.hub.state.online("ann").is_some());
+    world
 }
 
 #[test]
 fn challenges_taken_before_a_lockout_cannot_be_answered_during_it() {
-    let mut hub = with_ann("");
+    let mut world = with_ann("");
     let mut proofs = Vec::new();
     for slot in 2..197 {
         // One per second: as many as one name may have.
-        hub.now += 1000;
-        let (_, proof) = challenged(&mut hub, slot, "guess").expect("a challenge");
+        world.now += 1000;
+        let (_, proof) = request_challenge(&mut world, slot, "guess").expect("a challenge");
         proofs.push((slot, proof));
     }
     let mut answers = Vec::new();
     let mut waiting = Vec::new();
     for (slot, proof) in &proofs {
-        let before = hub.derived;
-        let told = answer(&mut hub, *slot, proof);
-        match hub.derived > before {
+        let before = world.derived;
+        let output = send_proof(&mut world, *slot, proof);
+        match world.derived > before {
             true => waiting.push(*slot),
-            false => answers.push(told),
+            false => answers.push(output),
         }
     }
     for slot in waiting {
-        hub.is_derived(slot, Outcome::Waited);
-        answers.push(hub.hears_all(slot));
+        world.finish_derivation(slot, Outcome::Waited);
+        answers.push(world.output(slot));
     }
     assert_eq!(answers.len(), 195);
-    let count = |text: &str| answers.iter().filter(|told| told.contains(text)).count();
+    let count = |text: &str| answers.iter().filter(|answer| answer.contains(text)).count();
     let wrong = count("failed: wrong password");
     assert!((5..=15).contains(&wrong), "{wrong}");
     assert_eq!(count("failed: too many failed logins") + wrong, 195);
@@ -76,131 +80,133 @@ fn challenges_taken_before_a_lockout_cannot_be_answered_during_it() {
 
 #[test]
 fn a_right_proof_is_refused_during_a_lockout() {
-    let mut hub = with_ann("limits.failed_logins = 1");
-    let (_, right) = challenged(&mut hub, 2, "secret").expect("a challenge");
+    let mut world = with_ann("limits.failed_logins = 1");
+    let (_, right) = request_challenge(&mut world, 2, "secret").expect("a challenge");
     for slot in 3..6 {
-        hub.now += 20_000;
-        let (_, wrong) = challenged(&mut hub, slot, "guess").expect("a challenge");
-        let told = answer(&mut hub, slot, &wrong);
-        if told.is_empty() {
-            hub.is_derived(slot, Outcome::Waited);
+        world.now += 20_000;
+        let (_, wrong) = request_challenge(&mut world, slot, "guess").expect("a challenge");
+        let output = send_proof(&mut world, slot, &wrong);
+        if output.is_empty() {
+            world.finish_derivation(slot, Outcome::Waited);
         }
-        assert!(hub.hears_all(slot).contains("wrong password"), "{:?}", hub.told);
+        assert!(world.output(slot).contains("wrong password"), "{:?}", world.lines);
     }
-    let told = answer(&mut hub, 2, &right);
-    assert!(told.contains("too many failed logins"), "{told}");
+    let output = send_proof(&mut world, 2, &right);
+    assert!(output.contains("too many failed logins"), "{output}");
     // Where ann has logged in before, she gets in.
-    hub.opens(9, HERE);
-    hub.says(9, "LOGIN ann :secret");
-    hub.is_derived(9, Outcome::Compared(true));
-    assert!(hub.hears_all(9).contains(" LOGGED_IN "), "{:?}", hub.told);
+    world.open(9, LOOPBACK);
+    world.send(9, "LOGIN ann :secret");
+    world.finish_derivation(9, Outcome::Compared(true));
+    assert!(world.output(9).contains(" LOGGED_IN "), "{:?}", world.lines);
 }
 
 #[test]
 fn challenges_per_name_are_limited() {
-    let mut hub = with_ann("");
-    hub.now += 60_000;
-    let given = (2..197).filter(|slot| challenged(&mut hub, *slot, "guess").is_some()).count();
+    let mut world = with_ann("");
+    world.now += 60_000;
+    let given =
+        (2..197).filter(|slot| request_challenge(&mut world, *slot, "guess").is_some()).count();
     assert_eq!(given as i64, crate::limits::LOGINS_OF_NAME);
 }
 
 /// The answer to `OPER`, and its delay.
-fn oper(hub: &mut World, slot: u32, password: &str) -> (String, u64) {
-    hub.says(slot, &format!("OPER boss {password}"));
-    let held = hub.held;
-    if held > 0 {
-        assert_eq!(hub.hears(slot), [""; 0]);
-        hub.is_derived(slot, Outcome::Waited);
+fn oper(world: &mut World, slot: u32, password: &str) -> (String, u64) {
+    world.send(slot, &format!("OPER boss {password}"));
+    let delay = world.delay;
+    if delay > 0 {
+        assert_eq!(world.lines(slot), [""; 0]);
+        world.finish_derivation(slot, Outcome::Waited);
     }
-    (hub.hears_all(slot), held)
+    (world.output(slot), delay)
 }
 
 #[test]
 fn failed_oper_attempts_are_never_forgiven_and_answered_late() {
-    let mut hub = hub("operator = [{ name = \"boss\", password = \"up\" }]");
-    hub.registers(1, "boss");
-    let (mut wrong, mut held) = (0, Vec::new());
+    let mut world = World::new("operator = [{ name = \"boss\", password = \"up\" }]");
+    world.register(1, "boss");
+    let (mut wrong, mut delays) = (0, Vec::new());
     for number in 0..201 {
-        hub.now += 70;
-        let (told, for_millis) = oper(&mut hub, 1, &format!("guess{number}"));
-        match told.contains(" 464 boss :Wrong password") {
+        world.now += 70;
+        let (output, delay) = oper(&mut world, 1, &format!("guess{number}"));
+        match output.contains(" 464 boss :Wrong password") {
             true => {
                 wrong += 1;
-                held.push(for_millis);
+                delays.push(delay);
             }
-            false => assert!(told.contains(" 464 boss :Too many failed logins"), "{told}"),
+            false => assert!(output.contains(" 464 boss :Too many failed logins"), "{output}"),
         }
         // Logging in to an account with an operator's name resets nothing.
-        hub.opens(2, HERE);
-        hub.says(2, "LOGIN boss :secret");
-        hub.is_derived(2, Outcome::Compared(true));
-        assert!(hub.hears_all(2).contains(" LOGGED_IN "), "{:?}", hub.told);
-        hub.says(2, "QUIT");
+        world.open(2, LOOPBACK);
+        world.send(2, "LOGIN boss :secret");
+        world.finish_derivation(2, Outcome::Compared(true));
+        assert!(world.output(2).contains(" LOGGED_IN "), "{:?}", world.lines);
+        world.send(2, "QUIT");
     }
     assert!((5..=15).contains(&wrong), "{wrong}");
-    assert_eq!(held[..5], [0; 5]);
-    assert!(held[5..].iter().all(|held| *held > 0), "{held:?}");
-    let (told, _) = oper(&mut hub, 1, "up");
-    assert!(told.contains("Too many failed logins"), "{told}");
-    hub.now += 600_000;
-    let (told, _) = oper(&mut hub, 1, "up");
-    assert!(told.contains(" 381 boss "), "{told}");
+    assert_eq!(delays[..5], [0; 5]);
+    assert!(delays[5..].iter().all(|delay| *delay > 0), "{delays:?}");
+    let (output, _) = oper(&mut world, 1, "up");
+    assert!(output.contains("Too many failed logins"), "{output}");
+    world.now += 600_000;
+    let (output, _) = oper(&mut world, 1, "up");
+    assert!(output.contains(" 381 boss "), "{output}");
 }
 
 #[test]
 fn an_operator_gets_in_from_a_known_network_despite_guessing() {
-    let mut hub = hub("operator = [{ name = \"boss\", password = \"up\" }]\nserver.guests = true");
-    hub.registers(1, "ann");
-    assert!(oper(&mut hub, 1, "up").0.contains(" 381 ann "));
+    let mut world =
+        World::new("operator = [{ name = \"boss\", password = \"up\" }]\nserver.guests = true");
+    world.register(1, "ann");
+    assert!(oper(&mut world, 1, "up").0.contains(" 381 ann "));
     for slot in 2..42 {
-        hub.opens(slot, &format!("192.0.2.{slot}"));
-        hub.encrypts(slot, None);
-        hub.says(slot, &format!("NICK guest{slot}"));
-        hub.says(slot, "USER u 0 * :Guest");
-        oper(&mut hub, slot, "guess");
+        world.open(slot, &format!("192.0.2.{slot}"));
+        world.encrypt(slot, None);
+        world.send(slot, &format!("NICK guest{slot}"));
+        world.send(slot, "USER u 0 * :Guest");
+        oper(&mut world, slot, "guess");
     }
-    let (told, held) = oper(&mut hub, 1, "up");
-    assert!(told.contains(" 381 ann ") && held == 0, "{held} {told}");
-    let (told, _) = oper(&mut hub, 41, "up");
-    assert!(told.contains("Too many failed logins"), "a stranger waits: {told}");
+    let (output, delay) = oper(&mut world, 1, "up");
+    assert!(output.contains(" 381 ann ") && delay == 0, "{delay} {output}");
+    let (output, _) = oper(&mut world, 41, "up");
+    assert!(output.contains("Too many failed logins"), "a stranger waits: {output}");
 }
 
 #[test]
 fn the_server_password_is_not_checked_during_a_lockout() {
-    let mut hub =
-        hub("server.password = \"sesame\"\nserver.guests = true\nlimits.failed_logins = 1");
-    hub.opens(1, HERE);
+    let mut world =
+        World::new("server.password = \"sesame\"\nserver.guests = true\nlimits.failed_logins = 1");
+    world.open(1, LOOPBACK);
     for _ in 0..3 {
-        hub.says(1, "PASS guess");
+        world.send(1, "PASS guess");
     }
     for (slot, password) in [(2, "sesame"), (3, "guess")] {
-        hub.opens(slot, HERE);
-        hub.says(slot, &format!("PASS {password}"));
-        hub.says(slot, &format!("NICK guest{slot}"));
-        hub.says(slot, "USER u 0 * :Guest");
-        assert!(hub.hears_all(slot).contains("Too many failed logins"), "{:?}", hub.told);
+        world.open(slot, LOOPBACK);
+        world.send(slot, &format!("PASS {password}"));
+        world.send(slot, &format!("NICK guest{slot}"));
+        world.send(slot, "USER u 0 * :Guest");
+        assert!(world.output(slot).contains("Too many failed logins"), "{:?}", world.lines);
     }
-    hub.now += 600_000;
-    hub.opens(4, HERE);
+    world.now += 600_000;
+    world.open(4, LOOPBACK);
     for line in ["PASS sesame", "NICK guest", "USER u 0 * :Guest"] {
-        hub.says(4, line);
+        world.send(4, line);
     }
-    assert!(hub.hears_all(4).contains(" 001 guest "), "{:?}", hub.told);
+    assert!(world.output(4).contains(" 001 guest "), "{:?}", world.lines);
 }
 
 #[test]
 fn a_flood_of_refused_connections_does_not_flood_the_log() {
-    let mut hub = hub("limits.connections_per_address = 1");
-    hub.opens(1, ELSEWHERE);
+    let mut world = World::new("limits.connections_per_address = 1");
+    world.open(1, REMOTE);
     let mut refused = 0;
     for slot in 2..102 {
-        hub.opens(slot, ELSEWHERE);
-        refused += hub.logged.iter().filter(|line| line.starts_with("Refused {")).count();
+        world.open(slot, REMOTE);
+        refused += world.logged.iter().filter(|line| line.starts_with("Refused {")).count();
     }
     assert_eq!(refused, crate::limits::REFUSALS_LOGGED as usize);
-    hub.now += 10_000;
-    hub.says(1, "PING :x");
-    assert_eq!(hub.logged, ["RefusedMore { count: 90 }"]);
-    hub.says(1, "PING :x");
-    assert_eq!(hub.logged, [""; 0]);
+    world.now += 10_000;
+    world.send(1, "PING :x");
+    assert_eq!(world.logged, ["RefusedMore { count: 90 }"]);
+    world.send(1, "PING :x");
+    assert_eq!(world.logged, [""; 0]);
 }

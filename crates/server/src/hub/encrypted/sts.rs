@@ -1,6 +1,6 @@
 //! `sts`: the port for TLS, and how long clients must use it.
 
-use super::{ELSEWHERE, HERE, PROXY, hub};
+use super::{LOOPBACK, PROXY, REMOTE, World};
 use crate::config::Config;
 
 /// A verifiable certificate, as far as the hub is concerned.
@@ -8,74 +8,74 @@ const REAL: &str = "tls = { certificate = \"c.pem\", key = \"k.pem\" }";
 
 #[test]
 fn sts_gives_the_tls_port_or_the_duration() {
-    let mut own = hub("");
-    let mut real = hub(REAL);
+    let mut own = World::new("");
+    let mut real = World::new(REAL);
     // A certificate from the config that no CA has issued.
-    let mut unknown = hub(REAL);
-    real.reloads(|config| config.tls.vouched = true);
+    let mut unknown = World::new(REAL);
+    real.reload(|config| config.tls.vouched = true);
     for (slot, from, encrypted) in
-        [(1, ELSEWHERE, false), (2, ELSEWHERE, true), (3, HERE, false), (4, HERE, true)]
+        [(1, REMOTE, false), (2, REMOTE, true), (3, LOOPBACK, false), (4, LOOPBACK, true)]
     {
-        for hub in [&mut own, &mut unknown, &mut real] {
-            hub.opens(slot, from);
+        for world in [&mut own, &mut unknown, &mut real] {
+            world.open(slot, from);
             if encrypted {
-                hub.encrypts(slot, None);
+                world.encrypt(slot, None);
             }
         }
         assert_eq!((own.offer(slot, "sts"), unknown.offer(slot, "sts")), (None, None));
         let expected = match (encrypted, from) {
             (true, _) => Some("duration=2592000"),
-            (false, ELSEWHERE) => Some("port=9999"),
+            (false, REMOTE) => Some("port=9999"),
             // The name used on this machine is not in the certificate.
             (false, _) => None,
         };
         assert_eq!(real.offer(slot, "sts").as_deref(), expected);
-        real.says(slot, "CAP REQ :sts");
-        assert_eq!(real.hears(slot), [":parlor CAP * NAK :sts"]);
+        real.send(slot, "CAP REQ :sts");
+        assert_eq!(real.lines(slot), [":parlor CAP * NAK :sts"]);
     }
     // Without its value the capability would be meaningless.
-    real.says(1, "CAP LS");
-    let offered = real.hears(1);
+    real.send(1, "CAP LS");
+    let offered = real.lines(1);
     assert!(!offered.is_empty() && offered.iter().all(|line| !line.contains("sts")), "{offered:?}");
     // A proxy has ports of its own.
-    real.opens(5, PROXY);
-    real.forwards(5, ELSEWHERE, false);
+    real.open(5, PROXY);
+    real.forward(5, REMOTE, false);
     assert_eq!(real.offer(5, "sts"), None);
-    real.opens(6, PROXY);
-    real.forwards(6, ELSEWHERE, true);
+    real.open(6, PROXY);
+    real.forward(6, REMOTE, true);
     assert_eq!(real.offer(6, "sts").as_deref(), Some("duration=2592000"));
 }
 
 #[test]
 fn an_sts_policy_ends_by_its_duration_and_never_by_cap_del() {
-    let mut hub = hub(REAL);
-    hub.reloads(|config| config.tls.vouched = true);
+    let mut world = World::new(REAL);
+    world.reload(|config| config.tls.vouched = true);
     for (slot, encrypted) in [(1, false), (2, true), (3, true)] {
-        hub.opens(slot, ELSEWHERE);
+        world.open(slot, REMOTE);
         if encrypted {
-            hub.encrypts(slot, None);
+            world.encrypt(slot, None);
         }
-        hub.says(slot, if slot == 3 { "CAP REQ :cap-notify" } else { "CAP LS 302" });
+        world.send(slot, if slot == 3 { "CAP REQ :cap-notify" } else { "CAP LS 302" });
     }
-    hub.reloads(|config| config.server.capabilities_off = vec!["sts".into()]);
-    assert_eq!(hub.hears(2), [":parlor CAP * NEW :sts=duration=0"]);
-    assert_eq!((hub.hears(1), hub.hears(3)), (vec![], vec![]));
-    assert_eq!(hub.offer(2, "sts").as_deref(), Some("duration=0"));
-    assert_eq!(hub.offer(1, "sts"), None);
-    hub.reloads(|config| config.server.capabilities_off = vec![]);
-    assert_eq!(hub.hears(2), [":parlor CAP * NEW :sts=duration=2592000"]);
-    assert_eq!((hub.hears(1), hub.hears(3)), (vec![], vec![]));
+    world.reload(|config| config.server.capabilities_off = vec!["sts".into()]);
+    assert_eq!(world.lines(2), [":parlor CAP * NEW :sts=duration=0"]);
+    assert_eq!((world.lines(1), world.lines(3)), (vec![], vec![]));
+    assert_eq!(world.offer(2, "sts").as_deref(), Some("duration=0"));
+    assert_eq!(world.offer(1, "sts"), None);
+    world.reload(|config| config.server.capabilities_off = vec![]);
+    assert_eq!(world.lines(2), [":parlor CAP * NEW :sts=duration=2592000"]);
+    assert_eq!((world.lines(1), world.lines(3)), (vec![], vec![]));
     // The real certificate goes: clients that used it must be able to connect without.
-    hub.reloads(|config| config.tls = Default::default());
-    assert_eq!(hub.hears(2), [":parlor CAP * NEW :sts=duration=0"]);
-    assert_eq!((hub.hears(1), hub.hears(3)), (vec![], vec![]));
-    assert_eq!(hub.offer(2, "sts"), None);
+    world.reload(|config| config.tls = Default::default());
+    assert_eq!(world.lines(2), [":parlor CAP * NEW :sts=duration=0"]);
+    assert_eq!((world.lines(1), world.lines(3)), (vec![], vec![]));
+    assert_eq!(world.offer(2, "sts"), None);
     // It comes back; nobody is disconnected for it.
-    hub.reloads(|config| {
+    world.reload(|config| {
         config.tls = toml::from_str::<Config>(REAL).expect("a config").tls;
         config.tls.vouched = true;
     });
-    assert_eq!(hub.hears(2), [":parlor CAP * NEW :sts=duration=2592000"]);
-    assert_eq!((hub.hears(1), hub.hears(3)), (vec![], vec![]));
-    assert_eq!(hub.offer(1, "sts").as_deref(), Some("port=9999"));
+    assert_eq!(world.lines(2), [":parlor CAP * NEW :sts=duration=2592000"]);
+    assert_eq!((world.lines(1), world.lines(3)), (vec![], vec![]));
+    assert_eq!(world.offer(1, "sts").as_deref(), Some("port=9999"));
 }
