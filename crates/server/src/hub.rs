@@ -126,7 +126,7 @@ impl Hub {
         match stamped.input {
             Input::Batch(batch) => {
                 if dormant::is_due(&self.state) {
-                    let entering = self.node.sessions.entering();
+                    let entering = self.node.sessions.logging_in();
                     self.apply_for_nobody(&mut effects, Request::ExpireAccounts { entering });
                 }
                 self.events(&mut effects, batch, 0);
@@ -250,7 +250,7 @@ impl Hub {
             }
             ClientEvent::PasswordBusy => self.derived(out, session, Outcome::Busy),
             ClientEvent::Waited => self.derived(out, session, Outcome::Waited),
-            ClientEvent::Answered(told) => delivery::answered(&mut self.node, session, *told),
+            ClientEvent::Acknowledged(up_to) => delivery::record(&mut self.node, session, *up_to),
             ClientEvent::Ended => {
                 let known = self.node.sessions.get_mut(&session).expect("just looked up");
                 (known.ended, known.here) = (true, self.state.last_event());
@@ -364,7 +364,7 @@ impl Hub {
             &self.node.config.limits,
         );
         self.node.sessions.insert(session, Session::new(address, budget, entropy));
-        self.enter(out, session, address);
+        self.admit(out, session, address);
     }
 
     /// A connection through the admin socket. Limits per address do not apply, so that a full
@@ -406,16 +406,16 @@ impl Hub {
         let proxy = std::mem::replace(&mut known.address, address);
         self.node.budgets.release(std::mem::replace(&mut known.address_budget, budget));
         (known.forwarded, known.encrypted, known.certificate) = (true, encrypted, None);
-        self.node.admission.leave(proxy);
-        self.enter(out, session, address);
+        self.node.admission.release(proxy);
+        self.admit(out, session, address);
     }
 
     /// Admits a session if its address may have another one. From a banned network it may only log
     /// in as an operator of the server, so that nobody can lock all of them out.
-    fn enter(&mut self, out: &mut Effects, session: SessionId, address: IpAddr) {
+    fn admit(&mut self, out: &mut Effects, session: SessionId, address: IpAddr) {
         let proxy = self.node.config.server.proxies.contain(address);
         let admitted =
-            self.node.admission.enter(address, proxy, self.state.steady, &self.node.config.limits);
+            self.node.admission.admit(address, proxy, self.state.steady, &self.node.config.limits);
         let ban = self.state.server_bans.of_address(address).filter(|_| !proxy);
         let banned: Option<Box<str>> = ban.map(|ban| ban.sentence().into());
         let full = !self.state.settings.has_roles() || self.node.banned >= BANNED_CONNECTIONS;

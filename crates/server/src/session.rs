@@ -1,4 +1,4 @@
-//! The hub's data about one connection.
+//! What the hub knows about one connection.
 
 pub mod admission;
 pub mod budget;
@@ -41,11 +41,11 @@ use store::{Account, AccountId, EventId, EventKind};
 pub struct Session {
     /// The client's address.
     pub address: IpAddr,
-    /// Nobody between client and server can read along.
+    /// It is encrypted: nobody on the network can read it.
     pub encrypted: bool,
     /// A reverse proxy has reported the client's address.
     pub forwarded: bool,
-    /// The program at the other end.
+    /// The kind of client program.
     pub client: Client,
     /// It connected through the admin socket: it has an admin's rights and no user.
     pub console: bool,
@@ -87,11 +87,11 @@ pub struct Session {
     pub queued: bool,
     /// Its shard has stopped reading from it, because lines of it are waiting here.
     pub held: bool,
-    /// Lines that arrived while it was waiting for one of these.
+    /// Lines that arrived while it was waiting for one of the above.
     pub lines: VecDeque<WaitingLine>,
     /// The budget of its address.
     pub address_budget: Budget,
-    /// The budget of its user, once it is somebody.
+    /// The budget of its user, once it has one.
     pub user_budget: Option<Budget>,
     /// The work done for it in its latest turn.
     pub turn: TurnWork,
@@ -108,7 +108,7 @@ pub struct Session {
     pub here: EventId,
     /// The newest event at its user's last presence before this login.
     pub was_here: EventId,
-    /// The invitation it has given, until it has registered.
+    /// The invitation it has presented, until it has registered.
     pub invitation: Option<Box<Invited>>,
     /// The previous login, until the session has been told of it.
     pub last_login: Option<Box<LastLogin>>,
@@ -122,13 +122,13 @@ pub struct Session {
     pub closed: Option<Box<str>>,
 }
 
-/// The program at the other end, as far as a server can know.
+/// The kind of client program, as far as a server can know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Client {
     /// Any program that sends lines.
     #[default]
     Lines,
-    /// A program that uses a WebSocket.
+    /// A program that is connected by WebSocket.
     WebSocket,
     /// A web page in this browser.
     Browser(Browser),
@@ -179,12 +179,12 @@ pub struct VerifiedLogin {
     pub rooms: Vec<Box<str>>,
 }
 
-/// An invitation that a session has given.
+/// An invitation that a session has presented.
 #[derive(Clone, Debug, Default)]
 pub struct Invited {
     /// The code of the invitation.
     pub code: Box<str>,
-    /// The rooms that it leads to, once it has been used.
+    /// The rooms it admits to, once it has been used.
     pub rooms: Vec<Box<str>>,
 }
 
@@ -250,10 +250,10 @@ pub struct Registration {
     pub username: Option<Box<str>>,
     /// The account's password from `PASS`.
     pub password: Option<Box<str>>,
-    /// The server password was given.
-    pub admitted: bool,
-    /// A wrong server password was given.
-    pub misled: bool,
+    /// It has sent the right server password.
+    pub server_password_ok: bool,
+    /// It has sent a wrong server password.
+    pub server_password_wrong: bool,
     /// Between `CAP LS` and `CAP END`.
     pub negotiating: bool,
     /// The account it has logged in to.
@@ -261,7 +261,7 @@ pub struct Registration {
     /// It logged in with `LOGIN`, so it need not send `NICK` and `USER`.
     pub by_verb: bool,
     /// It has been told how to log in.
-    pub told: bool,
+    pub told_how: bool,
     /// All that is missing is a new password to replace a one-time code.
     pub needs_password: bool,
     /// What it has set with `AWAY`.
@@ -286,28 +286,28 @@ pub enum Sasl {
     ScramDone(Arc<Account>, Credential, Option<UsedCode>),
 }
 
-/// A question that one of the prompting verbs has asked a session.
+/// A question that a verb has asked a session.
 #[derive(Debug)]
 pub enum Prompt {
-    /// `LOGIN`: for the name.
+    /// `LOGIN`: the name.
     LoginUser,
-    /// `LOGIN`: for the password of this name.
+    /// `LOGIN`: the password for this name.
     LoginPassword(String),
-    /// `LOGIN`: for the invitation, before a new name's password.
+    /// `LOGIN`: the invitation, before the password for this new name.
     LoginInvitation(String),
-    /// `LOGIN`: for the code of the second factor; the password was right.
+    /// `LOGIN`: the code of the second factor; the password was right.
     LoginCode(Arc<Account>),
-    /// `ACCOUNT PASSWORD`: for the old password.
+    /// `ACCOUNT PASSWORD`: the old password.
     AccountOld,
-    /// `ACCOUNT PASSWORD`: for the new one; the old one, if it was asked for.
+    /// `ACCOUNT PASSWORD`: the new one; holds the old one, if that was asked for.
     AccountNew(Option<Secret>),
-    /// `BM`: for the message.
+    /// `BM`: the message.
     BmText,
-    /// `PM`: for the receiver.
+    /// `PM`: the receiver.
     PmUser,
-    /// `PM`: for the message to this user.
+    /// `PM`: the message to this user.
     PmText(String),
-    /// `FIND`: for the words.
+    /// `FIND`: the words to search for.
     FindWords,
 }
 
@@ -316,7 +316,7 @@ pub enum Prompt {
 pub struct OpenBatch {
     /// The client's reference for it.
     pub reference: Box<str>,
-    /// What has arrived of it; none if it was refused, and the rest is ignored.
+    /// What has arrived of it; none if it was refused, and its further lines are ignored.
     pub message: Option<PartialMessage>,
 }
 
@@ -339,7 +339,7 @@ pub struct PartialMessage {
     pub resend: Option<Box<str>>,
     /// The label of the command that opened the batch.
     pub label: Option<Arc<str>>,
-    /// When it is refused if it is still open (milliseconds since the epoch).
+    /// When it times out (milliseconds since the epoch).
     pub due: i64,
 }
 
@@ -354,7 +354,7 @@ pub struct PendingAttempt {
     pub label: Option<Arc<str>>,
 }
 
-/// Something that takes a credential.
+/// What was attempted with a credential.
 #[derive(Debug)]
 pub enum Attempt {
     /// A login with a password, whose key is being derived, and the code that came with it.
@@ -401,8 +401,8 @@ impl Session {
             && self.in_flight.iter().all(pipelinable)
     }
 
-    /// Whether nobody can read along: it is encrypted, or does not leave this machine. A proxy does
-    /// not make its clients local.
+    /// Whether nobody can eavesdrop: it is encrypted, or does not leave this machine. A proxy does not
+    /// make its clients local.
     pub fn is_private(&self) -> bool {
         self.encrypted || self.is_local()
     }
@@ -422,7 +422,7 @@ impl Session {
         self.is_private() || config.server.plaintext_login
     }
 
-    /// A connection just opened.
+    /// The session of a connection that has just opened.
     pub fn new(address: IpAddr, address_budget: Budget, entropy: [u8; 16]) -> Session {
         Session {
             address,

@@ -57,8 +57,8 @@ use std::time::{Duration, Instant};
 pub struct ShardParts {
     /// Its number.
     pub id: u8,
-    /// The number of this node; 0 without a cluster. None until it takes part in one: no connection
-    /// comes before.
+    /// The number of this node; 0 without a cluster. None until it has joined one: no connection is
+    /// accepted before that.
     pub node: Option<u16>,
     /// The config file.
     pub config: Arc<Config>,
@@ -100,7 +100,7 @@ pub struct Shard {
     pub(crate) waiting: usize,
     /// What it has done in this round.
     pub(crate) tally: RoundCounts,
-    /// Health checks, and who waits for their result.
+    /// The server's health, and the requests waiting for a result.
     pub(crate) health: Health,
     /// The counts of the last sweep.
     census: ConnectionTotals,
@@ -120,7 +120,7 @@ pub struct Shard {
     pub(crate) newcomers: Duration,
     /// The number of their events in the next batch.
     pub(crate) newcomer_events: usize,
-    /// Until when they wait, because there were more of them than a round has time for.
+    /// Until when they have to wait, because a round had no time for all of them.
     newcomers_wait: Option<Instant>,
     /// Connections may be waiting to be accepted.
     accepts: bool,
@@ -280,8 +280,8 @@ impl Shard {
             Item::Page { session, placeholder, lines, pending } => {
                 let Some(connection) = self.connection(session) else { return Ok(()) };
                 connection.fill(placeholder, lines);
-                if let Some(kept) = pending {
-                    connection.receipts.tell(Watermarks { kept, live: 0 });
+                if let Some(pending) = pending {
+                    connection.receipts.send(Watermarks { pending, live: 0 });
                 }
                 let slot = session.slot as usize;
                 self.touch(slot);
@@ -308,7 +308,7 @@ impl Shard {
         if let Some(admin_socket) = &mut self.parts.admin_socket {
             admin_socket.register(outlet.registry())?;
         }
-        // If nobody hears it, the server stops already.
+        // If nobody receives it, the server is already stopping.
         let _ = self.parts.wake.send(Wake::Serving);
         Ok(())
     }

@@ -356,7 +356,7 @@ impl State {
         let nobodys: Vec<RoomId> = self
             .rooms
             .values()
-            .filter(|room| room.is_nobodys() && Some(room.id) != self.lobby)
+            .filter(|room| room.is_abandoned() && Some(room.id) != self.lobby)
             .map(|room| room.id)
             .collect();
         for id in nobodys {

@@ -143,7 +143,7 @@ fn show(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal>
     }
     let member = state.rooms.values().filter(|room| room.members.contains_key(&account.id));
     let rooms: Vec<String> = member
-        .map(|room| format!("{}{}", room.members[&account.id].marks(false), room.name))
+        .map(|room| format!("{}{}", room.members[&account.id].prefixes(false), room.name))
         .collect();
     let text = facts.join("; ");
     context.note(VERB, "FACTS", &[&account.name], &text);

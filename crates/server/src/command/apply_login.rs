@@ -73,7 +73,7 @@ pub fn log_in(context: &mut ApplyContext<'_>, login: &LogIn) -> Result<(), Refus
     let account = found.cloned().ok_or_else(gone)?;
     must_be_welcome(context.state, &account, &login.from)?;
     if let Some(code) = &login.code
-        && !second_factor::take(context.state, context.out, account.id, code)
+        && !second_factor::consume(context.state, context.out, account.id, code)
     {
         return Err(super::authentication::wrong_code(&account.name));
     }

@@ -19,7 +19,7 @@ use crate::metrics::{Count, Login, LoginBy, Refused};
 use crate::render::Author;
 use crate::secret::Secret;
 use crate::session::login::{LoginMethod, Outcome};
-use crate::session::login_attempts::NOBODYS_NAME;
+use crate::session::login_attempts::NO_NAME;
 use crate::session::{Attempt, Credential, PendingAttempt, VerifiedLogin};
 use crate::state::apply_context::{Reads, Responder};
 use crate::state::lookalikes::is_reserved;
@@ -106,10 +106,10 @@ pub fn must_not_be_banned(context: &Context<'_>, name: &str) -> Result<(), Refus
 pub fn must_be_admitted(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let needed = context.node.config.server.password.is_some();
     match context.registration() {
-        Some(registration) if !needed || registration.admitted => Ok(()),
-        Some(registration) if registration.misled => {
+        Some(registration) if !needed || registration.server_password_ok => Ok(()),
+        Some(registration) if registration.server_password_wrong => {
             // After too many failures the password was not even checked.
-            ask(context, NOBODYS_NAME).map_err(|refusal| match refusal {
+            ask(context, NO_NAME).map_err(|refusal| match refusal {
                 Refusal::TooManyAttempts(_, wait) => {
                     Refusal::TooManyAttempts(name.to_owned(), wait)
                 }
@@ -259,7 +259,7 @@ fn answer(context: &mut Context<'_>, name: &str, attempt: Attempt, outcome: Outc
 pub fn may_tell(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let (address, state) = (context.session().address, &context.state);
     let may =
-        context.node.logins.may_tell(address, name, state.steady, &context.node.config.limits);
+        context.node.logins.may_answer(address, name, state.steady, &context.node.config.limits);
     may.map_err(|seconds| too_many(context, name, seconds))
 }
 
@@ -548,16 +548,16 @@ pub fn is_password(configured: &str, typed: &str) -> bool {
 /// `server:account`.
 pub fn pass(context: &mut Context<'_>, given: &str) {
     let config = context.node.config.clone();
-    let closed = config.server.password.is_some() && ask(context, NOBODYS_NAME).is_err();
+    let closed = config.server.password.is_some() && ask(context, NO_NAME).is_err();
     let Some(registration) = context.registration() else { return };
     let account = match &config.server.password {
         None => Some(given),
         Some(_) if closed => {
-            registration.misled = true;
+            registration.server_password_wrong = true;
             return;
         }
         Some(server) if is_password(server, given) => {
-            registration.admitted = true;
+            registration.server_password_ok = true;
             None
         }
         Some(server) => {
@@ -565,19 +565,19 @@ pub fn pass(context: &mut Context<'_>, given: &str) {
             let both = given.match_indices(':').nth(colons).map(|(at, _)| given.split_at(at));
             match both.filter(|(first, _)| is_password(server, first)) {
                 Some((_, rest)) => {
-                    registration.admitted = true;
+                    registration.server_password_ok = true;
                     Some(&rest[1..])
                 }
                 None => Some(given),
             }
         }
     };
-    let wrong = config.server.password.is_some() && !registration.admitted;
-    registration.misled = wrong;
+    let wrong = config.server.password.is_some() && !registration.server_password_ok;
+    registration.server_password_wrong = wrong;
     registration.password = account.map(Box::from);
     if wrong {
         let (address, now) = (context.session().address, context.state.steady);
-        context.node.logins.failed(address, NOBODYS_NAME, now);
+        context.node.logins.failed(address, NO_NAME, now);
         context.out.push(Effect::Count(Count::Login(LoginBy::Pass, Login::Wrong)));
     }
 }

@@ -65,7 +65,7 @@ fn sts(config: &Config, session: &Session) -> Option<String> {
         _ if !config.tls.is_real() => None,
         true => Some(format!("duration={}", if on { STS_SECONDS } else { 0 })),
         // Only a proxy knows its TLS port. Clients on this machine use a name that is not in the
-        // certificate, and nobody reads along there.
+        // certificate, and there is no network to eavesdrop on.
         false => (on && !session.forwarded && !session.address.to_canonical().is_loopback())
             .then(|| format!("port={}", config.port)),
     }

@@ -226,7 +226,7 @@ impl Context<'_> {
         let (me, address) = (self.me(), self.session().address);
         let payers = [Payer::User(me), Payer::address(address)];
         let (steady, outbox) = (self.state.steady, self.node.config.limits.outbox_bytes);
-        if let Err(seconds) = self.node.shares.may_tell(of, payers, bytes, (steady, outbox)) {
+        if let Err(seconds) = self.node.shares.may_send(of, payers, bytes, (steady, outbox)) {
             self.requester.allowance.over_share.push((of, seconds));
         }
     }
@@ -236,7 +236,7 @@ impl Context<'_> {
         let (me, address) = (self.me(), self.session().address);
         let payers = [Payer::User(me), Payer::address(address)];
         let (steady, outbox) = (self.state.steady, self.node.config.limits.outbox_bytes);
-        self.node.shares.told(of, payers, bytes, (steady, outbox));
+        self.node.shares.charge(of, payers, bytes, (steady, outbox));
     }
 
     /// Whether the requester is as its session describes it, if that still exists.

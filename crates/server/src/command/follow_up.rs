@@ -23,13 +23,18 @@ pub fn carry_out(context: &mut Context<'_>) {
             FollowUp::TellWatchers { user, news, told } => {
                 let responder = &mut context.responder;
                 let (state, out) = (&responder.state, &mut *responder.out);
-                watch::tell_also(state, context.node, out, user, news, &told);
+                watch::notify_extended(state, context.node, out, user, news, &told);
             }
             FollowUp::TellOnline { user } => {
-                watch::came(&context.responder.state, context.node, context.responder.out, user);
+                watch::online(&context.responder.state, context.node, context.responder.out, user);
             }
             FollowUp::TellOffline { name } => {
-                watch::went(&context.responder.state, context.node, context.responder.out, &name);
+                watch::offline(
+                    &context.responder.state,
+                    context.node,
+                    context.responder.out,
+                    &name,
+                );
             }
             FollowUp::SyncWatchers { user } => metadata::show::sync_watchers(context, user),
             FollowUp::ShowRoom { room, user } => join::show(context, room, user),

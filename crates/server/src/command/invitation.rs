@@ -14,7 +14,7 @@ use crate::limits::{
 use crate::render::export::time;
 use crate::secret;
 use crate::session::login::{Change, Outcome};
-use crate::session::login_attempts::NOBODYS_NAME;
+use crate::session::login_attempts::NO_NAME;
 use crate::session::{Attempt, Invited};
 use crate::state::apply_context::{ApplyContext, Reads, Responder};
 use crate::state::invitation::{self, Invitation};
@@ -69,9 +69,9 @@ fn use_one(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
 
 /// The session registers with an invitation. A wrong code counts as a failed login.
 pub fn take(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
-    authentication::attempt(context, NOBODYS_NAME)?;
+    authentication::attempt(context, NO_NAME)?;
     if invitation::find(&context.state, code).is_none() {
-        authentication::failed(context, NOBODYS_NAME, "wrong invitation");
+        authentication::failed(context, NO_NAME, "wrong invitation");
         let text = "There is no such invitation, or it is used up";
         return Err(Refusal::Invalid { code: "NO_SUCH_INVITATION", context: Vec::new(), text });
     }

@@ -48,7 +48,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
 /// Joins a room, creating it if necessary.
 pub fn join(context: &mut ApplyContext<'_>, name: &str, key: &str) -> Result<(), Refusal> {
     let me = context.me();
-    let existing = context.state.room(name).map(|room| (room.id, room.is_nobodys()));
+    let existing = context.state.room(name).map(|room| (room.id, room.is_abandoned()));
     if existing.is_none() {
         check_room(name).map_err(|error| match error {
             proto::name::RoomNameError::NoHash => Refusal::NoSuchRoom(name.to_owned()),

@@ -133,7 +133,7 @@ fn next_line(
     let me = context.me();
     let room = &context.state.rooms[&room];
     let inside = room.member(me).is_some() || context.user().is_operator();
-    let every_mark = context.has(Capability::MultiPrefix);
+    let all_prefixes = context.has(Capability::MultiPrefix);
     let sources = context.has(Capability::UserhostInNames);
     let (mut line, mut last, mut work, mut more) = (String::new(), after, 0, false);
     let from = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -144,7 +144,7 @@ fn next_line(
             |user: &&User| (all || !member.hidden || *id == me) && (inside || !user.invisible);
         if let Some(user) = user.filter(shown) {
             let source = if sources { context.state.source(*id) } else { user.nick.to_string() };
-            let word = member.marks(every_mark) + &source;
+            let word = member.prefixes(all_prefixes) + &source;
             if !line.is_empty() && line.len() + 1 + word.len() > most {
                 more = true;
                 break;

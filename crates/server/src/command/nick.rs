@@ -35,7 +35,7 @@ pub fn before<'m>(
     }
     if let Some(registration) = context.registration() {
         registration.nick = Some(name.to_owned());
-        registration.told = false;
+        registration.told_how = false;
     }
     context.refresh();
     welcome::register_if_complete(context);

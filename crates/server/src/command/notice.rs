@@ -9,7 +9,7 @@ use crate::state::apply_context::ApplyContext;
 use proto::Message;
 use store::EventKind;
 
-/// Carries out `NOTICE`. That there is nobody to tell it to is not answered either.
+/// Carries out `NOTICE`. Not even missing parameters or unknown targets are answered.
 pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let (Some(targets), Some(text)) = (message.param(0), message.param(1)) else { return Ok(()) };
     let draft = Draft::new(context, (EventKind::Notice, "NOTICE"), text, Some(message));

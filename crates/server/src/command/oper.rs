@@ -56,7 +56,7 @@ pub fn answer(context: &mut Context<'_>, name: &str, granted: bool) {
 fn check(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Refusal> {
     let (address, now) = (context.session().address, context.state.steady);
     let node = &*context.node;
-    if let Err(seconds) = node.opers.may_tell(address, name, now, &node.config.limits) {
+    if let Err(seconds) = node.opers.may_answer(address, name, now, &node.config.limits) {
         return Err(too_many(context, name, seconds));
     }
     let has_factor = context.state.has_factor_for(&context.state.settings, context.me());

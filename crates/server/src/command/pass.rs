@@ -7,14 +7,14 @@ use crate::command::authentication;
 use crate::command::context::Context;
 use crate::command::welcome;
 use crate::session::login::LoginMethod;
-use crate::session::login_attempts::NOBODYS_NAME;
+use crate::session::login_attempts::NO_NAME;
 use proto::Message;
 
 /// Carries out `PASS`.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     if let Err(refusal) = context.must_be_private() {
         // A client with a password configured is answered rather than left waiting.
-        authentication::refused(context, NOBODYS_NAME, LoginMethod::Pass, &refusal);
+        authentication::refused(context, NO_NAME, LoginMethod::Pass, &refusal);
         return Ok(());
     }
     authentication::pass(context, message.rest(0).unwrap_or_default());

@@ -69,7 +69,7 @@ pub fn remove(context: &mut ApplyContext<'_>, id: RoomId, about: EventId) {
 }
 
 /// A message is redacted by an operator: unpins it.
-pub fn taken_back(context: &mut ApplyContext<'_>, id: RoomId, about: EventId) {
+pub fn redacted(context: &mut ApplyContext<'_>, id: RoomId, about: EventId) {
     if pins::has(context.state, id, about) {
         remove(context, id, about);
     }

@@ -14,11 +14,12 @@ use proto::{Capability, Line, Message};
 use std::sync::Arc;
 use store::{Conversation, Event, EventId, EventKind, Refused, RoomId, Write};
 
-/// The refusal for a message that was not found, by whichever part.
+/// The refusal for an unknown message, whether the hub or the store finds that out.
 const UNKNOWN: &str = "There is no such message; it may already have been deleted";
 
-/// Carries out `REDACT`, also for who types it in a client without the capability. One's own messages can be taken back at any time, those of others in a
-/// room by its operators. Which message it is only the store knows, so it decides.
+/// Carries out `REDACT`, also if it is typed in a client without the capability. Users can redact
+/// their own messages at any time, and operators those of others in their rooms. Only the store
+/// knows the message, so it decides.
 pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let (target, given) =
         (message.param(0).unwrap_or_default(), message.param(1).unwrap_or_default());
@@ -43,7 +44,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     let news = context.news_of(&event, &name);
     let anybodys = conversation.as_room().is_some() && context.room_as_operator(&name).is_ok();
     if let Some(room) = conversation.as_room().filter(|_| anybodys) {
-        super::pin::taken_back(context, room, about);
+        super::pin::redacted(context, room, about);
     }
     let room = conversation.as_room().map(|room| &context.state.rooms[&room]);
     let by_role = room.is_some_and(|room| context.acts_by_role(room));
@@ -60,7 +61,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
         None => tell_both(context, other(conversation, context.me()), news, false),
     }
     confirm(context, EventKind::Redact, news, None);
-    // For a client without the capability, in which somebody typed the command.
+    // It was typed in a client without the capability.
     if !context.has(Capability::MessageRedaction) {
         context.note("REDACT", "REDACTED", &[&name, msgid], "The message is deleted");
     }
@@ -72,7 +73,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
 pub fn in_room(context: &mut ApplyContext<'_>, room: RoomId, about: EventId, reason: &str) {
     let when = context.out.condition();
     let name = context.state.rooms[&room].name.clone();
-    super::pin::taken_back(context, room, about);
+    super::pin::redacted(context, room, about);
     let event = context.event(Conversation::room(room), EventKind::Redact, "", reason, "");
     let event = Event { about: Some(about), ..event };
     let news = context.news_of(&event, &name);

@@ -9,8 +9,8 @@ use crate::session::login::LoginMethod;
 use proto::Message;
 use proto::name::same;
 
-/// Carries out `REGISTER`. Where the specification has an e-mail address, there may be an invitation;
-/// address is not asked for, and one that is given is not kept.
+/// Carries out `REGISTER`. In place of the specification's e-mail address there may be an invitation;
+/// an address is neither required nor stored.
 pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     context.must_be_private()?;
     let wanted = message.param(0).unwrap_or_default();

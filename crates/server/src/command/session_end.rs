@@ -113,7 +113,7 @@ pub fn carry_out(context: &mut Context<'_>) {
 
 /// An account is removed: sessions that are logging in to it end.
 pub fn end_pending_logins(context: &mut Context<'_>, account: AccountId, why: &str) {
-    for session in context.node.sessions.entering_as(account) {
+    for session in context.node.sessions.logging_in_as(account) {
         let (told, reason) = (Some(why.into()), why.into());
         context.out.end_session(SessionEnd { session, told, reason });
     }

@@ -106,7 +106,7 @@ fn userhost(
 /// Guests are not allowed: says so and how to log in, for which there is some time.
 fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
     let Some(registration) = context.registration() else { return };
-    if std::mem::replace(&mut registration.told, true) {
+    if std::mem::replace(&mut registration.told_how, true) {
         return;
     }
     let text = "This server requires an account: log in within half a minute";
@@ -169,7 +169,7 @@ fn demand_password(context: &mut Context<'_>, full: bool) {
 /// others that used the code end.
 pub fn code_replaced(context: &mut Context<'_>, account: AccountId) {
     let me = context.requester.session;
-    for session in context.node.sessions.entering_as(account) {
+    for session in context.node.sessions.logging_in_as(account) {
         if session != me && context.node.sessions[&session].by_code {
             let why = "A new password was set on another connection; log in with it";
             let (told, reason) = (Some(why.into()), why.into());
@@ -362,7 +362,7 @@ pub fn isupport(config: &Config) -> Vec<String> {
         "INVEX=I".into(),
         "EXTBAN=$,a".into(),
         "ACCOUNTEXTBAN=a".into(),
-        format!("STATUSMSG={}", Rank::MARKS),
+        format!("STATUSMSG={}", Rank::PREFIXES),
         format!("MODES={}", limits::MODES_PER_LINE),
         format!("MAXLIST=beIq:{}", limits::LIST_ENTRIES),
         format!("CHANLIMIT=#:{rooms}"),

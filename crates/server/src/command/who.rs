@@ -200,13 +200,13 @@ fn name<'a>(context: &'a Context<'_>, room: Option<RoomId>) -> &'a str {
     room.map_or("*", |room| &*context.state.rooms[&room].name)
 }
 
-/// Here or away, operator, marks in the room, bot.
+/// Here or away, operator, prefixes in the room, bot.
 fn flags(context: &Context<'_>, room: Option<RoomId>, user: &User) -> String {
     let member = room.and_then(|room| context.state.rooms[&room].member(user.id));
-    let every_mark = context.has(Capability::MultiPrefix);
+    let all_prefixes = context.has(Capability::MultiPrefix);
     let mut flags = String::from(if user.away.is_some() { 'G' } else { 'H' });
     flags.extend(user.is_operator().then_some('*'));
-    flags.push_str(&member.map(|member| member.marks(every_mark)).unwrap_or_default());
+    flags.push_str(&member.map(|member| member.prefixes(all_prefixes)).unwrap_or_default());
     flags.extend(user.bot.then_some(BOT));
     flags
 }

@@ -113,17 +113,19 @@ fn show_private(context: &mut Context<'_>, id: UserId) {
     }
 }
 
-/// The rooms of a user that the requester may know about, with the user's marks: no secret rooms of
+/// The rooms of a user that the requester may know about, with the user's prefixes: no secret rooms of
 /// others, and of an invisible user only common ones.
 fn rooms(context: &Context<'_>, id: UserId) -> Vec<String> {
     let me = context.me();
     let user = &context.state.users[&id];
-    let every_mark = context.has(Capability::MultiPrefix);
+    let all_prefixes = context.has(Capability::MultiPrefix);
     let open = id == me || context.user().is_operator();
     user.rooms
         .iter()
         .map(|room| &context.state.rooms[room])
         .filter(|room| open || room.member(me).is_some() || (!room.is('s') && !user.invisible))
-        .filter_map(|room| Some(format!("{}{}", room.member(id)?.marks(every_mark), room.name)))
+        .filter_map(|room| {
+            Some(format!("{}{}", room.member(id)?.prefixes(all_prefixes), room.name))
+        })
         .collect()
 }

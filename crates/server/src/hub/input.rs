@@ -161,7 +161,7 @@ pub enum ClientEvent {
     /// The answer that was held back is due.
     Waited,
     /// It sends a line, told next, after all this was written to it.
-    Answered(Watermarks),
+    Acknowledged(Watermarks),
     /// It sends nothing more, but may still read.
     Ended,
     /// It asks whether the server is well.

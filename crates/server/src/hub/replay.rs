@@ -1,10 +1,9 @@
 //! Promise 4: live state is determined by the inputs applied, and replaying a recorded sequence
 //! gives the same bytes.
 //!
-//! Random sequences of what connections do run through the hub and the real journal, over a store
-//! that refuses writes now and then. After each step the state must be consistent, and what anybody
-//! is told must be lines that fit; at the end the state must equal what the store would give a
-//! restart.
+//! Random client actions run through the hub and the real journal, over a store whose commits fail
+//! now and then. After each step the state must be consistent, and all output valid lines within
+//! the limit; at the end the state must equal what a restart would load from the store.
 
 mod checks;
 pub(crate) mod lines;

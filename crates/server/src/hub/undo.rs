@@ -39,7 +39,7 @@ pub(super) fn undo(state: &mut State, node: &mut Node, out: &mut Effects, undo: 
         Undo::Name(id, before) => {
             if state.rooms.contains_key(&id) {
                 membership::put_name(state, id, &before);
-                state.renames.take_back(id);
+                state.renames.roll_back(id);
             }
         }
         Undo::Member(room, user, before) => undo_member(state, out, room, user, before),
@@ -54,13 +54,13 @@ pub(super) fn undo(state: &mut State, node: &mut Node, out: &mut Effects, undo: 
             records::put(state, kind, owner, &key, before.filter(|_| there));
         }
         Undo::Metadata(of, key, before) => metadata::undo(state, of, &key, before),
-        Undo::Unheard(user, before) => {
+        Undo::Dormant(user, before) => {
             // Nothing is known about a guest who is gone.
             let there = state.users.contains_key(&user) || has_account(state, user);
             dormant::put(state, user, before.filter(|_| there));
         }
-        Undo::AllKept(user, kept) => state.pending.put_back(user, kept),
-        Undo::Kept(user, event) => state.pending.undo(user, event),
+        Undo::Pending(user, kept) => state.pending.put_back(user, kept),
+        Undo::NotPending(user, event) => state.pending.undo(user, event),
     }
 }
 
@@ -70,7 +70,7 @@ fn undo_account(state: &mut State, node: &mut Node, out: &mut Effects, id: UserI
     state.metadata.forget(id);
     records::discard(state, RecordOwner::Account, id);
     let reason = "Your new account could not be stored; try again later";
-    for session in node.sessions.entering_as(id) {
+    for session in node.sessions.logging_in_as(id) {
         session_end::end_session(&mut Context::new(state, node, out, session), reason);
     }
     let Some(user) = state.users.get(&id) else { return };
@@ -166,7 +166,7 @@ fn undo_registration(
 ) {
     state.remove_account(id);
     let reason = "This account could not be stored; try again later";
-    for session in node.sessions.entering_as(id) {
+    for session in node.sessions.logging_in_as(id) {
         session_end::end_session(&mut Context::new(state, node, out, session), reason);
     }
     let Some(user) = state.users.get_mut(&id) else {

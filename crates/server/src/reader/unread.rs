@@ -1,5 +1,4 @@
-//! Answers to `UNREAD`: as a batch for programs, as sentences for people; and what people are told
-//! of it when they log in.
+//! Answers to `UNREAD`: as a batch for programs, as sentences for people; and the summary at login.
 
 use super::{ANY_EVENT, Page};
 use crate::effects::Silence;
@@ -19,9 +18,9 @@ const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 type NamedConversation = (Conversation, Arc<str>);
 
 impl Page<'_> {
-    /// What the requester has not read: in one conversation, or in all of them, beginning with those in
-    /// which somebody mentions the requester. Without people whom the requester ignores: as in history, they are
-    /// heard in rooms.
+    /// The requester's unread messages: in one conversation, or in all of them, those with mentions
+    /// first. Private conversations with people whom the requester ignores are left out; as in
+    /// history, their messages in rooms are not.
     pub(super) fn unread(
         &self,
         store: &mut dyn Reader,
@@ -46,27 +45,23 @@ impl Page<'_> {
         })?;
         all.sort_by_key(|unread| (Reverse(unread.mentions), unread.conversation));
         if of.is_none() {
-            all = self.with_somebody(store, all)?;
+            all = self.nameable(store, all)?;
         }
         if request.ignored.iter().any(|entry| matches!(entry, Silence::Mask(_))) {
-            let mut heard = Vec::new();
+            let mut kept = Vec::new();
             for unread in all {
                 if !self.begins_ignored(store, &unread)? {
-                    heard.push(unread);
+                    kept.push(unread);
                 }
             }
-            all = heard;
+            all = kept;
         }
         Ok(all)
     }
 
-    /// The first of these conversations, without private ones with deleted accounts: nobody can name them
-    /// to read them.
-    fn with_somebody(
-        &self,
-        store: &mut dyn Reader,
-        all: Vec<Unread>,
-    ) -> Result<Vec<Unread>, Failure> {
+    /// The first of these conversations, without private ones with deleted accounts: they have no name by
+    /// which to read them.
+    fn nameable(&self, store: &mut dyn Reader, all: Vec<Unread>) -> Result<Vec<Unread>, Failure> {
         let mut found = Vec::new();
         for unread in all {
             if found.len() == UNREAD_CONVERSATIONS {
@@ -80,8 +75,8 @@ impl Page<'_> {
         Ok(found)
     }
 
-    /// Whether the first unread message of a private conversation is by somebody whom the requester ignores:
-    /// a mask is of the source that they had at the time, which only the message has.
+    /// Whether the first unread message of a private conversation is from somebody whom the requester
+    /// ignores: masks are matched against the source at that time, which only the message has.
     fn begins_ignored(&self, store: &mut dyn Reader, unread: &Unread) -> Result<bool, Failure> {
         if unread.conversation.as_room().is_some() {
             return Ok(false);
@@ -97,7 +92,7 @@ impl Page<'_> {
         Ok(first.iter().any(|event| self.is_ignored(event)))
     }
 
-    /// For programs. A single conversation has its line also if nothing in it is unread.
+    /// For programs. A single conversation has a line even if nothing in it is unread.
     pub(super) fn unread_batch(
         &mut self,
         store: &mut dyn Reader,
@@ -246,7 +241,7 @@ fn mentions(unread: &Unread) -> String {
     }
 }
 
-/// What is said of the first conversations, and how much there is in the others.
+/// The clauses about the first conversations, and totals of the others.
 fn with_rest(said: &[String], rest: &[Unread]) -> String {
     let mut text = said.join(", ");
     if rest.is_empty() {

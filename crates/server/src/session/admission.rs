@@ -1,4 +1,4 @@
-//! Who may connect: connections counted per address.
+//! Admission of connections, by limits per address.
 
 use crate::limits::{ADDRESSES_REMEMBERED, Limits, REFUSALS_LOGGED, REFUSALS_LOGGED_MILLIS};
 use crate::metrics::Refused;
@@ -11,9 +11,9 @@ use std::net::IpAddr;
 #[derive(Debug)]
 pub struct Admission {
     /// Addresses with open connections: at most as many as there are connections.
-    here: BTreeMap<AddressKey, AddressStats>,
-    /// Addresses that had some.
-    gone: LruMap<AddressKey, AddressStats>,
+    connected: BTreeMap<AddressKey, AddressStats>,
+    /// Addresses that had some recently.
+    recent: LruMap<AddressKey, AddressStats>,
     open: usize,
     refusals: Refusals,
 }
@@ -21,7 +21,7 @@ pub struct Admission {
 #[derive(Debug, Default)]
 struct AddressStats {
     open: usize,
-    minute_began: i64,
+    minute_started: i64,
     connects: u32,
 }
 
@@ -35,29 +35,29 @@ struct Refusals {
 
 impl Default for Admission {
     fn default() -> Admission {
-        let gone = LruMap::new(ADDRESSES_REMEMBERED);
-        Admission { here: BTreeMap::new(), gone, open: 0, refusals: Refusals::default() }
+        let recent = LruMap::new(ADDRESSES_REMEMBERED);
+        Admission { connected: BTreeMap::new(), recent, open: 0, refusals: Refusals::default() }
     }
 }
 
 impl Admission {
-    /// Admits a connection, or returns the reason for refusing it. Either way [`Admission::leave`]
+    /// Admits a connection, or returns the reason for refusing it. Either way [`Admission::release`]
     /// follows when it closes. A proxy's connection counts for its client once the proxy has named
     /// it.
-    pub fn enter(
+    pub fn admit(
         &mut self,
         address: IpAddr,
         proxy: bool,
         now: i64,
         limits: &Limits,
     ) -> Result<(), (Refused, &'static str)> {
-        let (key, gone) = (address_key(address), &mut self.gone);
-        let came = || gone.remove(&key).unwrap_or_default();
-        let stats = self.here.entry(key).or_insert_with(came);
+        let (key, recent) = (address_key(address), &mut self.recent);
+        let known = || recent.remove(&key).unwrap_or_default();
+        let stats = self.connected.entry(key).or_insert_with(known);
         self.open += 1;
         stats.open += 1;
-        if now - stats.minute_began >= 60_000 {
-            stats.minute_began = now;
+        if now - stats.minute_started >= 60_000 {
+            stats.minute_started = now;
             stats.connects = 0;
         }
         stats.connects = stats.connects.saturating_add(1);
@@ -80,13 +80,13 @@ impl Admission {
     }
 
     /// A connection from the address closed.
-    pub fn leave(&mut self, address: IpAddr) {
+    pub fn release(&mut self, address: IpAddr) {
         let key = address_key(address);
         self.open -= 1;
-        let stats = self.here.get_mut(&key).expect("who leaves has entered");
+        let stats = self.connected.get_mut(&key).expect("it was admitted");
         stats.open -= 1;
         if stats.open == 0 {
-            *self.gone.used(&key) = self.here.remove(&key).expect("just there");
+            *self.recent.touch(&key) = self.connected.remove(&key).expect("just there");
         }
     }
 
@@ -115,7 +115,7 @@ impl Admission {
     #[cfg(test)]
     pub(crate) fn open_by_address(&self) -> BTreeMap<AddressKey, usize> {
         let open: BTreeMap<_, _> =
-            self.here.iter().map(|(key, stats)| (*key, stats.open)).collect();
+            self.connected.iter().map(|(key, stats)| (*key, stats.open)).collect();
         assert_eq!(open.values().sum::<usize>(), self.open);
         assert!(open.values().all(|open| *open > 0));
         open
@@ -135,13 +135,13 @@ mod tests {
     fn every_refusal_gives_a_reason() {
         let limits = Limits { connections: 3, ..limits() };
         let mut admission = Admission::default();
-        let mut enter = |address: &str| {
-            let entered = admission.enter(address.parse().unwrap(), false, 0, &limits);
-            entered.map_err(|(why, _)| why)
+        let mut admit = |address: &str| {
+            let admitted = admission.admit(address.parse().unwrap(), false, 0, &limits);
+            admitted.map_err(|(why, _)| why)
         };
-        assert_eq!([enter("192.0.2.1"), enter("192.0.2.1")], [Ok(()); 2]);
-        assert_eq!(enter("192.0.2.1"), Err(Refused::ConnectionsOfAddress));
-        assert_eq!(enter("192.0.2.2"), Err(Refused::Connections));
+        assert_eq!([admit("192.0.2.1"), admit("192.0.2.1")], [Ok(()); 2]);
+        assert_eq!(admit("192.0.2.1"), Err(Refused::ConnectionsOfAddress));
+        assert_eq!(admit("192.0.2.2"), Err(Refused::Connections));
     }
 
     #[test]
@@ -149,10 +149,10 @@ mod tests {
         let mut admission = Admission::default();
         for last in 1..=2 {
             let address = format!("2001:db8::{last}").parse().unwrap();
-            assert!(admission.enter(address, false, 0, &limits()).is_ok());
+            assert!(admission.admit(address, false, 0, &limits()).is_ok());
         }
-        assert!(admission.enter("2001:db8::3".parse().unwrap(), false, 0, &limits()).is_err());
-        assert!(admission.enter("2001:db8:0:1::1".parse().unwrap(), false, 0, &limits()).is_ok());
+        assert!(admission.admit("2001:db8::3".parse().unwrap(), false, 0, &limits()).is_err());
+        assert!(admission.admit("2001:db8:0:1::1".parse().unwrap(), false, 0, &limits()).is_ok());
     }
 
     #[test]
@@ -160,25 +160,25 @@ mod tests {
         let mut admission = Admission::default();
         let address = "192.0.2.1".parse().unwrap();
         for _ in 0..5 {
-            assert!(admission.enter(address, false, 0, &limits()).is_ok());
-            admission.leave(address);
+            assert!(admission.admit(address, false, 0, &limits()).is_ok());
+            admission.release(address);
         }
-        let refused = admission.enter(address, false, 59_999, &limits());
+        let refused = admission.admit(address, false, 59_999, &limits());
         assert_eq!(refused.map_err(|(why, _)| why), Err(Refused::ConnectsOfAddress));
-        admission.leave(address);
-        assert!(admission.enter(address, false, 60_000, &limits()).is_ok());
+        admission.release(address);
+        assert!(admission.admit(address, false, 60_000, &limits()).is_ok());
     }
 
     #[test]
-    fn this_machine_is_one_address() {
+    fn loopback_addresses_count_together() {
         let mut admission = Admission::default();
         for address in ["127.0.0.1", "127.3.2.1"] {
-            assert!(admission.enter(address.parse().unwrap(), false, 0, &limits()).is_ok());
+            assert!(admission.admit(address.parse().unwrap(), false, 0, &limits()).is_ok());
         }
         for address in ["127.0.0.2", "::1", "::ffff:127.0.0.9"] {
-            assert!(admission.enter(address.parse().unwrap(), false, 0, &limits()).is_err());
+            assert!(admission.admit(address.parse().unwrap(), false, 0, &limits()).is_err());
         }
-        assert!(admission.enter("126.0.0.1".parse().unwrap(), false, 0, &limits()).is_ok());
+        assert!(admission.admit("126.0.0.1".parse().unwrap(), false, 0, &limits()).is_ok());
     }
 
     /// A hundred thousand addresses; scanning the table for each would take minutes.
@@ -187,20 +187,20 @@ mod tests {
         let mut admission = Admission::default();
         let limits = Limits { connections: 0, ..limits() };
         let address = |number: u32| Ipv4Addr::from(0x0a00_0000 + number).into();
-        let stays: IpAddr = "192.0.2.1".parse().unwrap();
-        assert!(admission.enter(stays, false, 1, &limits).is_ok());
+        let open: IpAddr = "192.0.2.1".parse().unwrap();
+        assert!(admission.admit(open, false, 1, &limits).is_ok());
         for number in 0..100_000 {
-            assert!(admission.enter(address(number), false, 1, &limits).is_ok());
-            admission.leave(address(number));
-            assert!(admission.gone.len() <= ADDRESSES_REMEMBERED);
+            assert!(admission.admit(address(number), false, 1, &limits).is_ok());
+            admission.release(address(number));
+            assert!(admission.recent.len() <= ADDRESSES_REMEMBERED);
         }
-        assert_eq!(admission.gone.len(), ADDRESSES_REMEMBERED);
-        assert!(admission.gone.get(&address_key(address(0))).is_none());
+        assert_eq!(admission.recent.len(), ADDRESSES_REMEMBERED);
+        assert!(admission.recent.get(&address_key(address(0))).is_none());
         assert_eq!(
-            admission.gone.get(&address_key(address(99_999))).map(|stats| stats.connects),
+            admission.recent.get(&address_key(address(99_999))).map(|stats| stats.connects),
             Some(1)
         );
-        assert_eq!(admission.open_by_address(), BTreeMap::from([(address_key(stays), 1)]));
+        assert_eq!(admission.open_by_address(), BTreeMap::from([(address_key(open), 1)]));
     }
 
     #[test]

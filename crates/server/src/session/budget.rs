@@ -39,8 +39,8 @@ pub type Budget = u32;
 #[derive(Debug, Default)]
 pub struct Budgets {
     indexes: BTreeMap<Payer, Budget>,
-    accounts: Slab<Debt>,
-    /// Payers beyond which those without debts are forgotten.
+    debts: Slab<Debt>,
+    /// With more payers than this, those without debts are forgotten.
     most: usize,
 }
 
@@ -105,92 +105,92 @@ fn per_second(payer: Payer, limits: &Limits) -> Option<u64> {
 impl Budgets {
     /// A session draws on a payer's budget from here on, until it [releases](Self::release) it.
     pub fn hold(&mut self, payer: Payer, now: i64, limits: &Limits) -> Budget {
-        if self.accounts.len() >= self.most.max(BUDGETS_REMEMBERED) {
+        if self.debts.len() >= self.most.max(BUDGETS_REMEMBERED) {
             self.forget(now, limits);
-            // Not again before as many have come, or each of them would cost a look at all.
-            self.most = 2 * self.accounts.len();
+            // Not again until the table has doubled, or each new payer would cost a scan of it.
+            self.most = 2 * self.debts.len();
         }
         let index = *self.indexes.entry(payer).or_insert_with(|| {
-            let owed =
+            let debt =
                 Debt { payer, holders: 0, work: 0, stored: 0, at: now, turn: PayerTurn::default() };
-            u32::try_from(self.accounts.insert(owed)).expect("bounded by the connections")
+            u32::try_from(self.debts.insert(debt)).expect("bounded by the connections")
         });
-        self.accounts[index as usize].holders += 1;
+        self.debts[index as usize].holders += 1;
         index
     }
 
-    /// A session no longer draws on a budget. What is owed stays owed.
+    /// A session no longer draws on a budget. Its debt remains.
     pub fn release(&mut self, budget: Budget) {
-        let owed = &mut self.accounts[budget as usize];
-        owed.holders -= 1;
-        if owed.holders == 0 && !owed.owes() {
-            self.indexes.remove(&owed.payer);
-            self.accounts.remove(budget as usize);
+        let debt = &mut self.debts[budget as usize];
+        debt.holders -= 1;
+        if debt.holders == 0 && !debt.owes() {
+            self.indexes.remove(&debt.payer);
+            self.debts.remove(budget as usize);
         }
     }
 
     /// Seconds until a payer in debt may have work done again.
     pub fn wait(&mut self, budget: Budget, now: i64, limits: &Limits) -> Option<u64> {
-        let owed = &mut self.accounts[budget as usize];
-        let per_second = per_second(owed.payer, limits)?;
-        owed.pay_back(now, limits);
-        let over = owed.work.saturating_sub(per_second * WORK_BURST_SECONDS);
+        let debt = &mut self.debts[budget as usize];
+        let per_second = per_second(debt.payer, limits)?;
+        debt.pay_back(now, limits);
+        let over = debt.work.saturating_sub(per_second * WORK_BURST_SECONDS);
         (over > 0).then(|| over.div_ceil(per_second))
     }
 
     /// Seconds until a payer that has stored too much may store again.
     pub fn wait_to_store(&mut self, budget: Budget, now: i64, limits: &Limits) -> Option<u64> {
-        let owed = &mut self.accounts[budget as usize];
+        let debt = &mut self.debts[budget as usize];
         let per_hour = per_hour(limits)?;
-        owed.pay_back(now, limits);
-        let over = owed.stored.saturating_sub(per_hour.saturating_mul(HOUR_MILLIS));
+        debt.pay_back(now, limits);
+        let over = debt.stored.saturating_sub(per_hour.saturating_mul(HOUR_MILLIS));
         (over > 0).then(|| over.div_ceil(per_hour.saturating_mul(1000)))
     }
 
     /// Charges a payer for stored bytes.
     pub fn charge_stored(&mut self, budget: Budget, bytes: usize) {
-        let owed = &mut self.accounts[budget as usize];
-        owed.stored = owed.stored.saturating_add((bytes as u64).saturating_mul(HOUR_MILLIS));
+        let debt = &mut self.debts[budget as usize];
+        debt.stored = debt.stored.saturating_add((bytes as u64).saturating_mul(HOUR_MILLIS));
     }
 
     /// Charges a payer for work done in turn number `turn`.
     pub fn charge(&mut self, budget: Budget, work: Work, turn: u64) {
-        let owed = &mut self.accounts[budget as usize];
+        let debt = &mut self.debts[budget as usize];
         let all = work.hub.saturating_add(work.shards);
-        owed.work = owed.work.saturating_add(all).saturating_add(work.readers);
-        if owed.turn.number != turn {
-            owed.turn = PayerTurn { number: turn, ..PayerTurn::default() };
+        debt.work = debt.work.saturating_add(all).saturating_add(work.readers);
+        if debt.turn.number != turn {
+            debt.turn = PayerTurn { number: turn, ..PayerTurn::default() };
         }
-        owed.turn.hub = owed.turn.hub.saturating_add(work.hub);
-        owed.turn.all = owed.turn.all.saturating_add(all);
+        debt.turn.hub = debt.turn.hub.saturating_add(work.hub);
+        debt.turn.all = debt.turn.all.saturating_add(all);
     }
 
     /// Whether a payer has used up its part of turn number `turn`. A payer deep in debt has a
     /// smaller part, in which the work of the shards counts, too.
     pub fn turn_is_over(&mut self, budget: Budget, turn: u64, now: i64, limits: &Limits) -> bool {
-        let owed = &mut self.accounts[budget as usize];
-        if owed.turn.number != turn {
+        let debt = &mut self.debts[budget as usize];
+        if debt.turn.number != turn {
             return false;
         }
-        if owed.turn.hub >= ADDRESS_TURN_WORK {
+        if debt.turn.hub >= ADDRESS_TURN_WORK {
             return true;
         }
-        let Some(per_second) = per_second(owed.payer, limits) else { return false };
-        if owed.turn.all < TURN_WORK {
+        let Some(per_second) = per_second(debt.payer, limits) else { return false };
+        if debt.turn.all < TURN_WORK {
             return false;
         }
-        owed.pay_back(now, limits);
-        owed.work > per_second / MUCH_OWED_PART
+        debt.pay_back(now, limits);
+        debt.work > per_second / MUCH_OWED_PART
     }
 
     /// Forgets payers without debts and without sessions.
     fn forget(&mut self, now: i64, limits: &Limits) {
         let indexes = &mut self.indexes;
-        self.accounts.retain(|_, owed| {
-            owed.pay_back(now, limits);
-            let stays = owed.holders > 0 || owed.owes();
+        self.debts.retain(|_, debt| {
+            debt.pay_back(now, limits);
+            let stays = debt.holders > 0 || debt.owes();
             if !stays {
-                indexes.remove(&owed.payer);
+                indexes.remove(&debt.payer);
             }
             stays
         });
@@ -199,7 +199,7 @@ impl Budgets {
     /// The number of sessions per budget.
     #[cfg(test)]
     pub(crate) fn holders(&self) -> BTreeMap<Payer, u32> {
-        let all = self.accounts.iter().map(|(_, owed)| (owed.payer, owed.holders));
+        let all = self.debts.iter().map(|(_, debt)| (debt.payer, debt.holders));
         all.filter(|(_, holders)| *holders > 0).collect()
     }
 }
@@ -246,14 +246,18 @@ mod tests {
             budgets.wait_to_store(ann, now, &limits);
         }
         assert_eq!(budgets.wait_to_store(ann, 1000, &limits), Some(1));
-        assert_eq!(budgets.wait(ann, 1000, &limits), None, "work is counted beside it");
+        assert_eq!(budgets.wait(ann, 1000, &limits), None, "work is counted separately");
         budgets.release(ann);
         let ann = budgets.hold(ANN, 1000, &limits);
-        assert_eq!(budgets.wait_to_store(ann, 1000, &limits), Some(1), "leaving forgives nothing");
+        assert_eq!(
+            budgets.wait_to_store(ann, 1000, &limits),
+            Some(1),
+            "disconnecting clears no debt"
+        );
         assert_eq!(budgets.wait_to_store(ann, 2000, &limits), None);
         budgets.release(ann);
         budgets.forget(3_700_000, &limits);
-        assert!(budgets.accounts.is_empty() && budgets.indexes.is_empty());
+        assert!(budgets.debts.is_empty() && budgets.indexes.is_empty());
         let none = Limits { stored_bytes_per_hour: 0, ..limits };
         let bob = budgets.hold(Payer::User(2), 0, &none);
         budgets.charge_stored(bob, usize::MAX);
@@ -271,7 +275,7 @@ mod tests {
         assert_eq!(budgets.wait(again, 0, &limits), Some(1));
         budgets.release(again);
         budgets.forget(1_000_000, &limits);
-        assert!(budgets.accounts.is_empty() && budgets.indexes.is_empty());
+        assert!(budgets.debts.is_empty() && budgets.indexes.is_empty());
     }
 
     #[test]
@@ -298,7 +302,7 @@ mod tests {
         budgets.charge(ann, hub(1), 1);
         assert!(budgets.turn_is_over(ann, 1, 0, &limits));
         budgets.charge(ann, Work { readers: much, ..hub(TURN_WORK - 1) }, 2);
-        assert!(!budgets.turn_is_over(ann, 2, 0, &limits), "readers hold up nobody");
+        assert!(!budgets.turn_is_over(ann, 2, 0, &limits), "the work of readers does not count");
         budgets.charge(ann, Work { shards: 1, ..Work::default() }, 2);
         assert!(budgets.turn_is_over(ann, 2, 0, &limits));
         assert!(!budgets.turn_is_over(ann, 2, 10_000, &limits), "it is paid back");

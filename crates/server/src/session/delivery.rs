@@ -14,7 +14,7 @@ use store::EventId;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Watermarks {
     /// Of those pending at the login.
-    pub kept: EventId,
+    pub pending: EventId,
     /// Of those since.
     pub live: EventId,
 }
@@ -29,8 +29,8 @@ pub struct DeliveryProgress {
     shown: bool,
     /// It has declared itself a bot.
     pub bot: bool,
-    /// Acknowledged by its latest line, and not yet removed.
-    answered: Watermarks,
+    /// Acknowledged by its latest line, and not yet removed from the pending ones.
+    acknowledged: Watermarks,
 }
 
 impl DeliveryProgress {
@@ -45,13 +45,13 @@ impl DeliveryProgress {
     }
 }
 
-/// A session has sent a line after all this was written to it. The line itself may still mean that
-/// this does not count: see [`take`].
-pub fn answered(node: &mut Node, session: SessionId, told: Watermarks) {
+/// Records what a session's line acknowledges: all this was written to it before. The line itself may
+/// still mean that it does not count: see [`take`].
+pub fn record(node: &mut Node, session: SessionId, up_to: Watermarks) {
     let known = node.sessions.get_mut(&session).expect("the caller has checked");
-    let answered = &mut known.delivery.answered;
-    answered.kept = answered.kept.max(told.kept);
-    answered.live = answered.live.max(told.live);
+    let acknowledged = &mut known.delivery.acknowledged;
+    acknowledged.pending = acknowledged.pending.max(up_to.pending);
+    acknowledged.live = acknowledged.live.max(up_to.live);
 }
 
 /// What a session has acknowledged, as ranges of events: after one, up to another. Called after
@@ -61,18 +61,18 @@ pub fn take(state: &State, node: &mut Node, session: SessionId) -> Option<[(Even
     let user = known.user?;
     // The user has gone before the session if its node is declared gone.
     let attended = state.users.get(&user).is_some_and(|user| !user.is_unattended(session));
-    if known.delivery.answered == Watermarks::default() || !attended {
+    if known.delivery.acknowledged == Watermarks::default() || !attended {
         return None;
     }
     let delivery = &mut known.delivery;
-    let mut told = std::mem::take(&mut delivery.answered);
+    let mut up_to = std::mem::take(&mut delivery.acknowledged);
     if delivery.bot {
-        told.kept = 0;
-    } else if told.kept >= delivery.since {
+        up_to.pending = 0;
+    } else if up_to.pending >= delivery.since {
         // Everything pending is acknowledged: from here on there is no gap before the live
         // messages.
-        told.live = told.live.max(told.kept);
-        (delivery.since, told.kept) = (0, 0);
+        up_to.live = up_to.live.max(up_to.pending);
+        (delivery.since, up_to.pending) = (0, 0);
     }
-    Some([(0, told.kept), (delivery.since, told.live)])
+    Some([(0, up_to.pending), (delivery.since, up_to.live)])
 }

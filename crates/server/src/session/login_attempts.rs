@@ -15,8 +15,9 @@ use proto::name::fold;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// The name under which wrong server passwords and unknown certificates count; no user can have it.
-pub const NOBODYS_NAME: &str = "*";
+/// Stands for a name where there is none: wrong server passwords, unknown certificates. No user can
+/// have it.
+pub const NO_NAME: &str = "*";
 
 /// Recent attempts.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ struct Attempts(i64);
 
 impl Attempts {
     /// Milliseconds until another attempt fits into `most`.
-    fn over(&self, now: i64, most: i64) -> i64 {
+    fn wait(&self, now: i64, most: i64) -> i64 {
         (self.0 - now - (most - 1) * LOGIN_MILLIS).max(0)
     }
 
@@ -83,7 +84,7 @@ impl Failures {
     }
 
     /// When the next attempt may be answered, if it is delayed.
-    fn delays_until(&self, now: i64, limits: &Limits, most: u32) -> i64 {
+    fn delayed_until(&self, now: i64, limits: &Limits, most: u32) -> i64 {
         match self.current(now).checked_sub(limits.failed_logins) {
             None => now,
             Some(over) => self.at + seconds((LOGIN_DELAY_SECONDS << over.min(16)).min(most)),
@@ -92,8 +93,8 @@ impl Failures {
 
     /// Until when attempts are refused.
     fn locked_until(&self, now: i64, limits: &Limits) -> i64 {
-        let closed = self.current(now) >= limits.failed_logins.saturating_mul(3);
-        if closed { self.at + seconds(LOCKOUT_SECONDS) } else { now }
+        let locked = self.current(now) >= limits.failed_logins.saturating_mul(3);
+        if locked { self.at + seconds(LOCKOUT_SECONDS) } else { now }
     }
 }
 
@@ -119,7 +120,7 @@ impl Address {
 struct Delays {
     /// Until then attempts are refused.
     locked_until: i64,
-    /// Until then nobody is told whether a password was right.
+    /// Until then no attempt is answered, right or wrong.
     answered_after: i64,
     /// Until then the answer to an attempt that begins now is delayed.
     held_until: i64,
@@ -149,7 +150,7 @@ impl LoginAttempts {
         self.known_network(crate::networks::address_key(address), &fold(name)).is_some()
     }
 
-    /// Asks for an attempt: milliseconds by which to delay its answer.
+    /// Whether an attempt may begin, and by how many milliseconds to delay its answer.
     ///
     /// # Errors
     /// Seconds to wait, if no attempt is allowed now.
@@ -160,40 +161,40 @@ impl LoginAttempts {
         now: i64,
         limits: &Limits,
     ) -> Result<u64, i64> {
-        let wait = self.wait(address, name, now, limits);
-        // Nobody is kept waiting for an answer longer than this.
-        let patience = now + seconds(LOGIN_DELAY_MOST_SECONDS);
-        let over = self.over(address, name, now, limits);
-        let until = wait.locked_until.max(now + over);
+        let delays = self.delays(address, name, now, limits);
+        // No answer is delayed for longer than this: the attempt is refused instead.
+        let latest = now + seconds(LOGIN_DELAY_MOST_SECONDS);
+        let rate_wait = self.attempt_wait(address, name, now, limits);
+        let until = delays.locked_until.max(now + rate_wait);
         let until =
-            if wait.answered_after > patience { until.max(wait.answered_after) } else { until };
+            if delays.answered_after > latest { until.max(delays.answered_after) } else { until };
         if until > now {
             return Err(in_seconds(until - now));
         }
-        Ok(u64::try_from(wait.held_until.max(wait.answered_after) - now).unwrap_or(0))
+        Ok(u64::try_from(delays.held_until.max(delays.answered_after) - now).unwrap_or(0))
     }
 
     /// An attempt begins. Right or wrong, it counts against the address and the name.
     pub fn attempted(&mut self, address: IpAddr, name: &str, now: i64) {
-        self.addresses.used(&crate::networks::address_key(address)).attempts.add(now);
+        self.addresses.touch(&crate::networks::address_key(address)).attempts.add(now);
         if !self.is_known(address, name) {
-            self.names.used(&fold(name).into()).attempts.add(now);
+            self.names.touch(&fold(name).into()).attempts.add(now);
         }
     }
 
-    /// Whether the result of an attempt may be told now, however many were made at once.
+    /// Whether an attempt may be answered now, however many were made at once.
     ///
     /// # Errors
     /// Seconds to wait before the next attempt, if not even a right password is accepted.
-    pub fn may_tell(
+    pub fn may_answer(
         &self,
         address: IpAddr,
         name: &str,
         now: i64,
         limits: &Limits,
     ) -> Result<(), i64> {
-        let wait = self.wait(address, name, now, limits);
-        match wait.locked_until.max(wait.answered_after) - now {
+        let delays = self.delays(address, name, now, limits);
+        match delays.locked_until.max(delays.answered_after) - now {
             ..=0 => Ok(()),
             millis => Err(in_seconds(millis)),
         }
@@ -205,15 +206,15 @@ impl LoginAttempts {
         if let Some(known) = self.known_network_mut(key, &name) {
             return known.failures.add(now);
         }
-        let of = self.addresses.used(&key);
+        let of = self.addresses.touch(&key);
         let each = &mut of.names;
-        if &*name == NOBODYS_NAME || (each.len() >= FAILED_NAMES && !each.contains_key(&name)) {
+        if &*name == NO_NAME || (each.len() >= FAILED_NAMES && !each.contains_key(&name)) {
             of.others.add(now);
         } else {
             each.entry(name.clone()).or_default().add(now);
         }
-        if &*name != NOBODYS_NAME {
-            self.names.used(&name).failures.add(now);
+        if &*name != NO_NAME {
+            self.names.touch(&name).failures.add(now);
         }
     }
 
@@ -257,39 +258,39 @@ impl LoginAttempts {
     }
 
     /// Milliseconds until somebody from an unknown network may make another attempt.
-    fn over(&self, address: IpAddr, name: &str, now: i64, limits: &Limits) -> i64 {
+    fn attempt_wait(&self, address: IpAddr, name: &str, now: i64, limits: &Limits) -> i64 {
         if limits.failed_logins == 0 || self.is_known(address, name) {
             return 0;
         }
         let address = self.addresses.get(&crate::networks::address_key(address));
-        let of_address = address.map_or(0, |address| address.attempts.over(now, LOGINS_OF_ADDRESS));
+        let of_address = address.map_or(0, |address| address.attempts.wait(now, LOGINS_OF_ADDRESS));
         let of_name = self.names.get(&*fold(name));
-        of_address.max(of_name.map_or(0, |of| of.attempts.over(now, LOGINS_OF_NAME)))
+        of_address.max(of_name.map_or(0, |of| of.attempts.wait(now, LOGINS_OF_NAME)))
     }
 
-    fn wait(&self, address: IpAddr, name: &str, now: i64, limits: &Limits) -> Delays {
-        let mut wait = Delays { locked_until: now, answered_after: now, held_until: now };
+    fn delays(&self, address: IpAddr, name: &str, now: i64, limits: &Limits) -> Delays {
+        let mut delays = Delays { locked_until: now, answered_after: now, held_until: now };
         if limits.failed_logins == 0 {
-            return wait;
+            return delays;
         }
         let (key, name) = (crate::networks::address_key(address), fold(name));
         if let Some(known) = self.known_network(key, &name) {
-            wait.answered_after =
-                known.failures.delays_until(now, limits, LOGIN_DELAY_MOST_SECONDS);
-            return wait;
+            delays.answered_after =
+                known.failures.delayed_until(now, limits, LOGIN_DELAY_MOST_SECONDS);
+            return delays;
         }
         if let Some(address) = self.addresses.get(&key) {
             let failures = address.failures(now, limits);
-            wait.locked_until = failures.locked_until(now, limits);
-            wait.held_until = failures.delays_until(now, limits, LOGIN_DELAY_MOST_SECONDS);
+            delays.locked_until = failures.locked_until(now, limits);
+            delays.held_until = failures.delayed_until(now, limits, LOGIN_DELAY_MOST_SECONDS);
             if let Some(pair) = address.names.get(&*name) {
-                wait.locked_until = wait.locked_until.max(pair.locked_until(now, limits));
+                delays.locked_until = delays.locked_until.max(pair.locked_until(now, limits));
             }
         }
         if let Some(of) = self.names.get(&*name) {
-            wait.answered_after = of.failures.delays_until(now, limits, NAME_DELAY_MOST_SECONDS);
+            delays.answered_after = of.failures.delayed_until(now, limits, NAME_DELAY_MOST_SECONDS);
         }
-        wait
+        delays
     }
 }
 
@@ -312,12 +313,12 @@ mod tests {
         name: &str,
         now: &mut i64,
     ) -> Result<i64, i64> {
-        let hold = login_attempts.check(from, name, *now, &limits())?;
+        let delay = login_attempts.check(from, name, *now, &limits())?;
         login_attempts.attempted(from, name, *now);
-        *now += hold as i64;
-        login_attempts.may_tell(from, name, *now, &limits())?;
+        *now += delay as i64;
+        login_attempts.may_answer(from, name, *now, &limits())?;
         login_attempts.failed(from, name, *now);
-        Ok(hold as i64)
+        Ok(delay as i64)
     }
 
     const SCHOOL: &str = "192.0.2.1";
@@ -326,18 +327,18 @@ mod tests {
     fn a_names_delays_grow_until_it_is_locked_out_for_a_while() {
         let (mut login_attempts, mut now) = (LoginAttempts::default(), 0);
         let from = address(SCHOOL);
-        let mut held = Vec::new();
-        let closed_for = loop {
+        let mut delays = Vec::new();
+        let locked_for = loop {
             match guess(&mut login_attempts, from, "ann", &mut now) {
-                Ok(hold) => held.push(hold),
+                Ok(delay) => delays.push(delay),
                 Err(seconds) if seconds > 100 => break seconds,
-                // The delay of the name grows beyond what anybody is kept waiting for.
+                // The delay of the name exceeds the longest for which an answer is held.
                 Err(seconds) => now += seconds * 1000,
             }
         };
-        assert_eq!(held, [0, 0, 0, 0, 0, 1000, 2000, 4000, 8000, 16_000, 0, 0, 0, 0, 0]);
-        assert_eq!(closed_for, i64::from(LOCKOUT_SECONDS));
-        now += closed_for * 1000;
+        assert_eq!(delays, [0, 0, 0, 0, 0, 1000, 2000, 4000, 8000, 16_000, 0, 0, 0, 0, 0]);
+        assert_eq!(locked_for, i64::from(LOCKOUT_SECONDS));
+        now += locked_for * 1000;
         assert_eq!(guess(&mut login_attempts, from, "ann", &mut now), Ok(0));
     }
 
@@ -349,12 +350,12 @@ mod tests {
         for number in 0..15 {
             assert!(guess(&mut login_attempts, from, &format!("user{number}"), &mut now).is_ok());
         }
-        let closed = login_attempts.check(from, "bob", now, &limits());
-        assert_eq!(closed, Err(i64::from(LOCKOUT_SECONDS)));
+        let locked = login_attempts.check(from, "bob", now, &limits());
+        assert_eq!(locked, Err(i64::from(LOCKOUT_SECONDS)));
         assert_eq!(
             login_attempts.check(from, "ANN", now, &limits()),
             Ok(0),
-            "who is known comes in"
+            "known networks are not locked out"
         );
         assert_eq!(login_attempts.check(address("192.0.2.2"), "bob", now, &limits()), Ok(0));
     }
@@ -374,9 +375,9 @@ mod tests {
             // Ann has logged in there before; bob has not, and waits as long as after five
             // failures.
             assert_eq!(login_attempts.check(school, "ann", now, &limits()), Ok(0));
-            assert_eq!(login_attempts.may_tell(school, "ann", now, &limits()), Ok(()));
+            assert_eq!(login_attempts.may_answer(school, "ann", now, &limits()), Ok(()));
             assert_eq!(login_attempts.check(school, "bob", now, &limits()), Ok(1000));
-            assert_eq!(login_attempts.may_tell(school, "bob", now, &limits()), Ok(()));
+            assert_eq!(login_attempts.may_answer(school, "bob", now, &limits()), Ok(()));
         }
     }
 
@@ -385,31 +386,31 @@ mod tests {
         let mut login_attempts = LoginAttempts::default();
         let home = address(SCHOOL);
         login_attempts.succeeded(home, "ann");
-        let (mut now, mut told) = (0, 0);
+        let (mut now, mut answered) = (0, 0);
         // Four from each, as soon as allowed.
         for number in 0..120_u8 {
             let from = address(&format!("198.51.100.{}", number % 30));
             match guess(&mut login_attempts, from, "ann", &mut now) {
-                Ok(_) => told += 1,
+                Ok(_) => answered += 1,
                 Err(seconds) => {
                     assert!(seconds <= i64::from(NAME_DELAY_MOST_SECONDS), "{seconds}");
                     now += 1000;
                 }
             }
             assert_eq!(login_attempts.check(home, "ann", now, &limits()), Ok(0));
-            assert_eq!(login_attempts.may_tell(home, "ann", now, &limits()), Ok(()));
+            assert_eq!(login_attempts.may_answer(home, "ann", now, &limits()), Ok(()));
         }
-        assert!(told <= 15, "{told} in {now} ms");
+        assert!(answered <= 15, "{answered} in {now} ms");
         // In the long run, one attempt in so many seconds.
-        let (begin, mut told) = (now, 0);
+        let (begin, mut answered) = (now, 0);
         while now < begin + 3_600_000 {
-            let from = address(&format!("203.0.113.{}", told % 250));
+            let from = address(&format!("203.0.113.{}", answered % 250));
             match guess(&mut login_attempts, from, "ann", &mut now) {
-                Ok(_) => told += 1,
+                Ok(_) => answered += 1,
                 Err(seconds) => now += seconds * 1000,
             }
         }
-        assert!(told <= 3600 / NAME_DELAY_MOST_SECONDS + 1, "{told} in an hour");
+        assert!(answered <= 3600 / NAME_DELAY_MOST_SECONDS + 1, "{answered} in an hour");
     }
 
     /// Guesses are slow even from a network the owner uses: one answer in sixteen seconds.
@@ -417,18 +418,21 @@ mod tests {
     fn a_neighbour_on_a_known_network_gets_few_answers_even_in_parallel() {
         let (mut login_attempts, home) = (LoginAttempts::default(), address(SCHOOL));
         login_attempts.succeeded(home, "ann");
-        let mut told = 0;
+        let mut answered = 0;
         for second in 0..600 {
             let now = second * 1000;
             for _ in 0..10 {
-                assert!(login_attempts.check(home, "ann", now, &limits()).is_ok(), "never closed");
-                if login_attempts.may_tell(home, "ann", now, &limits()).is_ok() {
+                assert!(
+                    login_attempts.check(home, "ann", now, &limits()).is_ok(),
+                    "never locked out"
+                );
+                if login_attempts.may_answer(home, "ann", now, &limits()).is_ok() {
                     login_attempts.failed(home, "ann", now);
-                    told += 1;
+                    answered += 1;
                 }
             }
         }
-        assert!((40..=50).contains(&told), "{told}");
+        assert!((40..=50).contains(&answered), "{answered}");
     }
 
     #[test]
@@ -468,7 +472,7 @@ mod tests {
         assert_eq!(
             login_attempts.check(from, "user0", 0, &limits()),
             Ok(0),
-            "who is known comes in"
+            "known networks are not locked out"
         );
         let one = |number: u8| address(&format!("198.51.100.{number}"));
         let of_name = (0..100).filter(|number| {
@@ -502,7 +506,7 @@ mod tests {
         for _ in 0..1000 {
             assert_eq!(login_attempts.check(from, "ann", 0, &limits), Ok(0));
             login_attempts.attempted(from, "ann", 0);
-            assert_eq!(login_attempts.may_tell(from, "ann", 0, &limits), Ok(()));
+            assert_eq!(login_attempts.may_answer(from, "ann", 0, &limits), Ok(()));
             login_attempts.failed(from, "ann", 0);
         }
     }

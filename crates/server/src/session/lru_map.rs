@@ -1,4 +1,4 @@
-//! A table with a bound: when it is full, the least recently used entry is dropped.
+//! A bounded map: when it is full, the least recently used entry is dropped.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub struct LruMap<K, V> {
 }
 
 impl<K: Ord + Clone, V> LruMap<K, V> {
-    /// An empty table for at most `most` values, at least one.
+    /// An empty map for at most `most` values, at least one.
     pub fn new(most: usize) -> LruMap<K, V> {
         LruMap { values: BTreeMap::new(), order: BTreeMap::new(), uses: 0, most }
     }
@@ -45,8 +45,8 @@ impl<K: Ord + Clone, V> LruMap<K, V> {
         Some(value)
     }
 
-    /// Uses the value of a key, inserting a default one if there is none.
-    pub fn used(&mut self, key: &K) -> &mut V
+    /// Returns the value of a key and marks it as used, inserting a default one if there is none.
+    pub fn touch(&mut self, key: &K) -> &mut V
     where
         V: Default,
     {
@@ -76,11 +76,11 @@ mod tests {
     fn the_least_recently_used_value_is_dropped_first() {
         let mut table: LruMap<u32, u32> = LruMap::new(3);
         for key in 1..=3 {
-            *table.used(&key) = key * 10;
+            *table.touch(&key) = key * 10;
         }
-        assert_eq!(*table.used(&1), 10);
-        assert_eq!(table.get(&2), Some(&20), "to look is not to use");
-        table.used(&4);
+        assert_eq!(*table.touch(&1), 10);
+        assert_eq!(table.get(&2), Some(&20), "reading it was no use");
+        table.touch(&4);
         assert_eq!(
             [1, 2, 3, 4].map(|key| table.get(&key).copied()),
             [Some(10), None, Some(30), Some(0)]

@@ -142,7 +142,7 @@ impl Node {
         if ended.console {
             self.consoles -= 1;
         } else {
-            self.admission.leave(ended.address);
+            self.admission.release(ended.address);
         }
         self.banned -= usize::from(ended.banned.is_some());
         self.in_flight_bytes -= ended.in_flight.iter().map(|it| it.bytes).sum::<usize>();

@@ -12,7 +12,7 @@ pub struct Sessions {
     /// The number of this node; 0 without a cluster.
     pub node: u16,
     shards: Vec<Vec<Option<(u32, Session)>>>,
-    /// Those that are closed and whose place another one has now: a command of theirs is under way.
+    /// Closed sessions whose slots are in use again: a command of theirs is still in flight.
     displaced: BTreeMap<SessionId, Session>,
     count: usize,
 }
@@ -21,16 +21,16 @@ impl Sessions {
     /// The session, if it exists.
     pub fn get(&self, id: &SessionId) -> Option<&Session> {
         let entry = self.shards.get(usize::from(id.shard))?.get(id.slot as usize)?.as_ref();
-        let right = |generation| (generation, self.node) == (id.generation, id.node);
-        let found = entry.filter(|(generation, _)| right(*generation));
+        let is_current = |generation| (generation, self.node) == (id.generation, id.node);
+        let found = entry.filter(|(generation, _)| is_current(*generation));
         found.map(|(_, session)| session).or_else(|| self.displaced.get(id))
     }
 
     /// The session, to change it, if it exists.
     pub fn get_mut(&mut self, id: &SessionId) -> Option<&mut Session> {
         let entry = self.shards.get_mut(usize::from(id.shard))?.get_mut(id.slot as usize)?.as_mut();
-        let right = |generation| (generation, self.node) == (id.generation, id.node);
-        let found = entry.filter(|(generation, _)| right(*generation));
+        let is_current = |generation| (generation, self.node) == (id.generation, id.node);
+        let found = entry.filter(|(generation, _)| is_current(*generation));
         found.map(|(_, session)| session).or_else(|| self.displaced.get_mut(id))
     }
 
@@ -51,7 +51,7 @@ impl Sessions {
             slots.resize_with(slot + 1, || None);
         }
         if let Some((generation, before)) = slots[slot].replace((id.generation, session)) {
-            assert!(before.closed.is_some(), "a shard gives a slot away only when it is closed");
+            assert!(before.closed.is_some(), "a shard reuses a slot only after closing it");
             self.displaced.insert(SessionId { generation, ..id }, before);
         }
         self.count += 1;
@@ -67,15 +67,15 @@ impl Sessions {
         self.shards[usize::from(id.shard)][id.slot as usize].take().map(|(_, session)| session)
     }
 
-    /// Sessions that have logged in to an account, or are about to, and are not its user's yet.
-    pub fn entering_as(&self, account: AccountId) -> Vec<SessionId> {
-        let as_it = |(_, session): &(SessionId, &Session)| entering(session) == Some(account);
-        self.iter().filter(as_it).map(|(id, _)| id).collect()
+    /// Sessions that are logging in to an account: logged in or about to be, but not its user's yet.
+    pub fn logging_in_as(&self, account: AccountId) -> Vec<SessionId> {
+        let matches = |(_, session): &(SessionId, &Session)| logging_in(session) == Some(account);
+        self.iter().filter(matches).map(|(id, _)| id).collect()
     }
 
     /// The accounts of all such sessions.
-    pub fn entering(&self) -> BTreeSet<AccountId> {
-        self.iter().filter_map(|(_, session)| entering(session)).collect()
+    pub fn logging_in(&self) -> BTreeSet<AccountId> {
+        self.iter().filter_map(|(_, session)| logging_in(session)).collect()
     }
 
     /// The number of sessions.
@@ -107,14 +107,14 @@ impl Index<&SessionId> for Sessions {
     type Output = Session;
 
     /// # Panics
-    /// If it does not exist: a bug of the caller.
+    /// If it does not exist: a bug in the caller.
     fn index(&self, id: &SessionId) -> &Session {
-        self.get(id).expect("the caller knows that the session is there")
+        self.get(id).expect("the session exists")
     }
 }
 
 /// The account that a session has logged in to, or is about to, while it is not its user's yet.
-fn entering(session: &Session) -> Option<AccountId> {
+fn logging_in(session: &Session) -> Option<AccountId> {
     let by_sasl = match session.sasl.as_deref() {
         Some(Sasl::ScramFinal(_, _, account) | Sasl::ScramDone(account, ..)) => Some(account),
         _ => None,
@@ -127,6 +127,6 @@ fn entering(session: &Session) -> Option<AccountId> {
         Some(Prompt::LoginCode(account)) => Some(account),
         _ => None,
     };
-    let entering = session.registration.as_deref().and_then(|entering| entering.account.as_ref());
-    entering.or(by_sasl).or(proving).or(asked).map(|account| account.id)
+    let registering = session.registration.as_deref().and_then(|it| it.account.as_ref());
+    registering.or(by_sasl).or(proving).or(asked).map(|account| account.id)
 }

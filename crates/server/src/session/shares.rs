@@ -1,5 +1,5 @@
-//! Nobody may fill what belongs to somebody else: neither a reader's outbox nor the list of pending
-//! messages of somebody offline.
+//! Limits how much of a receiver's outbox, or of an offline user's pending messages, one sender may
+//! fill.
 //!
 //! The hub does not see outboxes, so it counts the bytes that each sender has had delivered to each
 //! receiver. They count as a debt that drains at a rate at which every client can read; beyond a
@@ -59,7 +59,7 @@ impl Debt {
 impl Shares {
     /// Whether a user at an address may send a receiver so many bytes; or the seconds until that
     /// fits into their share of the receiver's outbox.
-    pub fn may_tell(
+    pub fn may_send(
         &self,
         receiver: UserId,
         [user, address]: [Payer; 2],
@@ -88,7 +88,7 @@ impl Shares {
     }
 
     /// A user at an address has sent a receiver so many bytes.
-    pub fn told(
+    pub fn charge(
         &mut self,
         receiver: UserId,
         [user, address]: [Payer; 2],
@@ -108,15 +108,15 @@ impl Shares {
     }
 
     #[cfg(test)]
-    fn tell(
+    fn send(
         &mut self,
         receiver: UserId,
         payers: [Payer; 2],
         bytes: usize,
         now: (i64, usize),
     ) -> Result<(), u64> {
-        self.may_tell(receiver, payers, bytes, now)?;
-        self.told(receiver, payers, bytes, now);
+        self.may_send(receiver, payers, bytes, now)?;
+        self.charge(receiver, payers, bytes, now);
         Ok(())
     }
 
@@ -130,7 +130,7 @@ impl Shares {
         if self.debts.len() > self.most.max(SHARES_REMEMBERED) {
             self.debts
                 .retain(|(_, payer), owed| owed.drained(now, Share::of(*payer, outbox)).bytes > 0);
-            // Not again before as many have been added, or each addition would scan the table.
+            // Not again until the table has doubled, or each addition would scan it.
             self.most = 2 * self.debts.len();
         }
     }
@@ -152,7 +152,7 @@ mod tests {
     fn sent(shares: &mut Shares, senders: &[[Payer; 2]], now: i64) -> usize {
         let mut sent = 0;
         for sender in senders {
-            while shares.tell(VICTIM, *sender, MESSAGE, (now, OUTBOX)).is_ok() {
+            while shares.send(VICTIM, *sender, MESSAGE, (now, OUTBOX)).is_ok() {
                 sent += MESSAGE;
             }
         }
@@ -174,20 +174,20 @@ mod tests {
         let mut shares = Shares::default();
         let all = sent(&mut shares, &senders, 0);
         assert!(all < OUTBOX, "{all}");
-        assert!(shares.tell(VICTIM, sender(200), MESSAGE, (0, OUTBOX)).is_ok());
-        let wait = shares.tell(VICTIM, sender(2), MESSAGE, (0, OUTBOX)).unwrap_err();
-        assert!(shares.tell(VICTIM, sender(2), MESSAGE, (wait as i64 * 1000, OUTBOX)).is_ok());
+        assert!(shares.send(VICTIM, sender(200), MESSAGE, (0, OUTBOX)).is_ok());
+        let wait = shares.send(VICTIM, sender(2), MESSAGE, (0, OUTBOX)).unwrap_err();
+        assert!(shares.send(VICTIM, sender(2), MESSAGE, (wait as i64 * 1000, OUTBOX)).is_ok());
     }
 
     #[test]
     fn a_long_message_passes_and_drained_debts_are_forgotten() {
         let mut shares = Shares::default();
         let ann = [Payer::User(2), at(1)];
-        assert_eq!(shares.tell(VICTIM, ann, OUTBOX, (0, OUTBOX)), Ok(()));
-        assert!(shares.tell(VICTIM, ann, 1, (0, OUTBOX)).is_err());
+        assert_eq!(shares.send(VICTIM, ann, OUTBOX, (0, OUTBOX)), Ok(()));
+        assert!(shares.send(VICTIM, ann, 1, (0, OUTBOX)).is_err());
         for receiver in 0..SHARES_REMEMBERED as u32 {
             let now = (1_000_000 + i64::from(receiver) * 1000, OUTBOX);
-            assert_eq!(shares.tell(receiver, ann, 1, now), Ok(()));
+            assert_eq!(shares.send(receiver, ann, 1, now), Ok(()));
         }
         assert!(shares.debts.len() < SHARES_REMEMBERED / 2, "{}", shares.debts.len());
     }

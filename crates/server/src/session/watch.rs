@@ -1,4 +1,4 @@
-//! Who watches which names (`MONITOR`), sharing a room or not.
+//! `MONITOR`: which sessions watch which names.
 
 use crate::effects::{Effect, Effects, News};
 use crate::limits::MONITOR_NAMES;
@@ -21,7 +21,7 @@ const EXTENDED: [Capability; 4] =
 
 /// A session starts watching a name; false if its list is full.
 pub fn add(node: &mut Node, session: SessionId, name: &str) -> bool {
-    let watcher = node.sessions.get_mut(&session).expect("who asks is there");
+    let watcher = node.sessions.get_mut(&session).expect("the requester is connected");
     let folded: Box<str> = fold(name).into();
     if watcher.watched.contains_key(&folded) {
         return true;
@@ -37,7 +37,7 @@ pub fn add(node: &mut Node, session: SessionId, name: &str) -> bool {
 /// A session stops watching a name.
 pub fn remove(node: &mut Node, session: SessionId, name: &str) {
     let folded = fold(name);
-    let watcher = node.sessions.get_mut(&session).expect("who asks is there");
+    let watcher = node.sessions.get_mut(&session).expect("the requester is connected");
     if watcher.watched.remove(&*folded).is_some() {
         forget(&mut node.watchers, session, &folded);
     }
@@ -60,18 +60,18 @@ fn forget(watchers: &mut Watchers, session: SessionId, folded: &str) {
 }
 
 /// Notifies the watchers of a user's name that it is online.
-pub fn came(state: &State, node: &Node, out: &mut Effects, user: UserId) {
+pub fn online(state: &State, node: &Node, out: &mut Effects, user: UserId) {
     let source = state.source(user);
-    tell(state, node, out, &state.users[&user].nick, n::RPL_MONONLINE, &source);
+    notify(state, node, out, &state.users[&user].nick, n::RPL_MONONLINE, &source);
 }
 
 /// Notifies the watchers of a name that it is offline.
-pub fn went(state: &State, node: &Node, out: &mut Effects, name: &str) {
-    tell(state, node, out, name, n::RPL_MONOFFLINE, name);
+pub fn offline(state: &State, node: &Node, out: &mut Effects, name: &str) {
+    notify(state, node, out, name, n::RPL_MONOFFLINE, name);
 }
 
 /// The line is the same for all: the specification allows `*` in place of the receiver's name.
-fn tell(state: &State, node: &Node, out: &mut Effects, name: &str, code: &str, text: &str) {
+fn notify(state: &State, node: &Node, out: &mut Effects, name: &str, code: &str, text: &str) {
     let Some(sessions) = node.watchers.get(&*fold(name)) else { return };
     let news = News { time: state.now, ..News::default() };
     let server = &state.renderer.server;
@@ -85,7 +85,7 @@ fn tell(state: &State, node: &Node, out: &mut Effects, name: &str, code: &str, t
 
 /// Sends news about a user that the rooms in `told` receive also to those who watch the name with
 /// `extended-monitor`, unless they are in one of these rooms: nobody gets it twice.
-pub fn tell_also(
+pub fn notify_extended(
     state: &State,
     node: &Node,
     out: &mut Effects,
@@ -101,13 +101,13 @@ pub fn tell_also(
     let Some(sessions) = node.watchers.get(&*fold(&known.nick)) else { return };
     for to in sessions {
         let session = &node.sessions[to];
-        let watcher = session.user.expect("only who has logged in can watch");
-        let hears = |room: &RoomId| {
+        let watcher = session.user.expect("only registered sessions can watch");
+        let receives = |room: &RoomId| {
             state.rooms.get(room).is_some_and(|room| room.member(watcher).is_some())
         };
         if session.capabilities.contains(Capability::ExtendedMonitor)
             && watcher != user
-            && !told.iter().any(hears)
+            && !told.iter().any(receives)
         {
             out.push(Effect::TellOne { to: *to, news, kept: false });
         }

@@ -39,9 +39,9 @@ impl Shard {
             && self.newcomers_wait.is_none()
     }
 
-    /// After a round that had not time for all of them, those who have not logged in wait for as long
-    /// as it took, up to a limit. So they take no more than half of a core, however many they are, and
-    /// the hub, the journal and the threads that derive keys find one that is free.
+    /// After a round without enough time for all of them, connections that have not logged in wait for
+    /// as long as the round took, up to a limit. So they take at most half of a core, however many they
+    /// are, and leave the rest to the hub, the journal and the derivation threads.
     pub(crate) fn pace_newcomers(&mut self, begun: Instant) {
         let worked = self.newcomers > Duration::ZERO;
         let left = || self.accepts || self.ready.iter().any(|slot| self.is_newcomer(*slot));
@@ -52,8 +52,8 @@ impl Shard {
         }
     }
 
-    /// Whether more of what those do may be in the next batch: all others wait until the hub has
-    /// dealt with it.
+    /// Whether the next batch may contain more of their events: everybody else has to wait until the
+    /// hub has handled them.
     pub(crate) fn newcomers_have_room(&self) -> bool {
         self.newcomer_events < NEWCOMER_EVENTS
     }

@@ -288,7 +288,7 @@ impl Shard {
                     self.close(session.slot as usize);
                 }
             }
-            Effect::Probed { to, ok } if to.shard == self.parts.id => self.health_found(*ok),
+            Effect::Probed { to, ok } if to.shard == self.parts.id => self.probed(*ok),
             Effect::Reload { by } if self.logs(effects) => {
                 // The receiver is gone only when the server is stopping.
                 let _ = self.parts.wake.send(Wake::Reload(Some(*by)));
@@ -320,7 +320,7 @@ impl Shard {
         let Some(connection) = self.connection(to) else { return };
         if kept {
             let live = effects.news[news as usize].id;
-            connection.receipts.tell(Watermarks { kept: 0, live });
+            connection.receipts.send(Watermarks { pending: 0, live });
         }
         self.tell(effects, news, &[to.slot as usize], &[]);
     }

@@ -1,8 +1,8 @@
-//! `/healthz`: whether the server does what it is there for, which is to store.
+//! `/healthz`: whether messages can be stored.
 //!
-//! Who asks makes the hub write something small, which goes the way of every message: through the
-//! hub and the journal to the disk and back. What came of it is told to all who asked meanwhile, and
-//! for a while to those who ask later, so that nobody can make the disk work by asking.
+//! A health check starts a probe: a small write that takes the path of every message, through hub
+//! and journal to the disk and back. Its result answers all requests that arrive meanwhile, and is
+//! cached for a while, so that nobody can load the disk with health checks.
 
 use crate::hub::ClientEvent;
 use crate::limits::{
@@ -24,16 +24,16 @@ pub type HealthResponse = (Status, String);
 pub struct HealthRequest {
     /// The connection.
     pub session: SessionId,
-    /// The body is not wanted.
+    /// It is a `HEAD` request: the response has no body.
     pub head_only: bool,
     /// Another request may follow.
     pub keep: bool,
 }
 
-/// What came of writing something small.
+/// The result of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeResult {
-    /// It is on disk.
+    /// It was committed.
     Writable,
     /// It could not be stored.
     NotWritable,
@@ -41,31 +41,31 @@ pub enum ProbeResult {
     NoAnswer,
 }
 
-/// What a shard is to do for one who asks.
+/// What a shard has to do for a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum HealthCheck {
-    /// To answer at once.
+    /// Respond at once.
     Response(HealthResponse),
-    /// To have something written; the answer comes later.
+    /// Start a probe; the response follows its result.
     Probe,
-    /// Nothing; the answer comes later.
+    /// Wait for the probe that is running.
     Wait,
 }
 
-/// What a shard knows of the server's health, and who waits to hear of it.
+/// What a shard knows of the server's health, and the requests waiting for a result.
 #[derive(Debug, Default)]
 pub struct Health {
-    /// When what is being written was asked for.
+    /// When the running probe was started.
     probe: Option<Instant>,
-    /// What came of the last one, and when.
+    /// The last result, and when it came.
     last: Option<(Instant, ProbeResult)>,
-    /// Who waits, longest first: at most one entry a connection, as each has one request at a time.
+    /// Waiting requests, oldest first: at most one per connection, as each has one request at a time.
     waiting: VecDeque<(Instant, HealthRequest)>,
 }
 
 impl Health {
-    /// Somebody asks.
-    pub fn ask(&mut self, who: HealthRequest, now: Instant, disk: DiskState) -> HealthCheck {
+    /// Handles a request.
+    pub fn check(&mut self, request: HealthRequest, now: Instant, disk: DiskState) -> HealthCheck {
         if let Some((at, found)) = self.last
             && now.saturating_duration_since(at) < Duration::from_millis(HEALTH_MILLIS)
         {
@@ -76,18 +76,18 @@ impl Health {
                 HealthCheck::Response(health(ProbeResult::NoAnswer, disk))
             }
             Some(_) => {
-                self.waiting.push_back((now, who));
+                self.waiting.push_back((now, request));
                 HealthCheck::Wait
             }
             None => {
                 self.probe = Some(now);
-                self.waiting.push_back((now, who));
+                self.waiting.push_back((now, request));
                 HealthCheck::Probe
             }
         }
     }
 
-    /// What was to be written is stored, or is not: the answer, and for whom.
+    /// The probe has ended: returns the response, and the requests it answers.
     pub fn probed(
         &mut self,
         stored: bool,
@@ -98,56 +98,56 @@ impl Health {
         self.probe = None;
         self.last = Some((now, found));
         let all = std::mem::take(&mut self.waiting);
-        (health(found, disk), all.into_iter().map(|(_, who)| who).collect())
+        (health(found, disk), all.into_iter().map(|(_, request)| request).collect())
     }
 
-    /// The answer for those who have waited too long, and who they are.
+    /// The response to requests that have waited too long, and these requests.
     pub fn overdue(
         &mut self,
         now: Instant,
         disk: DiskState,
     ) -> Option<(HealthResponse, Vec<HealthRequest>)> {
         let late = self.waiting.iter().take_while(|(since, _)| is_late(*since, now)).count();
-        let late = self.waiting.drain(..late).map(|(_, who)| who).collect::<Vec<_>>();
+        let late = self.waiting.drain(..late).map(|(_, request)| request).collect::<Vec<_>>();
         (!late.is_empty()).then(|| (health(ProbeResult::NoAnswer, disk), late))
     }
 }
 
 impl Shard {
-    /// Answers a request for the server's health, now or when it is known.
-    pub(crate) fn ask_health(&mut self, who: HealthRequest) {
+    /// Responds to a health check, now or when the result is known.
+    pub(crate) fn check_health(&mut self, request: HealthRequest) {
         let disk = self.parts.metrics.seen();
-        match self.health.ask(who, Instant::now(), disk) {
-            HealthCheck::Response(answer) => self.health_is(&answer, &[who]),
-            HealthCheck::Probe => self.gather(who.session, ClientEvent::Probe),
+        match self.health.check(request, Instant::now(), disk) {
+            HealthCheck::Response(answer) => self.send_health(&answer, &[request]),
+            HealthCheck::Probe => self.gather(request.session, ClientEvent::Probe),
             HealthCheck::Wait => {}
         }
     }
 
-    /// What was to be written is stored, or is not.
-    pub(crate) fn health_found(&mut self, stored: bool) {
+    /// The probe has ended.
+    pub(crate) fn probed(&mut self, stored: bool) {
         let disk = self.parts.metrics.seen();
         let (answer, all) = self.health.probed(stored, Instant::now(), disk);
-        self.health_is(&answer, &all);
+        self.send_health(&answer, &all);
     }
 
-    /// Answers those who have waited too long.
+    /// Responds to health checks that have waited too long.
     pub(crate) fn health_overdue(&mut self, now: Instant) {
         let disk = self.parts.metrics.seen();
         if let Some((answer, late)) = self.health.overdue(now, disk) {
-            self.health_is(&answer, &late);
+            self.send_health(&answer, &late);
         }
     }
 
-    /// Answers those who asked, as far as they are still there.
-    fn health_is(&mut self, (status, body): &HealthResponse, all: &[HealthRequest]) {
-        for who in all {
-            let known = self.connection(who.session);
+    /// Responds to those requests whose connections are still open.
+    fn send_health(&mut self, (status, body): &HealthResponse, all: &[HealthRequest]) {
+        for request in all {
+            let known = self.connection(request.session);
             if known.is_some_and(|connection| connection.stage != Stage::Closing) {
                 let answer = http::Response::new(*status, http::Kind::Json, body.as_bytes());
-                let (head_only, last) = (who.head_only, !who.keep);
+                let (head_only, last) = (request.head_only, !request.keep);
                 let answer = http::Response { head_only, last, ..answer };
-                self.answer(who.session.slot as usize, &answer.write(), who.keep);
+                self.answer(request.session.slot as usize, &answer.write(), request.keep);
             }
         }
     }
@@ -157,8 +157,8 @@ fn is_late(since: Instant, now: Instant) -> bool {
     now.saturating_duration_since(since) >= Duration::from_millis(HEALTH_PATIENCE_MILLIS)
 }
 
-/// The answer to what was found: 200 if people can talk, also if something is not quite well, or
-/// 503; and what is wrong.
+/// The response to a probe's result: 200 if people can talk, even if there are warnings, or else 503;
+/// and what is wrong.
 pub fn health(found: ProbeResult, disk: DiskState) -> HealthResponse {
     let (store, problem) = match found {
         ProbeResult::Writable => ("writable", None),
@@ -339,39 +339,39 @@ mod tests {
     #[test]
     fn one_probe_answers_everybody_who_asks_meanwhile_and_shortly_after() {
         let (mut state, begin) = (Health::default(), Instant::now());
-        assert_eq!(state.ask(request(1), begin, PLENTY), HealthCheck::Probe);
-        assert_eq!(state.ask(request(2), after(begin, 3), PLENTY), HealthCheck::Wait);
+        assert_eq!(state.check(request(1), begin, PLENTY), HealthCheck::Probe);
+        assert_eq!(state.check(request(2), after(begin, 3), PLENTY), HealthCheck::Wait);
         let well = health(ProbeResult::Writable, PLENTY);
         let told = state.probed(true, after(begin, 10), PLENTY);
         assert_eq!(told, (well.clone(), vec![request(1), request(2)]));
         let soon = after(begin, 10 + HEALTH_MILLIS - 1);
-        assert_eq!(state.ask(request(3), soon, PLENTY), HealthCheck::Response(well));
+        assert_eq!(state.check(request(3), soon, PLENTY), HealthCheck::Response(well));
         // What the disk has left is as new as it can be.
         let full = health(ProbeResult::Writable, free(1));
-        assert_eq!(state.ask(request(3), soon, free(1)), HealthCheck::Response(full));
+        assert_eq!(state.check(request(3), soon, free(1)), HealthCheck::Response(full));
         let later = after(begin, 10 + HEALTH_MILLIS);
-        assert_eq!(state.ask(request(4), later, PLENTY), HealthCheck::Probe);
+        assert_eq!(state.check(request(4), later, PLENTY), HealthCheck::Probe);
         let bad = health(ProbeResult::NotWritable, PLENTY);
         assert_eq!(state.probed(false, later, PLENTY), (bad.clone(), vec![request(4)]));
-        assert_eq!(state.ask(request(5), later, PLENTY), HealthCheck::Response(bad));
+        assert_eq!(state.check(request(5), later, PLENTY), HealthCheck::Response(bad));
     }
 
     #[test]
     fn an_unresponsive_store_is_probed_once_and_waited_for_briefly() {
         let (mut state, begin) = (Health::default(), Instant::now());
         let late = health(ProbeResult::NoAnswer, PLENTY);
-        assert_eq!(state.ask(request(1), begin, PLENTY), HealthCheck::Probe);
-        assert_eq!(state.ask(request(2), after(begin, 1000), PLENTY), HealthCheck::Wait);
+        assert_eq!(state.check(request(1), begin, PLENTY), HealthCheck::Probe);
+        assert_eq!(state.check(request(2), after(begin, 1000), PLENTY), HealthCheck::Wait);
         let almost = after(begin, HEALTH_PATIENCE_MILLIS - 1);
         assert_eq!(state.overdue(almost, PLENTY), None);
         let over = after(begin, HEALTH_PATIENCE_MILLIS);
         assert_eq!(state.overdue(over, PLENTY), Some((late.clone(), vec![request(1)])));
         assert_eq!(state.overdue(over, PLENTY), None);
         // It is known by now; nobody has to wait for it again.
-        assert_eq!(state.ask(request(3), over, PLENTY), HealthCheck::Response(late));
+        assert_eq!(state.check(request(3), over, PLENTY), HealthCheck::Response(late));
         // It answers after all.
         let well = health(ProbeResult::Writable, PLENTY);
         assert_eq!(state.probed(true, over, PLENTY), (well.clone(), vec![request(2)]));
-        assert_eq!(state.ask(request(4), over, PLENTY), HealthCheck::Response(well));
+        assert_eq!(state.check(request(4), over, PLENTY), HealthCheck::Response(well));
     }
 }

@@ -69,14 +69,14 @@ impl Connection {
     }
 
     /// How long its socket has accepted nothing, although something is queued.
-    fn stands(&self, now: Instant) -> Duration {
+    fn stalled_for(&self, now: Instant) -> Duration {
         let since = self.backlog.as_ref().map(|backlog| backlog.since);
         since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     /// It has read nothing for so long that it is considered dead, although it may still send.
     pub(crate) fn does_not_read(&self, now: Instant) -> bool {
-        self.blocked && self.stands(now) >= Duration::from_secs(NOT_READING_SECONDS)
+        self.blocked && self.stalled_for(now) >= Duration::from_secs(NOT_READING_SECONDS)
     }
 }
 
@@ -98,10 +98,11 @@ impl Shard {
         if self.waiting <= share || memory.total() <= most {
             return;
         }
-        let (now, stands) = (Instant::now(), Duration::from_secs(OUTBOX_STANDS_SECONDS));
+        let (now, limit) = (Instant::now(), Duration::from_secs(OUTBOX_STANDS_SECONDS));
         let backlog = self.connections.iter().filter(|(_, connection)| connection.counted() > 0);
-        let mut backlog: Vec<(bool, usize, usize)> =
-            backlog.map(|(slot, one)| (one.stands(now) >= stands, one.counted(), slot)).collect();
+        let mut backlog: Vec<(bool, usize, usize)> = backlog
+            .map(|(slot, one)| (one.stalled_for(now) >= limit, one.counted(), slot))
+            .collect();
         backlog.sort_unstable();
         while self.waiting > share
             && memory.total() > most
@@ -178,7 +179,7 @@ pub(super) mod tests {
     }
 
     /// A user's connection with this much queued, and its peer, which reads nothing.
-    fn told(shard: &mut Shard, bytes: usize) -> (usize, std::net::TcpStream) {
+    fn backlogged(shard: &mut Shard, bytes: usize) -> (usize, std::net::TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, address) = listener.accept().unwrap();
@@ -189,20 +190,20 @@ pub(super) mod tests {
         let mut connection = Connection::new(stream, 0, address.ip(), limits, Instant::now());
         (connection.transport, connection.stage) = (Transport::Plain, Stage::Ready);
         let slot = shard.connections.insert(connection);
-        tell(shard, slot, bytes);
+        queue(shard, slot, bytes);
         (slot, peer)
     }
 
-    fn tell(shard: &mut Shard, slot: usize, bytes: usize) {
+    fn queue(shard: &mut Shard, slot: usize, bytes: usize) {
         shard.connections[slot].push(&vec![b'x'; bytes]);
         shard.touch(slot);
         shard.write_dirty();
         let waiting: usize = shard.connections.iter().map(|(_, one)| one.waiting()).sum();
-        assert_eq!(shard.waiting, waiting, "what is counted is what waits");
+        assert_eq!(shard.waiting, waiting, "exactly the waiting bytes are counted");
     }
 
     /// Pretends that its socket has been stalled for this long.
-    fn stand(shard: &mut Shard, slot: usize, seconds: u64) {
+    fn stall(shard: &mut Shard, slot: usize, seconds: u64) {
         let backlog = shard.connections[slot].backlog.as_mut().expect("something waits");
         backlog.since -= Duration::from_secs(seconds);
     }
@@ -219,16 +220,16 @@ pub(super) mod tests {
     #[test]
     fn under_memory_pressure_stalled_connections_go_first_then_the_largest() {
         let (mut shard, _ends) = shard(1_500_000);
-        let (large, _peer) = told(&mut shard, 1_000_000);
-        let (small, _other) = told(&mut shard, 400_000);
-        stand(&mut shard, small, OUTBOX_STANDS_SECONDS + 1);
+        let (large, _peer) = backlogged(&mut shard, 1_000_000);
+        let (small, _other) = backlogged(&mut shard, 400_000);
+        stall(&mut shard, small, OUTBOX_STANDS_SECONDS + 1);
         shard.keep_memory();
         assert_eq!(shard.connections.len(), 2, "it is not too much");
-        let (middle, _third) = told(&mut shard, 450_000);
+        let (middle, _third) = backlogged(&mut shard, 450_000);
         shard.keep_memory();
         assert!(!shard.connections.contains(small), "it took nothing for longest");
         assert_eq!(shard.connections.len(), 2, "and that was enough");
-        tell(&mut shard, middle, 450_000);
+        queue(&mut shard, middle, 450_000);
         shard.keep_memory();
         assert!(!shard.connections.contains(large), "most waited for it");
         assert!(shard.connections.contains(middle));
@@ -241,11 +242,11 @@ pub(super) mod tests {
     #[test]
     fn a_shard_below_its_share_of_memory_closes_nobody() {
         let (mut shard, _ends) = shard(2_000_000);
-        let (_slot, _peer) = told(&mut shard, 900_000);
+        let (_slot, _peer) = backlogged(&mut shard, 900_000);
         shard.parts.memory.note(1, 5_000_000);
         shard.keep_memory();
         assert_eq!(shard.connections.len(), 1);
-        let (_slot, _other) = told(&mut shard, 900_000);
+        let (_slot, _other) = backlogged(&mut shard, 900_000);
         shard.keep_memory();
         assert_eq!(shard.connections.len(), 1, "now it has more than its share");
     }
@@ -253,18 +254,18 @@ pub(super) mod tests {
     #[test]
     fn a_connection_that_reads_nothing_for_a_minute_is_closed_even_if_it_sends() {
         let (mut shard, _ends) = shard(0);
-        let (stuck, _peer) = told(&mut shard, 500_000);
-        let (slow, mut reads) = told(&mut shard, 500_000);
-        let (idle, _other) = told(&mut shard, 100);
-        stand(&mut shard, stuck, NOT_READING_SECONDS - 1);
-        stand(&mut shard, slow, NOT_READING_SECONDS - 1);
+        let (stuck, _peer) = backlogged(&mut shard, 500_000);
+        let (slow, mut reads) = backlogged(&mut shard, 500_000);
+        let (idle, _other) = backlogged(&mut shard, 100);
+        stall(&mut shard, stuck, NOT_READING_SECONDS - 1);
+        stall(&mut shard, slow, NOT_READING_SECONDS - 1);
         shard.sweep(Instant::now());
         assert_eq!(shard.connections.len(), 3, "a minute is not over");
         let mut buffer = vec![0; 200_000];
         while shard.connections[slow].waiting() > 300_000 {
             let _ = reads.read(&mut buffer).unwrap();
             shard.connections[slow].blocked = false; // as the event says
-            tell(&mut shard, slow, 0);
+            queue(&mut shard, slow, 0);
         }
         let soon = Instant::now() + Duration::from_secs(2);
         for (_, connection) in &mut shard.connections {
@@ -279,13 +280,13 @@ pub(super) mod tests {
     #[test]
     fn connections_without_a_backlog_are_not_counted() {
         let (mut shard, _ends) = shard(0);
-        let (slot, mut peer) = told(&mut shard, 500_000);
+        let (slot, mut peer) = backlogged(&mut shard, 500_000);
         assert!(shard.waiting > 0);
         let mut buffer = vec![0; 200_000];
         while shard.connections[slot].waiting() > 0 {
             let _ = peer.read(&mut buffer).unwrap();
             shard.connections[slot].blocked = false;
-            tell(&mut shard, slot, 0);
+            queue(&mut shard, slot, 0);
         }
         assert!(shard.connections[slot].backlog.is_none(), "at rest it owns nothing");
         assert_eq!(shard.waiting, 0);

@@ -1,4 +1,4 @@
-//! That a flood of connections, or of lines, leaves a shard time for others.
+//! Tests that a flood of connections, or of lines, leaves a shard time for others.
 
 use crate::hub::{ClientEvent, Input, SessionEvent};
 use crate::inbox;
@@ -15,7 +15,7 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream as Peer};
 use std::time::{Duration, Instant};
 
-/// So many that accepting all of them takes far longer than a round has for it.
+/// So many connections that accepting them all takes far longer than a round allows.
 const CROWD: usize = 200;
 
 /// Adds a connection of this stage that has a line to read; its peer.
@@ -110,7 +110,7 @@ fn a_flood_of_newcomers_leaves_half_a_core_to_others() {
     shard.round(&mut outlet, &mut events).unwrap();
     let until = shard.newcomers_wait.expect("some are left");
     assert!(until >= begun && until <= Instant::now() + begun.elapsed());
-    // Others are looked after meanwhile.
+    // Others are served meanwhile.
     let _ann = connect(&mut shard, Stage::Ready);
     shard.newcomers_wait = Some(Instant::now() + Duration::from_secs(60));
     shard.round(&mut outlet, &mut events).unwrap();

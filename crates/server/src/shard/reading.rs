@@ -242,11 +242,12 @@ impl Shard {
         });
         if !left_over
             && batch.events.len() > first
-            && let Some(told) = connection.receipts.answered()
+            && let Some(watermarks) = connection.receipts.acknowledge()
         {
-            batch
-                .events
-                .insert(first, SessionEvent { session, event: ClientEvent::Answered(told) });
+            batch.events.insert(
+                first,
+                SessionEvent { session, event: ClientEvent::Acknowledged(watermarks) },
+            );
         }
         if connection.over && stopped == StopReason::NoLine {
             self.end_of_input(slot);

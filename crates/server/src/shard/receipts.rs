@@ -9,35 +9,35 @@ pub struct Receipts(Option<Box<Unacknowledged>>);
 
 #[derive(Debug, Default)]
 struct Unacknowledged {
-    /// Everything.
-    told: Watermarks,
+    /// Everything sent.
+    sent: Watermarks,
     /// The part that the next line acknowledges.
     written: Watermarks,
 }
 
 impl Receipts {
     /// More is being sent.
-    pub fn tell(&mut self, more: Watermarks) {
-        let told = &mut self.0.get_or_insert_default().told;
-        told.kept = told.kept.max(more.kept);
-        told.live = told.live.max(more.live);
+    pub fn send(&mut self, more: Watermarks) {
+        let sent = &mut self.0.get_or_insert_default().sent;
+        sent.pending = sent.pending.max(more.pending);
+        sent.live = sent.live.max(more.live);
     }
 
     /// All of it is written, and earlier input is read.
     pub fn written(&mut self) {
-        if let Some(awaited) = &mut self.0 {
-            awaited.written = awaited.told;
+        if let Some(unacknowledged) = &mut self.0 {
+            unacknowledged.written = unacknowledged.sent;
         }
     }
 
     /// A line has arrived: returns what it newly acknowledges, if anything.
-    pub fn answered(&mut self) -> Option<Watermarks> {
-        let awaited = self.0.as_mut()?;
-        let answered = std::mem::take(&mut awaited.written);
-        if answered == awaited.told {
+    pub fn acknowledge(&mut self) -> Option<Watermarks> {
+        let unacknowledged = self.0.as_mut()?;
+        let acknowledged = std::mem::take(&mut unacknowledged.written);
+        if acknowledged == unacknowledged.sent {
             self.0 = None;
         }
-        (answered != Watermarks::default()).then_some(answered)
+        (acknowledged != Watermarks::default()).then_some(acknowledged)
     }
 }
 
@@ -47,18 +47,18 @@ mod tests {
 
     #[test]
     fn a_line_acknowledges_what_was_written_before_it_once() {
-        let live = |live| Watermarks { kept: 0, live };
+        let live = |live| Watermarks { pending: 0, live };
         let mut receipts = Receipts::default();
-        assert_eq!(receipts.answered(), None);
-        receipts.tell(live(3));
-        assert_eq!(receipts.answered(), None, "it may have been sent before");
+        assert_eq!(receipts.acknowledge(), None);
+        receipts.send(live(3));
+        assert_eq!(receipts.acknowledge(), None, "it may have been sent before");
         receipts.written();
-        receipts.tell(live(5));
-        assert_eq!(receipts.answered(), Some(live(3)));
-        assert_eq!(receipts.answered(), None);
-        receipts.tell(Watermarks { kept: 2, live: 0 });
+        receipts.send(live(5));
+        assert_eq!(receipts.acknowledge(), Some(live(3)));
+        assert_eq!(receipts.acknowledge(), None);
+        receipts.send(Watermarks { pending: 2, live: 0 });
         receipts.written();
-        assert_eq!(receipts.answered(), Some(Watermarks { kept: 2, live: 5 }));
+        assert_eq!(receipts.acknowledge(), Some(Watermarks { pending: 2, live: 5 }));
         assert!(receipts.0.is_none());
     }
 }

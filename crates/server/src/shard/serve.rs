@@ -29,7 +29,7 @@ impl Shard {
             RequestTarget::Health => {
                 let (session, head_only) = (self.session(slot), request.head_only);
                 let who = HealthRequest { session, head_only, keep: request.keep };
-                return self.ask_health(who);
+                return self.check_health(who);
             }
             RequestTarget::Metrics => self.show_metrics(slot, request),
             RequestTarget::Refused(response) => {

@@ -67,7 +67,7 @@ impl ApplyContext<'_> {
     pub fn keep(&mut self, receiver: UserId, event: EventId) {
         let sender = self.kept_as();
         self.state.pending.add(receiver, event, sender);
-        self.note_undo(Undo::Kept(receiver, event));
+        self.note_undo(Undo::NotPending(receiver, event));
     }
 
     /// An event by the requester, now.

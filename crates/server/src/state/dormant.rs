@@ -91,7 +91,7 @@ pub fn heard(context: &mut ApplyContext<'_>) {
 /// No other effect depends on this write.
 fn set(state: &mut State, out: &mut Effects, account: UserId, day: Option<u32>) {
     let before = put(state, account, day);
-    state.undo.note(out, Undo::Unheard(account, before));
+    state.undo.note(out, Undo::Dormant(account, before));
     let when = out.condition();
     out.write(Write::Unheard { account, day });
     out.resume(when);
@@ -191,9 +191,9 @@ pub fn remove(state: &mut State, out: &mut Effects, account: &Arc<Account>, writ
         let before = state.certificates.set(certificate, None);
         state.undo.note(out, Undo::Certificate(certificate, before));
     }
-    state.undo.note(out, Undo::AllKept(id, state.pending.forget(id)));
+    state.undo.note(out, Undo::Pending(id, state.pending.forget(id)));
     let day = put(state, id, None);
-    state.undo.note(out, Undo::Unheard(id, day));
+    state.undo.note(out, Undo::Dormant(id, day));
     // The last note is the first to be rolled back: all others belong to an existing account.
     state.undo.note(out, Undo::Account(account.clone()));
     state.accounts.remove(&fold(&account.name));
@@ -215,7 +215,7 @@ mod tests {
     use proto::scram::Keys;
     use store::{MemoryStore, RecordKind, Store};
 
-    /// A hub with a store and a clock.
+    /// A hub, a store and a clock.
     struct World {
         hub: Hub,
         store: MemoryStore,
@@ -241,51 +241,51 @@ mod tests {
             effects
         }
 
-        fn does(&mut self, slot: u32, text: &str, event: ClientEvent) -> Effects {
+        fn client_event(&mut self, slot: u32, text: &str, event: ClientEvent) -> Effects {
             let session = SessionId { node: 0, shard: 0, slot, generation: slot };
             let events = vec![SessionEvent { session, event }];
             self.apply(Input::Batch(Batch { shard: 0, text: text.into(), events }))
         }
 
-        fn says(&mut self, slot: u32, line: &str) -> Effects {
-            self.does(slot, line, ClientEvent::Line(0..line.len() as u32))
+        fn send(&mut self, slot: u32, line: &str) -> Effects {
+            self.client_event(slot, line, ClientEvent::Line(0..line.len() as u32))
         }
 
-        fn opens(&mut self) -> u32 {
+        fn open(&mut self) -> u32 {
             self.opened += 1;
             let address = "127.0.0.1".parse().expect("an address");
-            self.does(self.opened, "", ClientEvent::Opened { address, entropy: [0; 16] });
+            self.client_event(self.opened, "", ClientEvent::Opened { address, entropy: [0; 16] });
             self.opened
         }
 
         /// A new session of an account, which may be new as well.
-        fn logs_in(&mut self, name: &str) -> u32 {
-            let slot = self.opens();
+        fn log_in(&mut self, name: &str) -> u32 {
+            let slot = self.open();
             let new = self.hub.state.account(name).is_none();
-            self.says(slot, &format!("LOGIN {name} :secret"));
+            self.send(slot, &format!("LOGIN {name} :secret"));
             let outcome = if new { Outcome::Made(keys()) } else { Outcome::Compared(true) };
             let session = SessionId { node: 0, shard: 0, slot, generation: slot };
             self.apply(Input::Derived(Derived { session, outcome }));
             slot
         }
 
-        fn goes(&mut self, slot: u32) {
-            self.does(slot, "", ClientEvent::Closed { reason: "gone".into() });
+        fn close(&mut self, slot: u32) {
+            self.client_event(slot, "", ClientEvent::Closed { reason: "gone".into() });
         }
 
         /// Lets days pass and then connects somebody; returns the effects.
-        fn passes(&mut self, days: i64) -> Effects {
+        fn advance(&mut self, days: i64) -> Effects {
             self.now += days * DAY_MILLIS;
             let address = "127.0.0.1".parse().expect("an address");
             self.opened += 1;
-            self.does(self.opened, "", ClientEvent::Opened { address, entropy: [0; 16] })
+            self.client_event(self.opened, "", ClientEvent::Opened { address, entropy: [0; 16] })
         }
 
         fn names(&self) -> Vec<&str> {
             self.hub.state.accounts.keys().map(String::as_str).collect()
         }
 
-        fn restarts(&mut self) {
+        fn restart(&mut self) {
             let days = self.hub.state.settings.expire_days;
             self.hub = start(&mut self.store, days, self.now);
         }
@@ -301,7 +301,7 @@ mod tests {
         hub
     }
 
-    fn told(effects: &Effects) -> Option<usize> {
+    fn expired(effects: &Effects) -> Option<usize> {
         effects.list.iter().find_map(|effect| match &effect.effect {
             Effect::Log(LogRecord::Expired { count }) => Some(*count),
             _ => None,
@@ -317,32 +317,32 @@ mod tests {
             ("cem", "JOIN #x"),
             ("dee", "PING x"),
         ] {
-            let slot = hub.logs_in(name);
-            hub.says(slot, line);
-            hub.goes(slot);
+            let slot = hub.log_in(name);
+            hub.send(slot, line);
+            hub.close(slot);
         }
-        let eve = hub.logs_in("eve");
-        assert_eq!(told(&hub.passes(60)), None);
-        let dee = hub.logs_in("dee");
-        hub.goes(dee);
-        hub.restarts();
+        let eve = hub.log_in("eve");
+        assert_eq!(expired(&hub.advance(60)), None);
+        let dee = hub.log_in("dee");
+        hub.close(dee);
+        hub.restart();
         assert_eq!(hub.hub.state.dormant.days.len(), 3, "{:?}", hub.hub.state.dormant);
-        let eve_again = hub.logs_in("eve");
+        let eve_again = hub.log_in("eve");
         assert_ne!(eve, eve_again);
-        assert_eq!(told(&hub.passes(30)), None);
+        assert_eq!(expired(&hub.advance(30)), None);
         assert_eq!(hub.names(), ["ann", "bob", "cem", "dee", "eve"]);
-        assert_eq!(told(&hub.passes(1)), Some(1));
+        assert_eq!(expired(&hub.advance(1)), Some(1));
         assert_eq!(hub.names(), ["ann", "cem", "dee", "eve"]);
-        assert_eq!(told(&hub.passes(300)), Some(1));
+        assert_eq!(expired(&hub.advance(300)), Some(1));
         // Whoever is online stays, and was online today.
         assert_eq!(hub.names(), ["ann", "cem", "eve"]);
-        hub.goes(eve_again);
-        assert_eq!(told(&hub.passes(90)), None);
-        assert_eq!(told(&hub.passes(1)), Some(1));
-        hub.restarts();
+        hub.close(eve_again);
+        assert_eq!(expired(&hub.advance(90)), None);
+        assert_eq!(expired(&hub.advance(1)), Some(1));
+        hub.restart();
         assert_eq!(hub.names(), ["ann", "cem"]);
         // The name is free again, and so are its lookalikes.
-        hub.logs_in("b0b");
+        hub.log_in("b0b");
         assert_eq!(hub.names(), ["ann", "b0b", "cem"]);
     }
 
@@ -361,20 +361,20 @@ mod tests {
         let mut out = Effects::new(1, 0);
         invitation::add(&mut hub.hub.state, &mut out, "abcd", &invitation);
         hub.store.commit(&mut out.writes.iter()).expect("it is in memory");
-        hub.passes(0);
+        hub.advance(0);
         let count = |hub: &World| hub.hub.state.records.count(RecordKind::Invitation, SERVER);
         assert_eq!(count(&hub), 1);
-        hub.passes(2);
+        hub.advance(2);
         assert_eq!(count(&hub), 0);
-        hub.restarts();
+        hub.restart();
         assert_eq!(count(&hub), 0);
     }
 
     #[test]
     fn app_passwords_work_until_they_expire_and_are_then_removed() {
         let mut hub = World::new(0);
-        let ann = hub.logs_in("ann");
-        hub.goes(ann);
+        let ann = hub.log_in("ann");
+        hub.close(ann);
         let id = hub.hub.state.account("ann").expect("it was made").id;
         let until = Some(hub.now + DAY_MILLIS);
         let mut out = Effects::new(1, 0);
@@ -396,21 +396,21 @@ mod tests {
         assert!(app_password::find(&hub.hub.state, id, "web").is_none());
         let count = |hub: &World| hub.hub.state.records.count(RecordKind::AppPassword, id);
         assert_eq!(count(&hub), 2);
-        hub.passes(2);
+        hub.advance(2);
         assert_eq!(count(&hub), 1);
-        hub.restarts();
+        hub.restart();
         assert_eq!((count(&hub), good(&hub)), (1, vec!["irc".to_owned()]));
     }
 
     #[test]
     fn expiry_can_be_disabled_and_waits_an_hour_after_the_clock_was_set() {
         let mut hub = World::new(0);
-        let bob = hub.logs_in("bob");
-        hub.goes(bob);
-        assert_eq!(told(&hub.passes(9999)), None);
+        let bob = hub.log_in("bob");
+        hub.close(bob);
+        assert_eq!(expired(&hub.advance(9999)), None);
         let mut hub = World::new(1);
-        let bob = hub.logs_in("bob");
-        hub.goes(bob);
+        let bob = hub.log_in("bob");
+        hub.close(bob);
         let mut at = |now, steady| {
             let address = "127.0.0.1".parse().expect("an address");
             hub.opened += 1;
@@ -418,7 +418,7 @@ mod tests {
             let event = ClientEvent::Opened { address, entropy: [0; 16] };
             let events = vec![SessionEvent { session, event }];
             let input = Input::Batch(Batch { events, ..Batch::default() });
-            told(&hub.hub.apply(Stamped { now, steady, committed: 0, input }))
+            expired(&hub.hub.apply(Stamped { now, steady, committed: 0, input }))
         };
         assert_eq!(at(9 * DAY_MILLIS, 1000), None);
         assert_eq!(at(9 * DAY_MILLIS + 1000, 2000), None);
@@ -431,14 +431,14 @@ mod tests {
         let mut hub = World::new(1);
         let count = 2 * EXPIRY_AT_ONCE + 3;
         for n in 0..count {
-            let slot = hub.logs_in(&format!("user{n}"));
-            hub.goes(slot);
+            let slot = hub.log_in(&format!("user{n}"));
+            hub.close(slot);
         }
-        assert_eq!(told(&hub.passes(2)), Some(EXPIRY_AT_ONCE));
-        assert_eq!(told(&hub.passes(0)), None);
+        assert_eq!(expired(&hub.advance(2)), Some(EXPIRY_AT_ONCE));
+        assert_eq!(expired(&hub.advance(0)), None);
         for left in [EXPIRY_AT_ONCE, 3] {
             hub.now += EXPIRY_PAUSE_MILLIS;
-            assert_eq!(told(&hub.passes(0)), Some(left));
+            assert_eq!(expired(&hub.advance(0)), Some(left));
         }
         assert!(hub.names().is_empty());
         assert!(hub.store.load().expect("it is in memory").accounts.is_empty());
@@ -448,21 +448,21 @@ mod tests {
     fn a_guest_who_was_active_registers_as_active() {
         let mut hub = World::new(1);
         for (name, line) in [("gus", "PRIVMSG #lobby :hi"), ("gil", "PING x")] {
-            let slot = hub.opens();
-            hub.says(slot, &format!("NICK {name}"));
-            hub.says(slot, "USER u 0 * :real");
-            hub.says(slot, line);
-            hub.says(slot, "REGISTER * * :secret");
+            let slot = hub.open();
+            hub.send(slot, &format!("NICK {name}"));
+            hub.send(slot, "USER u 0 * :real");
+            hub.send(slot, line);
+            hub.send(slot, "REGISTER * * :secret");
             let session = SessionId { node: 0, shard: 0, slot, generation: slot };
             hub.apply(Input::Derived(Derived { session, outcome: Outcome::Made(keys()) }));
-            hub.goes(slot);
+            hub.close(slot);
         }
-        let guest = hub.opens();
-        hub.says(guest, "NICK gus2");
-        hub.says(guest, "USER u 0 * :real");
-        hub.goes(guest);
+        let guest = hub.open();
+        hub.send(guest, "NICK gus2");
+        hub.send(guest, "USER u 0 * :real");
+        hub.close(guest);
         assert_eq!(hub.names(), ["gil", "gus"]);
-        assert_eq!(told(&hub.passes(2)), Some(1));
+        assert_eq!(expired(&hub.advance(2)), Some(1));
         assert_eq!(hub.names(), ["gus"]);
         assert!(hub.hub.state.dormant.days.is_empty(), "{:?}", hub.hub.state.dormant);
     }
@@ -470,26 +470,26 @@ mod tests {
     #[test]
     fn an_account_that_could_not_be_removed_is_restored_completely() {
         let mut hub = World::new(1);
-        let bob = hub.logs_in("bob");
-        hub.says(bob, "CAP REQ :draft/metadata-3 draft/read-marker");
-        hub.says(bob, "METADATA * SET url :x");
-        hub.says(bob, "MARKREAD #lobby timestamp=1970-01-01T00:00:00.000Z");
-        hub.goes(bob);
-        let ann = hub.logs_in("ann");
-        hub.says(ann, "PRIVMSG bob :are you there?");
+        let bob = hub.log_in("bob");
+        hub.send(bob, "CAP REQ :draft/metadata-3 draft/read-marker");
+        hub.send(bob, "METADATA * SET url :x");
+        hub.send(bob, "MARKREAD #lobby timestamp=1970-01-01T00:00:00.000Z");
+        hub.close(bob);
+        let ann = hub.log_in("ann");
+        hub.send(ann, "PRIVMSG bob :are you there?");
         let account = hub.hub.state.account("bob").expect("it was made").clone();
         let (account, name) = (account.id, account.name.clone());
         let owner = crate::state::certificates::Owner { account, name, proved: true };
         hub.hub.state.certificates.set(Fingerprint([7; 32]), Some(owner));
         let before = format!("{:?}", mine(&hub.hub.state));
-        let from = hub.passes(2).batch;
+        let from = hub.advance(2).batch;
         assert_eq!(hub.names(), ["ann"]);
         let gone = format!("{:?}", mine(&hub.hub.state));
         assert_ne!(gone, before);
         // Meanwhile a guest takes the name.
-        let guest = hub.opens();
-        hub.says(guest, "NICK bob");
-        hub.says(guest, "USER u 0 * :real");
+        let guest = hub.open();
+        hub.send(guest, "NICK bob");
+        hub.send(guest, "USER u 0 * :real");
         assert!(hub.hub.state.online("bob").is_some());
         hub.apply(Input::Failed { from });
         assert_eq!(hub.names(), ["ann", "bob"]);

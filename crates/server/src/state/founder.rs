@@ -133,7 +133,7 @@ pub fn came(context: &mut ApplyContext<'_>, room: RoomId, user: UserId, member: 
     let (state, out) = (&mut *context.state, &mut *context.out);
     forget_role(state, out, room, user);
     let letters: String =
-        member.marks(true).chars().filter_map(crate::state::room::letter_of).collect();
+        member.prefixes(true).chars().filter_map(crate::state::room::mode_of_prefix).collect();
     if !letters.is_empty() && state.rooms[&room].online > 1 {
         tell_modes(state, out, room, user, &format!("+{letters}"));
     }
@@ -170,12 +170,12 @@ pub fn make_operator(context: &mut ApplyContext<'_>, room: RoomId, user: UserId)
 /// Raises the rank of a member, present or absent, by the server.
 pub fn raise(context: &mut ApplyContext<'_>, room: RoomId, user: UserId, after: Member) {
     let Some(before) = context.state.rooms[&room].members.get(&user).copied() else { return };
-    let gained = |mark: &char| !before.marks(true).contains(*mark);
+    let gained = |prefix: &char| !before.prefixes(true).contains(*prefix);
     let gained: String = after
-        .marks(true)
+        .prefixes(true)
         .chars()
         .filter(gained)
-        .filter_map(crate::state::room::letter_of)
+        .filter_map(crate::state::room::mode_of_prefix)
         .collect();
     if gained.is_empty() {
         return;

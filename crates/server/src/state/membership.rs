@@ -255,7 +255,7 @@ fn tell_others(context: &mut ApplyContext<'_>, room: RoomId, user: UserId, news:
 
 /// Ends a room without members.
 pub fn end_if_empty(state: &mut State, out: &mut Effects, id: RoomId) {
-    if !state.rooms[&id].is_nobodys() || Some(id) == state.lobby {
+    if !state.rooms[&id].is_abandoned() || Some(id) == state.lobby {
         return;
     }
     records::forget(state, out, RecordOwner::Room, id);

@@ -53,13 +53,14 @@ pub fn take(context: &mut ApplyContext<'_>) {
 fn come_back(context: &mut ApplyContext<'_>, me: UserId, id: RoomId) {
     let (user, room) = (&context.state.users[&me], &context.state.rooms[&id]);
     let (nick, name, except) = (user.nick.clone(), room.name.clone(), user.sessions.clone());
-    let marks = room.members[&me].marks(true);
+    let prefixes = room.members[&me].prefixes(true);
     let lacks = Capabilities::only(Capability::ChgHost);
     let join = context.passing_join(me, id);
     context.out.news[join as usize].lacks = lacks;
     let mut all = vec![join];
-    if !marks.is_empty() {
-        let letters: String = marks.chars().filter_map(crate::state::room::letter_of).collect();
+    if !prefixes.is_empty() {
+        let letters: String =
+            prefixes.chars().filter_map(crate::state::room::mode_of_prefix).collect();
         let server = context.state.renderer.server.clone();
         let news = News { time: context.state.now, lacks, ..News::default() };
         all.push(context.out.news(news, |out| {

@@ -177,7 +177,7 @@ mod tests {
     fn every_row_is_unique_and_covers_all_actors() {
         for (at, row) in PERMISSIONS.iter().enumerate() {
             assert_eq!(row.who.len(), Actor::ALL.len(), "{}", row.example);
-            assert!(row.who.bytes().all(|mark| b"x-".contains(&mark)), "{}", row.example);
+            assert!(row.who.bytes().all(|cell| b"x-".contains(&cell)), "{}", row.example);
             assert!(row.example.starts_with(row.verb), "{}", row.example);
             let same = |other: &Permission| other.verb == row.verb && other.action == row.action;
             assert!(!PERMISSIONS[..at].iter().any(same), "{} {}", row.verb, row.action);

@@ -1,4 +1,4 @@
-//! What users have reported to the operators of the server, until somebody deals with it.
+//! What users have reported to the operators of the server, until it is dealt with.
 
 use crate::effects::Effects;
 use crate::limits::{REPORTS_KEPT, REPORTS_OPEN};
@@ -10,24 +10,24 @@ use store::RecordKind;
 /// One report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// Who has reported it.
+    /// Who reported it.
     pub by: Box<str>,
-    /// What: a msgid, or the name of somebody.
+    /// What is reported: a msgid, or somebody's name.
     pub about: Box<str>,
-    /// Of a message: its room and its author, as they were called then.
+    /// For a message: the names of its room and its author at that time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<(Box<str>, Box<str>)>,
     /// Why.
     pub reason: Box<str>,
     /// When, in milliseconds since the epoch.
     pub time: i64,
-    /// Who has dealt with it, and what they noted.
+    /// Set once it was dealt with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<Closed>,
 }
 
 impl Report {
-    /// What is reported, with where and by whom a message was said.
+    /// What is reported; for a message, with its room and author.
     pub fn subject(&self) -> String {
         match &self.said {
             Some((room, author)) => format!("{} in {room} by {author}", self.about),
@@ -36,7 +36,7 @@ impl Report {
     }
 }
 
-/// That a report was dealt with.
+/// How a report was dealt with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
     /// By whom.
@@ -45,18 +45,18 @@ pub struct Closed {
     pub note: Box<str>,
 }
 
-/// The key of a report: so that they are in order.
+/// The record key of a report: keys sort by number.
 fn key(number: u32) -> String {
     format!("{number:010}")
 }
 
-/// All reports by rising number.
+/// All reports by ascending number.
 pub fn all(state: &State) -> impl Iterator<Item = (u32, Report)> {
     let records = state.records.of(RecordKind::Report, SERVER);
     records.filter_map(|(key, value)| Some((key.parse().ok()?, records::parse(value)?)))
 }
 
-/// How many reports wait to be dealt with.
+/// The number of open reports.
 pub fn open(state: &State) -> usize {
     all(state).filter(|(_, report)| report.closed.is_none()).count()
 }

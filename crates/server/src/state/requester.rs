@@ -1,4 +1,4 @@
-//! Who sent a command, as far as any node may know.
+//! Who sent a command, as all nodes know it.
 
 use crate::session_id::SessionId;
 use crate::state::user::UserId;
@@ -6,7 +6,7 @@ use proto::Capabilities;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Who sent a command, as far as that may matter when it is applied.
+/// Who sent a command: all of it that may matter when the command is applied.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Requester {
     /// The session.
@@ -23,7 +23,7 @@ pub struct Requester {
     pub local: bool,
     /// The command's label, if any: then the session's own copies of news are replies.
     pub label: Option<Arc<str>>,
-    /// What its node found out beforehand.
+    /// What its node has checked beforehand.
     pub allowance: Allowance,
 }
 
@@ -43,8 +43,8 @@ impl Requester {
     }
 }
 
-/// What the requester's node allows: it alone knows their budgets and its disk. Found out before a
-/// command is applied, so that the result is the same everywhere.
+/// What the requester's node allows: it alone knows their budgets and its disk. Checked before a
+/// command becomes an entry, so that applying it gives the same result everywhere.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Allowance {
     /// Why nothing more of theirs may be stored, if so.

@@ -1,5 +1,5 @@
-//! When a cluster removes old history (`[history]`, and what rooms say themselves): with entries, which
-//! bring their time, so that all nodes remove the same. A single server leaves it to its journal.
+//! Removal of old history in a cluster (`[history]`, and the settings of rooms): by entries, which
+//! carry the time, so that all nodes remove the same events. On a single server the journal does it.
 
 use crate::effects::Effects;
 use crate::limits::{FORGET_SECONDS, FORGET_STEP_MILLIS};
@@ -8,17 +8,17 @@ use crate::state::State;
 use serde::{Deserialize, Serialize};
 use store::{Keep, Write};
 
-/// How far it is; times are by the steady clock.
+/// When history was and may be removed, in monotonic milliseconds.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Retention {
     /// When the last step was taken.
     last: i64,
-    /// Until when none is: somebody has set a clock, perhaps wrongly.
+    /// No step before this: a clock was set, perhaps wrongly.
     not_before: i64,
 }
 
 impl Retention {
-    /// Nothing goes for an hour.
+    /// Removes nothing for an hour.
     pub fn wait(&mut self, steady: i64) {
         self.not_before = steady + FORGET_SECONDS * 1000;
     }
@@ -30,7 +30,7 @@ pub fn is_due(state: &State) -> bool {
     state.steady >= not_before.max(last + FORGET_SECONDS * 1000)
 }
 
-/// Takes a step: the store removes some of what is not kept. Several nodes may ask for it at once.
+/// Takes a step: the store removes some of the expired history. Several nodes may request it at once.
 pub fn step(state: &mut State, out: &mut Effects) {
     let Retention { last, not_before } = state.retention;
     if state.steady < not_before.max(last + FORGET_STEP_MILLIS) {

@@ -17,23 +17,23 @@ use store::{EventId, ListEntry, RoomId, Topic};
 pub struct Room {
     /// Its id, never used for another room.
     pub id: RoomId,
-    /// Its name, as its maker wrote it.
+    /// Its name, as its creator spelled it.
     pub name: Arc<str>,
     /// What survives a restart.
     pub settings: Settings,
     /// Who is in it: users online, and accounts that will be back when they log in.
     pub members: BTreeMap<UserId, Member>,
-    /// Whether it may have messages: until its first one nobody needs to read any.
+    /// Whether it may have messages; a new room has none, so nothing needs to be read.
     pub has_history: bool,
     /// How many of the members are online.
     #[serde(skip)]
     pub online: usize,
-    /// Who was invited and has not come; and whether it lets them in, whatever closes the room to
-    /// others.
+    /// Users who were invited and have not joined; and whether the invitation overrides what closes
+    /// the room to others.
     pub invited: BTreeMap<UserId, bool>,
     /// Its metadata, which survives a restart, too.
     pub metadata: Keys,
-    /// The account whose room it is. This and what else its records say is not written.
+    /// The account whose room it is. What is derived from records is not part of a snapshot.
     #[serde(skip)]
     pub founder: Option<UserId>,
     /// The standing of accounts that are not in it.
@@ -42,17 +42,17 @@ pub struct Room {
     /// Settings that are neither modes nor metadata.
     #[serde(skip)]
     pub rules: RoomRules,
-    /// When who has last spoken, while it is slow.
+    /// When its members last spoke, in slow mode.
     pub slow: SlowMode,
     /// The reasons and ends of bans and quiets, by the keys of their records.
     #[serde(skip)]
     pub terms: BTreeMap<Box<str>, BanTerms>,
 }
 
-/// What members of a room may set.
+/// The stored properties of a room.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Settings {
-    /// When it was made (milliseconds since the epoch).
+    /// When it was created (milliseconds since the epoch).
     pub created: i64,
     /// The topic.
     pub topic: Option<Topic>,
@@ -64,7 +64,7 @@ pub struct Settings {
     pub limit: Option<u32>,
     /// `+b`, `+e`, `+I` and `+q`.
     pub lists: Vec<ListEntry>,
-    /// Who comes may not read up to this event; see [`crate::state::history`].
+    /// Whoever joins may not read events up to this one; see [`crate::state::history`].
     pub closed_until: EventId,
 }
 
@@ -79,34 +79,33 @@ pub struct Member {
     pub voice: bool,
     /// Whether the user is online; if not, only remembered.
     pub online: bool,
-    /// Whether the others have not been told of the user yet: in a large room one is told of with
-    /// the first word.
+    /// Whether the join has not been announced yet: in a large room it is, with the first message.
     pub hidden: bool,
-    /// The event behind which the member may read; see [`crate::state::history`].
+    /// The event after which the member may read; see [`crate::state::history`].
     pub since: EventId,
-    /// The newest event when the member came; 0 if that was before this was stored.
+    /// The newest event when the member joined; 0 if that was before this was recorded.
     pub joined: EventId,
 }
 
-/// What a member may: each rank may what the one before it may.
+/// The rank of a member. Each may do what the lower ones may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// Is there.
+    /// A plain member.
     Plain,
-    /// `+v`: speaks also where others are silenced.
+    /// `+v`: may speak also in a moderated room.
     Voice,
-    /// `+h`: changes what the room is like, and keeps those below it in order.
+    /// `+h`: may change settings, and moderate those below it.
     HalfOp,
-    /// `+o`: may everything.
+    /// `+o`: may do everything.
     Op,
 }
 
 impl Rank {
-    /// The marks, highest first, as names and targets bear them.
-    pub const MARKS: &str = "@%+";
+    /// The membership prefixes, highest first.
+    pub const PREFIXES: &str = "@%+";
 
-    /// The mark of the rank; plain members have none.
-    pub fn mark(self) -> &'static str {
+    /// The membership prefix of the rank; plain members have none.
+    pub fn prefix(self) -> &'static str {
         match self {
             Rank::Op => "@",
             Rank::HalfOp => "%",
@@ -115,9 +114,9 @@ impl Rank {
         }
     }
 
-    /// The rank of a mark.
-    pub fn of_mark(mark: char) -> Option<Rank> {
-        Some(match mark {
+    /// The rank of a membership prefix.
+    pub fn from_prefix(prefix: char) -> Option<Rank> {
+        Some(match prefix {
             '@' => Rank::Op,
             '%' => Rank::HalfOp,
             '+' => Rank::Voice,
@@ -142,26 +141,26 @@ impl Member {
         [self.op, self.halfop, self.voice]
     }
 
-    /// The marks of the standing, highest first: all of them for `multi-prefix`, else the highest.
-    pub fn marks(self, all: bool) -> String {
-        let marks = self.standing().into_iter().zip(Rank::MARKS.chars());
-        let held = marks.filter(|(held, _)| *held).map(|(_, mark)| mark);
-        held.take(if all { Rank::MARKS.len() } else { 1 }).collect()
+    /// The member's prefixes, highest first: all of them for `multi-prefix`, else the highest.
+    pub fn prefixes(self, all: bool) -> String {
+        let prefixes = self.standing().into_iter().zip(Rank::PREFIXES.chars());
+        let held = prefixes.filter(|(held, _)| *held).map(|(_, prefix)| prefix);
+        held.take(if all { Rank::PREFIXES.len() } else { 1 }).collect()
     }
 }
 
-/// Somebody, as the masks of lists name people.
+/// A user, as masks are matched against.
 #[derive(Clone, Debug)]
 pub struct MaskSubject {
     /// `nick!user@host`
     pub source: String,
     /// The account; a guest has none.
     pub account: Option<Arc<str>>,
-    /// Characters compared with masks so far, which is work.
+    /// Characters compared with masks so far, which count as work.
     pub steps: Cell<u64>,
 }
 
-/// How a mask begins that is about the account, not the source (the extended ban `a`).
+/// The prefix of masks matched against the account, not the source (the extended ban `a`).
 ///
 /// <https://ircv3.net/specs/extensions/account-extban>
 pub const ACCOUNT_MASK: &str = "$a:";
@@ -172,7 +171,7 @@ impl MaskSubject {
         MaskSubject { source, account: None, steps: Cell::new(0) }
     }
 
-    /// Whether a mask fits.
+    /// Whether a mask matches.
     pub fn fits(&self, mask: &str) -> bool {
         let mut steps = self.steps.get();
         let fits = match (mask.strip_prefix(ACCOUNT_MASK), &self.account) {
@@ -185,9 +184,9 @@ impl MaskSubject {
     }
 }
 
-/// The mode that gives a mark.
-pub fn letter_of(mark: char) -> Option<char> {
-    match mark {
+/// The mode of a membership prefix.
+pub fn mode_of_prefix(prefix: char) -> Option<char> {
+    match prefix {
         '@' => Some('o'),
         '%' => Some('h'),
         '+' => Some('v'),
@@ -240,7 +239,7 @@ impl Room {
         }
     }
 
-    /// The room as the store had it.
+    /// The room as loaded from the store.
     pub fn from_record(record: store::Room) -> Room {
         let mut room = Room::new(record.id, record.name, record.created);
         room.has_history = true;
@@ -266,12 +265,12 @@ impl Room {
         self.members.get(&user).copied().filter(|member| member.online)
     }
 
-    /// Whether it ends: nobody is in it, and it is nobody's.
-    pub fn is_nobodys(&self) -> bool {
+    /// Whether it has neither members nor a founder, and so ends.
+    pub fn is_abandoned(&self) -> bool {
         self.members.is_empty() && self.founder.is_none()
     }
 
-    /// Whether a list has a mask that fits somebody.
+    /// Whether a list has a mask that matches a user.
     pub fn listed(&self, mode: char, who: &MaskSubject) -> bool {
         self.entry_for(mode, who).is_some()
     }
@@ -285,18 +284,18 @@ impl Room {
         self.terms.get(&*ban_terms::key(entry.mode, &entry.mask)).cloned().unwrap_or_default()
     }
 
-    /// For how long and why somebody is listed by `b` or `q`, and not by `e`; none if they are not.
+    /// The terms by which a user is banned (`b`) or quieted (`q`), unless exempt (`e`).
     pub fn terms_for(&self, mode: char, who: &MaskSubject) -> Option<BanTerms> {
         let entry = self.entry_for(mode, who).filter(|_| !self.listed('e', who))?;
         Some(self.terms(entry))
     }
 
-    /// Whether somebody is banned: listed by `+b`, and not by `+e`.
+    /// Whether a user is banned: listed by `+b`, and not exempt by `+e`.
     pub fn bans(&self, who: &MaskSubject) -> bool {
         self.listed('b', who) && !self.listed('e', who)
     }
 
-    /// Whether somebody is to be quiet: listed by `+q`, and not by `+e`.
+    /// Whether a user is quieted: listed by `+q`, and not exempt by `+e`.
     pub fn quiets(&self, who: &MaskSubject) -> bool {
         self.listed('q', who) && !self.listed('e', who)
     }

@@ -1,5 +1,5 @@
-//! The settings of a room that are neither modes nor metadata: slow mode, who may let people in,
-//! and whether only operators speak. Each that is not as usual is a record.
+//! The settings of a room that are neither modes nor metadata: slow mode, who may invite, and
+//! whether only operators speak. Each that differs from its default is a record.
 
 use crate::limits::SLOW_SECONDS_MOST;
 use crate::state::State;
@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::{RecordKind, RoomId};
 
-/// The key of the record of slow mode: its seconds.
+/// The record key of slow mode; the value is its seconds.
 pub const SLOW: &str = "slow";
-/// The key of the record of who may invite: whether members may.
+/// The record key of whether members may invite.
 pub const INVITE: &str = "invite";
-/// The key of the record of an announcement room: whether it is one.
+/// The record key of whether it is an announcement room.
 pub const ANNOUNCE: &str = "announce";
 
 /// The settings.
@@ -28,8 +28,8 @@ pub struct RoomRules {
 }
 
 impl RoomRules {
-    /// Takes over what a record says, or that it is gone.
-    pub fn take(&mut self, key: &str, value: Option<&str>) {
+    /// Applies a record, or its removal.
+    pub fn apply(&mut self, key: &str, value: Option<&str>) {
         let switch = |value: Option<&str>| value.and_then(records::parse).unwrap_or(false);
         match key {
             SLOW => {
@@ -46,13 +46,13 @@ impl RoomRules {
 /// A setting's record has changed, or is gone.
 pub fn changed(state: &mut State, room: RoomId, key: &str) {
     let Some(known) = state.rooms.get_mut(&room) else { return };
-    known.rules.take(key, state.records.raw(RecordKind::RoomSetting, room, key));
+    known.rules.apply(key, state.records.raw(RecordKind::RoomSetting, room, key));
     if key == SLOW && known.rules.slow == 0 {
         known.slow.end();
     }
 }
 
-/// Reads the seconds of slow mode: a number, a duration, or `off`.
+/// Parses the seconds of slow mode: a number, a duration, or `off`.
 pub fn parse_slow(text: &str) -> Option<u32> {
     let seconds = match text {
         _ if text.eq_ignore_ascii_case("off") => 0,
@@ -64,7 +64,7 @@ pub fn parse_slow(text: &str) -> Option<u32> {
     (seconds <= SLOW_SECONDS_MOST).then_some(seconds)
 }
 
-/// Reads `on` or `off`.
+/// Parses `on` or `off`.
 pub fn parse_switch(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "on" => Some(true),
@@ -73,22 +73,22 @@ pub fn parse_switch(text: &str) -> Option<bool> {
     }
 }
 
-/// When whom a slow room has last let speak.
+/// When each member of a room in slow mode last spoke.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct SlowMode {
     spoke: BTreeMap<UserId, i64>,
 }
 
 impl SlowMode {
-    /// Seconds that somebody has still to wait; times are by the steady clock, in milliseconds.
+    /// Seconds that a user still has to wait; times are in monotonic milliseconds.
     pub fn wait(&self, user: UserId, seconds: u32, now: i64) -> Option<u64> {
         let next = self.spoke.get(&user)? + i64::from(seconds) * 1000;
         let millis = u64::try_from(next - now).ok().filter(|millis| *millis > 0)?;
         Some(millis.div_ceil(1000))
     }
 
-    /// Somebody speaks now. Those who may speak again are forgotten when there are `most`; if all
-    /// still wait, the one who has waited longest is.
+    /// A user speaks now. When there are `most`, those who may speak again are forgotten; if all
+    /// still have to wait, the one who has waited longest is.
     pub fn spoke(&mut self, user: UserId, seconds: u32, now: i64, most: usize) {
         if self.spoke.len() >= most && !self.spoke.contains_key(&user) {
             self.spoke.retain(|_, at| *at + i64::from(seconds) * 1000 > now);
@@ -102,7 +102,7 @@ impl SlowMode {
         self.spoke.insert(user, now);
     }
 
-    /// Slow mode is over: nobody waits.
+    /// Slow mode was switched off: nobody has to wait.
     pub fn end(&mut self) {
         self.spoke.clear();
     }
@@ -115,16 +115,16 @@ mod tests {
     #[test]
     fn each_record_is_a_setting_and_without_one_the_default_applies() {
         let mut rules = RoomRules::default();
-        rules.take(SLOW, Some("10"));
-        rules.take(INVITE, Some("true"));
-        rules.take(ANNOUNCE, Some("true"));
-        rules.take("later", Some("{}"));
+        rules.apply(SLOW, Some("10"));
+        rules.apply(INVITE, Some("true"));
+        rules.apply(ANNOUNCE, Some("true"));
+        rules.apply("later", Some("{}"));
         assert_eq!(rules, RoomRules { slow: 10, members_invite: true, announce: true });
         for key in [SLOW, INVITE, ANNOUNCE] {
-            rules.take(key, None);
+            rules.apply(key, None);
         }
         assert_eq!(rules, RoomRules::default());
-        rules.take(SLOW, Some("\"fast\""));
+        rules.apply(SLOW, Some("\"fast\""));
         assert_eq!(rules, RoomRules::default());
     }
 
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_spoken_waits_and_no_more_are_remembered_than_may_be() {
+    fn who_has_spoken_waits_and_the_number_remembered_is_bounded() {
         let mut slow = SlowMode::default();
         assert_eq!(slow.wait(1, 10, 0), None);
         slow.spoke(1, 10, 0, 2);
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(slow.wait(2, 10, 10_000), Some(5));
         slow.spoke(4, 10, 10_001, 2);
         assert_eq!([slow.wait(3, 10, 10_001), slow.wait(4, 10, 10_001)], [Some(10); 2]);
-        assert_eq!(slow.wait(2, 10, 10_001), None, "who has waited longest was forgotten");
+        assert_eq!(slow.wait(2, 10, 10_001), None, "the one who waited longest was forgotten");
         slow.end();
         assert_eq!(slow.wait(4, 10, 10_001), None);
     }

@@ -1,5 +1,5 @@
 //! The second factor of an account: codes that change every half minute (TOTP, RFC 6238), and recovery
-//! codes for who has lost the device that shows them.
+//! codes for those who have lost the device that shows them.
 
 use crate::effects::Effects;
 use crate::limits::{RECOVERY_CODE_CHARS, TOTP_DIGITS, TOTP_SECONDS, TOTP_SKEW};
@@ -15,27 +15,26 @@ use sha2::{Digest, Sha256};
 use store::{AccountId, RecordKind};
 use subtle::ConstantTimeEq;
 
-/// A code that was found to be good, as an entry has it: it says nothing by which anybody could log
-/// in.
+/// A verified code, as an entry carries it: without anything by which somebody could log in.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub enum UsedCode {
-    /// The code of this half minute.
+    /// The code of this time step (half minute).
     Step(i64),
-    /// The recovery code of this hash.
+    /// The recovery code with this hash.
     Recovery(Box<str>),
 }
 
 /// The second factor of an account.
 #[derive(Clone, Deserialize, PartialEq, Serialize)]
 pub struct SecondFactor {
-    /// The secret that the device shares, in base32.
+    /// The secret shared with the device, in base32.
     pub secret: Box<str>,
-    /// The account's owner has shown that the device knows it: codes are asked for.
+    /// The account's owner has entered a code of it: logins need one from now on.
     pub confirmed: bool,
-    /// The step of the last code that was good: neither it nor an earlier one is good again.
+    /// The step of the last code used: no code of this or an earlier step is accepted again.
     #[serde(default)]
     pub last_step: i64,
-    /// The hashes of the recovery codes that were not used yet.
+    /// The hashes of the unused recovery codes.
     #[serde(default)]
     pub recovery: Vec<Box<str>>,
 }
@@ -47,23 +46,23 @@ impl std::fmt::Debug for SecondFactor {
 }
 
 impl SecondFactor {
-    /// One that is not confirmed yet.
+    /// A second factor that is not confirmed yet.
     pub fn new(secret: &str) -> SecondFactor {
         let secret = secret.to_ascii_uppercase().into();
         SecondFactor { secret, confirmed: false, last_step: 0, recovery: Vec::new() }
     }
 
-    /// Whether a code is good now (milliseconds since the epoch), and as what it is taken.
+    /// Verifies a code at a time (milliseconds since the epoch).
     pub fn check(&self, code: &str, now: i64) -> Option<UsedCode> {
         let code = secret::normal(code);
         let found = match code.len() == TOTP_DIGITS as usize {
             true => self.step_of(&code, now).map(UsedCode::Step),
             false => Some(UsedCode::Recovery(recovery_hash(&code))),
         };
-        found.filter(|used| self.is_good(used))
+        found.filter(|used| self.is_unused(used))
     }
 
-    /// The half minute to which a code belongs, if that is about now.
+    /// The time step of a code, if that is within the allowed skew.
     fn step_of(&self, code: &str, now: i64) -> Option<i64> {
         let key = secret::decode(&self.secret)?;
         let step = now.div_euclid(1000 * TOTP_SECONDS);
@@ -71,37 +70,37 @@ impl SecondFactor {
         (step - TOTP_SKEW..=step + TOTP_SKEW).find(right)
     }
 
-    /// Whether what was found to be good still is.
-    fn is_good(&self, used: &UsedCode) -> bool {
+    /// Whether a verified code has not been used meanwhile.
+    fn is_unused(&self, used: &UsedCode) -> bool {
         match used {
             UsedCode::Step(step) => *step > self.last_step,
             UsedCode::Recovery(hash) => self.recovery.contains(hash),
         }
     }
 
-    /// Takes a code: it is not good a second time. False if it is good no more.
-    pub fn take(&mut self, used: &UsedCode) -> bool {
-        let good = self.is_good(used);
+    /// Uses up a code. False if it was used already.
+    pub fn consume(&mut self, used: &UsedCode) -> bool {
+        let unused = self.is_unused(used);
         match used {
             UsedCode::Step(step) => self.last_step = self.last_step.max(*step),
             UsedCode::Recovery(hash) => self.recovery.retain(|one| one != hash),
         }
-        good
+        unused
     }
 
-    /// Puts new recovery codes in the place of those there were.
+    /// Replaces the recovery codes.
     pub fn set_recovery(&mut self, hashes: &[Box<str>]) {
         self.recovery = hashes.to_vec();
     }
 
-    /// What a QR code tells the program that shows the codes.
+    /// The `otpauth` URI, for a QR code that authenticator apps read.
     pub fn uri(&self, server: &str, account: &str) -> String {
         let account: String = account.bytes().map(percent).collect();
         format!("otpauth://totp/{server}:{account}?secret={}&issuer={server}", self.secret)
     }
 }
 
-/// A byte as a URI has it.
+/// Percent-encodes a byte.
 fn percent(byte: u8) -> String {
     match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => char::from(byte).to_string(),
@@ -109,18 +108,18 @@ fn percent(byte: u8) -> String {
     }
 }
 
-/// What is kept of recovery codes.
+/// The hashes of recovery codes, as they are stored.
 pub fn hashes<'a>(codes: impl Iterator<Item = &'a str>) -> Vec<Box<str>> {
     codes.map(|code| recovery_hash(&secret::normal(code))).collect()
 }
 
-/// Recovery codes are drawn with 80 random bits, so no slow derivation has to protect them.
+/// Recovery codes have 80 random bits, so a fast hash is enough.
 fn recovery_hash(code: &str) -> Box<str> {
     let hash = Sha256::new().chain_update(b"parlor recovery code ").chain_update(code).finalize();
     STANDARD.encode(hash).into()
 }
 
-/// The code of one step (RFC 4226, 5.3).
+/// The code of a time step (RFC 4226, 5.3).
 fn totp(key: &[u8], step: i64) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(&step.to_be_bytes());
@@ -136,34 +135,34 @@ pub fn of(state: &State, account: AccountId) -> Option<SecondFactor> {
     state.records.get(RecordKind::SecondFactor, account, "")
 }
 
-/// Whether codes are asked for when somebody logs in to an account.
+/// Whether logins to an account need a code.
 pub fn is_on(state: &State, account: AccountId) -> bool {
     of(state, account).is_some_and(|factor| factor.confirmed)
 }
 
-/// Sets or removes it.
+/// Sets or removes an account's second factor.
 pub fn set(state: &mut State, out: &mut Effects, account: AccountId, to: Option<&SecondFactor>) {
     records::set(state, out, (RecordKind::SecondFactor, account, ""), to);
 }
 
-/// Whether a code is good for an account now, and as what it is taken.
+/// Verifies a code for an account.
 pub fn check(state: &State, account: AccountId, code: &str) -> Option<UsedCode> {
     of(state, account)?.check(code, state.now)
 }
 
-/// Takes a code; false if it was used meanwhile. Nothing else depends on that being stored.
-pub fn take(state: &mut State, out: &mut Effects, account: AccountId, code: &UsedCode) -> bool {
+/// Uses up a code; false if it was used meanwhile. Nothing else depends on that write.
+pub fn consume(state: &mut State, out: &mut Effects, account: AccountId, code: &UsedCode) -> bool {
     let Some(mut factor) = of(state, account) else { return false };
-    let good = factor.take(code);
-    if good {
+    let unused = factor.consume(code);
+    if unused {
         let when = out.condition();
         set(state, out, account, Some(&factor));
         out.resume(when);
     }
-    good
+    unused
 }
 
-/// A password and the code behind it, if it ends in a space and what can be one.
+/// Splits a code off a password, if the last word can be one.
 pub fn split(password: &str) -> (&str, Option<&str>) {
     match password.rsplit_once(' ') {
         Some((password, code)) if is_code(code) && !password.is_empty() => (password, Some(code)),
@@ -171,7 +170,7 @@ pub fn split(password: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether something can be a code.
+/// Whether a text has the form of a code.
 fn is_code(text: &str) -> bool {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let code = secret::normal(text);
@@ -204,32 +203,32 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_good_once_and_for_as_long_as_a_clock_may_be_wrong() {
+    fn a_code_is_accepted_once_and_within_the_clock_skew() {
         let at = |seconds: i64| seconds * 1000;
-        let take = |factor: &mut SecondFactor, seconds| {
-            factor.check("287 082", at(seconds)).is_some_and(|used| factor.take(&used))
+        let used = |factor: &mut SecondFactor, seconds| {
+            factor.check("287 082", at(seconds)).is_some_and(|used| factor.consume(&used))
         };
-        for good in [1, 30, 59, 89] {
+        for seconds in [1, 30, 59, 89] {
             let mut factor = SecondFactor::new(SECRET);
-            assert!(take(&mut factor, good), "{good}");
-            assert!(!take(&mut factor, good), "a code is good once");
-            assert!(!take(&mut factor, good + 1), "also later in its half minute");
+            assert!(used(&mut factor, seconds), "{seconds}");
+            assert!(!used(&mut factor, seconds), "a code is accepted once");
+            assert!(!used(&mut factor, seconds + 1), "also later in its time step");
         }
         let mut factor = SecondFactor::new(SECRET);
-        assert!(!take(&mut factor, 95), "too late");
+        assert!(!used(&mut factor, 95), "too late");
         let mut factor = SecondFactor::new(SECRET);
         factor.last_step = 2;
-        assert!(!take(&mut factor, 59), "a later one was used");
+        assert!(!used(&mut factor, 59), "a later one was used");
     }
 
     #[test]
-    fn recovery_codes_are_good_once_however_they_are_typed() {
+    fn recovery_codes_are_accepted_once_however_they_are_typed() {
         let mut factor = SecondFactor::new(SECRET);
         factor.set_recovery(&hashes(["abcd-efgh-ijkl-mnop", "2345-6723-4567-2345"].into_iter()));
         assert_eq!(factor.check("abcd-efgh-ijkl-mnoq", 0), None);
         let used = factor.check("ABCDEFGH IJKLMNOP", 0).expect("it is one of them");
-        assert!(factor.take(&used));
-        assert!(!factor.take(&used), "another node may have taken it first");
+        assert!(factor.consume(&used));
+        assert!(!factor.consume(&used), "another node may have used it first");
         assert_eq!(factor.check("abcd-efgh-ijkl-mnop", 0), None);
         assert_eq!(factor.recovery.len(), 1);
         assert!(!format!("{factor:?}").contains(SECRET));

@@ -15,7 +15,7 @@ use store::{AccountId, RecordKind};
 /// A ban, as it is stored.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct ServerBan {
-    /// Whom it keeps out.
+    /// Who is banned.
     pub target: Target,
     /// Why.
     pub reason: Box<str>,
@@ -23,24 +23,24 @@ pub struct ServerBan {
     pub by: Box<str>,
     /// When (milliseconds since the epoch).
     pub set: i64,
-    /// When it ends; none: not by itself.
+    /// When it expires; none: never.
     pub until: Option<i64>,
 }
 
-/// Whom a ban keeps out.
+/// Who is banned.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Target {
-    /// An account, also under another name.
+    /// An account, even if it is renamed.
     Account(AccountId),
-    /// Whose source fits.
+    /// Users whose source matches.
     Mask(Box<str>),
-    /// Who comes from there.
+    /// Connections from this network.
     Network(IpNet),
 }
 
 impl Target {
-    /// What somebody typed, if it is a network or a mask: anything else is a name.
+    /// Parses a network or a mask; anything else is a name.
     pub fn parse(text: &str) -> Option<Target> {
         let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
         if let Ok(network) = network {
@@ -50,7 +50,7 @@ impl Target {
     }
 }
 
-/// An IPv4 network that is written as one of IPv6 is the IPv4 network.
+/// Turns an IPv4-mapped IPv6 network into the IPv4 network.
 fn canonical(network: IpNet) -> IpNet {
     match (network.addr().to_canonical(), network.prefix_len().checked_sub(96)) {
         (address @ IpAddr::V4(_), Some(length)) if network.addr().is_ipv6() => {
@@ -60,7 +60,7 @@ fn canonical(network: IpNet) -> IpNet {
     }
 }
 
-/// A mask with all its parts: `bob` is `bob!*@*`, and `*@host` is `*!*@host`.
+/// Completes a mask: `bob` is `bob!*@*`, and `*@host` is `*!*@host`.
 fn whole_mask(text: &str) -> String {
     match (text.contains('!'), text.contains('@')) {
         (true, true) => text.to_owned(),
@@ -71,29 +71,29 @@ fn whole_mask(text: &str) -> String {
 }
 
 impl ServerBan {
-    /// What the one who is banned is told.
+    /// What the banned person is told.
     pub fn sentence(&self) -> String {
         suspension::sentence("You are banned from this server", &self.reason, self.until)
     }
 }
 
-/// All bans, and what finds the right one at once.
+/// All bans, and their indexes.
 #[derive(Debug, Default, PartialEq)]
 pub struct ServerBans {
     all: BTreeMap<u32, ServerBan>,
     targets: BTreeMap<Target, u32>,
     ends: BTreeSet<(i64, u32)>,
-    /// Lengths of the prefixes of all networks: each address is looked up once for each.
+    /// The prefix lengths of all networks: an address is looked up once with each.
     lengths: BTreeSet<u8>,
 }
 
 impl ServerBans {
-    /// All of them, by their numbers.
+    /// All bans by number.
     pub fn all(&self) -> impl Iterator<Item = (u32, &ServerBan)> {
         self.all.iter().map(|(id, ban)| (*id, ban))
     }
 
-    /// How many there are.
+    /// The number of bans.
     pub fn count(&self) -> usize {
         self.all.len()
     }
@@ -108,12 +108,12 @@ impl ServerBans {
         self.targets.get(target).copied()
     }
 
-    /// A number for another ban.
+    /// The number for the next ban.
     pub fn next(&self) -> u32 {
         self.all.last_key_value().map_or(1, |(id, _)| id + 1)
     }
 
-    /// The ban that keeps an address out.
+    /// The ban of an address, if there is one.
     pub fn of_address(&self, address: IpAddr) -> Option<&ServerBan> {
         let address = address.to_canonical();
         self.lengths.iter().find_map(|length| {
@@ -122,7 +122,7 @@ impl ServerBans {
         })
     }
 
-    /// The ban that keeps somebody out by account or source.
+    /// The ban of a user by account or source, if there is one.
     pub fn of_user(&self, account: Option<AccountId>, who: &MaskSubject) -> Option<&ServerBan> {
         let of_account = account.and_then(|account| self.targets.get(&Target::Account(account)));
         if let Some(id) = of_account {
@@ -135,12 +135,12 @@ impl ServerBans {
         self.all.values().find(fits)
     }
 
-    /// Whether one of them has ended by now.
+    /// Whether any ban has expired.
     pub fn is_over(&self, now: i64) -> bool {
         self.ends.first().is_some_and(|(until, _)| *until <= now)
     }
 
-    /// Puts a ban in place, or takes it away.
+    /// Sets or removes a ban.
     fn set(&mut self, id: u32, ban: Option<ServerBan>) {
         if let Some(before) = self.all.remove(&id) {
             self.targets.remove(&before.target);
@@ -168,7 +168,7 @@ pub fn changed(state: &mut State, key: &str) {
     state.server_bans.set(id, ban);
 }
 
-/// Removes the bans that have ended.
+/// Removes expired bans.
 pub fn expire(state: &mut State, out: &mut Effects) {
     while let Some((until, id)) = state.server_bans.ends.first().copied() {
         if until > state.now {
@@ -216,36 +216,37 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_kept_out_by_its_networks_and_by_no_others() {
+    fn an_address_is_banned_by_its_networks_and_by_no_others() {
         let mut bans = ServerBans::default();
         for (id, text) in [(1, "192.0.2.0/24"), (2, "198.51.100.7"), (3, "2001:db8::/32")] {
             bans.set(id, Some(ban(text)));
         }
-        let out = |bans: &ServerBans, text: &str| bans.of_address(text.parse().unwrap()).is_some();
+        let banned =
+            |bans: &ServerBans, text: &str| bans.of_address(text.parse().unwrap()).is_some();
         for text in ["192.0.2.1", "::ffff:192.0.2.1", "198.51.100.7", "2001:db8:1::"] {
-            assert!(out(&bans, text), "{text}");
+            assert!(banned(&bans, text), "{text}");
         }
         for text in ["192.0.3.1", "198.51.100.8", "2001:db9::", "::1"] {
-            assert!(!out(&bans, text), "{text}");
+            assert!(!banned(&bans, text), "{text}");
         }
         bans.set(1, None);
-        assert!(!out(&bans, "192.0.2.1"));
+        assert!(!banned(&bans, "192.0.2.1"));
         assert_eq!(bans.next(), 4);
     }
 
     #[test]
-    fn somebody_is_kept_out_by_account_or_mask() {
+    fn a_user_is_banned_by_account_or_mask() {
         let mut bans = ServerBans::default();
         bans.set(1, Some(ban("bob")));
         bans.set(2, Some(ban("troll*")));
-        let out = |account, source: &str| bans.of_user(account, &who(source)).is_some();
-        assert!(out(Some(7), "robert!robert@parlor"));
-        assert!(out(None, "Troll7!~x@guest"));
-        assert!(!out(Some(8), "ann!ann@parlor") && !out(None, "ann!~ann@guest"));
+        let banned = |account, source: &str| bans.of_user(account, &who(source)).is_some();
+        assert!(banned(Some(7), "robert!robert@parlor"));
+        assert!(banned(None, "Troll7!~x@guest"));
+        assert!(!banned(Some(8), "ann!ann@parlor") && !banned(None, "ann!~ann@guest"));
     }
 
     #[test]
-    fn a_ban_is_stored_as_one_can_read_it() {
+    fn a_stored_ban_can_be_read_back() {
         for text in ["bob", "troll*", "192.0.2.0/24"] {
             let stored = serde_json::to_string(&ban(text)).unwrap();
             assert_eq!(records::parse::<ServerBan>(&stored), Some(ban(text)), "{stored}");

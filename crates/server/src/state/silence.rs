@@ -1,5 +1,5 @@
-//! Whom a user does not want to hear (`SILENCE`). Those who are ignored are told nothing of it: their
-//! messages are stored and confirmed, and shown to nobody but themselves.
+//! Ignore lists (`SILENCE`). Those who are ignored are not told: their messages are stored and
+//! confirmed, and shown only to themselves.
 
 use crate::effects::Silence;
 use crate::state::State;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::RecordKind;
 
-/// Whom all users ignore.
+/// All ignore lists.
 pub type Silences = BTreeMap<UserId, Vec<Silence>>;
 
 /// The key of an entry's record.
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_ignored_by_its_number_and_others_by_their_source() {
+    fn an_account_is_ignored_by_its_id_and_others_by_their_source() {
         let account = Silence::Account(7);
         assert!(matches(&account, 7, "bob!bob@parlor"));
         assert!(!matches(&account, 8, "bob!bob@parlor"));

@@ -1,37 +1,37 @@
-//! The state as bytes, for a node that joins others: all that is in it.
+//! Snapshots: the whole state as bytes, for a node that joins a cluster.
 //!
-//! They begin with the version, which is raised whenever something written changes its form, and a
-//! checksum. What only helps to find things is made anew when they are read.
+//! A snapshot begins with the version, which changes with the format, and a checksum. Indexes are
+//! not part of it; they are rebuilt when it is read.
 
 use crate::state::{State, records};
 use proto::name::fold;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// The version of the form in which the state is written.
+/// The version of the format.
 pub const VERSION: u32 = 3;
 
 const VERSION_BYTES: usize = size_of::<u32>();
 const CHECKSUM_BYTES: usize = 32;
 
-/// Why bytes are not a state that this program can read.
+/// Why a snapshot cannot be read.
 #[derive(Debug, Error)]
 pub enum SnapshotError {
-    /// Another version of the program has written them.
+    /// It has another version.
     #[error(
         "the state was written in version {0} of its format, and this program reads only version {VERSION}: run the same release of Parlor everywhere"
     )]
     Version(u32),
-    /// They are not what was written.
+    /// It is damaged or incomplete.
     #[error("the written state is damaged or incomplete: fetch it again")]
     Damaged,
-    /// They are in the right version, but have another form.
+    /// It has the right version and checksum, but cannot be decoded.
     #[error("the written state cannot be read: {0}")]
     Form(#[from] postcard::Error),
 }
 
 impl State {
-    /// All of the state, as bytes.
+    /// Writes a snapshot.
     pub fn write(&self) -> Vec<u8> {
         let mut bytes = VERSION.to_le_bytes().to_vec();
         bytes.extend([0; CHECKSUM_BYTES]);
@@ -41,10 +41,10 @@ impl State {
         bytes
     }
 
-    /// The state that [`State::write`] gave.
+    /// Reads a snapshot that [`State::write`] has written.
     ///
     /// # Errors
-    /// When the bytes are of another version, or are not what was written.
+    /// If it has another version, or is damaged.
     pub fn read(bytes: &[u8]) -> Result<State, SnapshotError> {
         let (version, rest) = bytes.split_first_chunk().ok_or(SnapshotError::Damaged)?;
         let version = u32::from_le_bytes(*version);
@@ -62,7 +62,7 @@ impl State {
         Ok(state)
     }
 
-    /// Makes all that only helps to find things.
+    /// Rebuilds the indexes.
     fn index(&mut self) {
         self.nicks = self.users.values().map(|user| (fold(&user.nick).into(), user.id)).collect();
         for account in self.accounts.values() {
@@ -100,7 +100,7 @@ mod tests {
         later[..VERSION_BYTES].copy_from_slice(&(VERSION + 1).to_le_bytes());
         let error = read(&later).expect_err("it is of a later version");
         assert!(matches!(error, SnapshotError::Version(version) if version == VERSION + 1));
-        // Whatever else is in it, the version is what is told.
+        // The version is checked before anything else.
         assert!(matches!(read(&later[..VERSION_BYTES]), Err(SnapshotError::Version(_))));
         for end in 0..bytes.len() {
             assert!(matches!(read(&bytes[..end]), Err(SnapshotError::Damaged)), "cut at {end}");

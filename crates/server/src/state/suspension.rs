@@ -1,25 +1,25 @@
-//! Who may not log in though they prove who they are: those whose account is suspended, or whose
-//! one-time code has expired. Bans from the server are in [`crate::state::server_bans`].
+//! Suspended accounts, and one-time codes: both refuse logins with the right password. Bans from the
+//! server are in [`crate::state::server_bans`].
 
 use crate::state::State;
 use proto::scram::Keys;
 use serde::{Deserialize, Serialize};
 use store::{Account, AccountId, RecordKind};
 
-/// The key of the [`RecordKind::AccountSetting`] that says that an account is suspended.
+/// The [`RecordKind::AccountSetting`] key of a suspension.
 pub const SUSPENDED: &str = "suspended";
 
-/// The key of the one that says that its password is a one-time code.
+/// The [`RecordKind::AccountSetting`] key of a one-time code.
 pub const RESET: &str = "reset";
 
-/// The password of an account is a one-time code.
+/// A one-time code that is the password of an account.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Reset {
-    /// Who gave it.
+    /// Who issued it.
     pub by: Box<str>,
-    /// When it stops logging in (milliseconds since the epoch).
+    /// When it expires (milliseconds since the epoch).
     pub until: i64,
-    /// The first bytes of its key: with another one there is a new password.
+    /// The first bytes of its key; if the account's key differs, there is a new password.
     pub key: [u8; 8],
 }
 
@@ -33,7 +33,7 @@ impl Reset {
     }
 }
 
-/// An account is suspended.
+/// The suspension of an account.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Suspension {
     /// Why.
@@ -42,18 +42,18 @@ pub struct Suspension {
     pub by: Box<str>,
     /// When (milliseconds since the epoch).
     pub set: i64,
-    /// When it ends; none: not by itself.
+    /// When it ends; none: never.
     pub until: Option<i64>,
 }
 
 impl Suspension {
-    /// What the one who is suspended is told.
+    /// What the account's owner is told.
     pub fn sentence(&self) -> String {
         sentence("This account is suspended", &self.reason, self.until)
     }
 }
 
-/// What tells the key of a password from others.
+/// The first bytes of a password's key, to recognize it by.
 pub fn short_key(keys: &Keys) -> [u8; 8] {
     std::array::from_fn(|at| keys.stored_key[at])
 }
@@ -65,7 +65,7 @@ impl State {
         found.filter(|found: &Reset| found.key == short_key(&account.keys))
     }
 
-    /// Why an account is suspended, if it is.
+    /// The suspension of an account, if there is one.
     pub fn suspension(&self, account: AccountId) -> Option<Suspension> {
         let found = self.records.get(RecordKind::AccountSetting, account, SUSPENDED);
         found.filter(|found: &Suspension| found.until.is_none_or(|until| until > self.now))
@@ -80,14 +80,14 @@ pub fn sentence(what: &str, reason: &str, until: Option<i64>) -> String {
     }
 }
 
-/// A time, in milliseconds since the epoch, as people read it.
+/// A time (milliseconds since the epoch) for people.
 pub fn date(time: i64) -> String {
     let mut text = Vec::new();
     proto::time::write_date(time, &mut text);
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// A time as programs read it.
+/// A time for programs.
 pub fn stamp(time: i64) -> String {
     let mut text = Vec::new();
     proto::time::write_server_time(time, &mut text);

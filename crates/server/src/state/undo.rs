@@ -1,11 +1,11 @@
-//! Taking back what could not be stored.
+//! The undo log: rolls back what could not be stored.
 //!
-//! The hub does not wait for the disk: it applies a command at once and goes on. When the disk
-//! refuses a batch, nothing that depended on it has left the process, but the live state is ahead
-//! of the store. So each change of something that is stored leaves a note here of how it was
-//! before, until the journal has committed it; on a failure the notes are applied backwards, from
-//! the newest to the batch that failed. The journal refuses all that the hub did in between (it
-//! knows by the epoch).
+//! The hub does not wait for the disk: it applies a command at once and goes on. When a commit fails,
+//! nothing that depended on it has left the process, but the live state is ahead of the store. So
+//! each change of stored data adds a record here of how it was before, until the journal has
+//! committed the change; after a failure the records are applied in reverse, from the newest back to
+//! the failed batch. The journal rejects everything that the hub did in between (it knows by the
+//! epoch).
 
 use crate::effects::Effects;
 use crate::session_id::SessionId;
@@ -46,23 +46,23 @@ pub enum Undo {
     Metadata(Subject, Box<str>, Option<Box<str>>),
     /// The record of this kind, owner and key had this value, or there was none.
     Record(RecordKind, u32, Box<str>, Option<Box<str>>),
-    /// The account was here last on this day and had said nothing; or it had said something.
-    Unheard(AccountId, Option<u32>),
-    /// These messages were kept for the account.
-    AllKept(AccountId, VecDeque<(EventId, AccountId)>),
-    /// The message was not kept for the user.
-    Kept(UserId, EventId),
+    /// The account was dormant and last online on this day; none: it was not dormant.
+    Dormant(AccountId, Option<u32>),
+    /// These messages were pending for the account.
+    Pending(AccountId, VecDeque<(EventId, AccountId)>),
+    /// The message was not pending for the user.
+    NotPending(UserId, EventId),
 }
 
-/// The notes, oldest first, each with the batch it belongs to.
+/// The undo records, oldest first, each with its batch.
 #[derive(Debug, Default)]
 pub struct UndoLog {
-    notes: VecDeque<(u64, Undo)>,
-    /// Those of the batch at hand, each with the number of its command.
+    records: VecDeque<(u64, Undo)>,
+    /// Those of the current batch, each with the number of its command.
     current: Vec<(u32, Undo)>,
 }
 
-/// It is about this node's disk, and so not among what nodes have in common.
+/// It concerns only this node's disk, so it is not part of the state that nodes have in common.
 impl PartialEq for UndoLog {
     fn eq(&self, _: &UndoLog) -> bool {
         true
@@ -70,28 +70,28 @@ impl PartialEq for UndoLog {
 }
 
 impl UndoLog {
-    /// Notes how something was before the command at hand changes it.
+    /// Records how something was before the current command changes it.
     pub fn note(&mut self, out: &Effects, undo: Undo) {
         self.current.push((out.command(), undo));
     }
 
-    /// The batch is applied. The notes of commands that write nothing are dropped: they cannot fail.
+    /// The batch is applied. The records of commands that write nothing are dropped: they cannot fail.
     pub fn end_batch(&mut self, out: &Effects) {
         let current = self.current.drain(..).filter(|(command, _)| out.has_written(*command));
-        self.notes.extend(current.map(|(_, undo)| (out.batch, undo)));
+        self.records.extend(current.map(|(_, undo)| (out.batch, undo)));
     }
 
     /// Forgets what is committed: all up to and including `batch`.
     pub fn committed(&mut self, batch: u64) {
-        while self.notes.front().is_some_and(|(noted, _)| *noted <= batch) {
-            self.notes.pop_front();
+        while self.records.front().is_some_and(|(recorded, _)| *recorded <= batch) {
+            self.records.pop_front();
         }
     }
 
-    /// Takes the newest note of `batch` or later.
+    /// Takes the newest record of `batch` or later.
     pub fn take_from(&mut self, batch: u64) -> Option<Undo> {
-        if self.notes.back().is_some_and(|(noted, _)| *noted >= batch) {
-            return self.notes.pop_back().map(|(_, undo)| undo);
+        if self.records.back().is_some_and(|(recorded, _)| *recorded >= batch) {
+            return self.records.pop_back().map(|(_, undo)| undo);
         }
         None
     }
@@ -126,49 +126,49 @@ mod tests {
         hub.apply(Stamped { now: 0, steady: 0, committed: 0, input }).batch
     }
 
-    fn does(hub: &mut Hub, slot: u32, text: &str, event: ClientEvent) -> u64 {
+    fn client_event(hub: &mut Hub, slot: u32, text: &str, event: ClientEvent) -> u64 {
         let events = vec![SessionEvent { session: session(slot), event }];
         apply(hub, Input::Batch(Batch { shard: 0, text: text.into(), events }))
     }
 
-    fn opens(hub: &mut Hub, slot: u32) {
+    fn open(hub: &mut Hub, slot: u32) {
         let address = "127.0.0.1".parse().expect("an address");
-        does(hub, slot, "", ClientEvent::Opened { address, entropy: [0; 16] });
+        client_event(hub, slot, "", ClientEvent::Opened { address, entropy: [0; 16] });
     }
 
-    fn says(hub: &mut Hub, slot: u32, line: &str) -> u64 {
-        does(hub, slot, line, ClientEvent::Line(0..line.len() as u32))
+    fn send(hub: &mut Hub, slot: u32, line: &str) -> u64 {
+        client_event(hub, slot, line, ClientEvent::Line(0..line.len() as u32))
     }
 
-    fn goes(hub: &mut Hub, slot: u32) {
-        does(hub, slot, "", ClientEvent::Closed { reason: "gone".into() });
+    fn close(hub: &mut Hub, slot: u32) {
+        client_event(hub, slot, "", ClientEvent::Closed { reason: "gone".into() });
     }
 
-    fn logs_in(hub: &mut Hub, slot: u32, name: &str, outcome: Outcome) {
-        opens(hub, slot);
-        says(hub, slot, &format!("LOGIN {name} :secret"));
+    fn log_in(hub: &mut Hub, slot: u32, name: &str, outcome: Outcome) {
+        open(hub, slot);
+        send(hub, slot, &format!("LOGIN {name} :secret"));
         apply(hub, Input::Derived(Derived { session: session(slot), outcome }));
     }
 
-    fn is_guest(hub: &mut Hub, slot: u32, name: &str) {
-        opens(hub, slot);
-        says(hub, slot, &format!("NICK {name}"));
-        says(hub, slot, "USER u 0 * :real");
+    fn guest(hub: &mut Hub, slot: u32, name: &str) {
+        open(hub, slot);
+        send(hub, slot, &format!("NICK {name}"));
+        send(hub, slot, "USER u 0 * :real");
     }
 
     #[test]
-    fn a_guest_who_is_gone_is_not_put_back_anywhere() {
+    fn a_rollback_does_not_restore_a_guest_who_is_gone() {
         let mut hub = hub();
         for (slot, name) in [(1, "ann"), (2, "bob")] {
-            is_guest(&mut hub, slot, name);
-            says(&mut hub, slot, "JOIN #a");
-            says(&mut hub, slot, "MARKREAD #a timestamp=1970-01-01T00:00:00.000Z");
+            guest(&mut hub, slot, name);
+            send(&mut hub, slot, "JOIN #a");
+            send(&mut hub, slot, "MARKREAD #a timestamp=1970-01-01T00:00:00.000Z");
         }
-        let from = says(&mut hub, 1, "PART #a");
-        says(&mut hub, 2, "PART #a");
-        goes(&mut hub, 1);
+        let from = send(&mut hub, 1, "PART #a");
+        send(&mut hub, 2, "PART #a");
+        close(&mut hub, 1);
         apply(&mut hub, Input::Failed { from });
-        let room = hub.state.room("#a").expect("its end was taken back");
+        let room = hub.state.room("#a").expect("its end was rolled back");
         let bob = hub.state.online("bob").expect("bob is here").id;
         assert_eq!(room.members.keys().copied().collect::<Vec<_>>(), [bob]);
         assert!(hub.state.remembered.is_empty(), "{:?}", hub.state.remembered);
@@ -181,12 +181,12 @@ mod tests {
         let mut hub = hub();
         let keys =
             |n| Keys { salt: [7; 16], iterations: 1, stored_key: [n; 32], server_key: [2; 32] };
-        logs_in(&mut hub, 1, "ann", Outcome::Made(keys(1)));
-        logs_in(&mut hub, 2, "bob", Outcome::Made(keys(2)));
+        log_in(&mut hub, 1, "ann", Outcome::Made(keys(1)));
+        log_in(&mut hub, 2, "bob", Outcome::Made(keys(2)));
         for line in ["OPER boss up", "JOIN #a", "BAN #a bob 1d :Spam"] {
-            says(&mut hub, 1, line);
+            send(&mut hub, 1, line);
         }
-        let named = |hub: &Hub| {
+        let names = |hub: &Hub| {
             let state = &hub.state;
             let names: Vec<_> =
                 state.accounts.values().map(|account| account.name.clone()).collect();
@@ -200,32 +200,32 @@ mod tests {
                 room.settings, room.terms
             )
         };
-        let before = named(&hub);
-        let from = says(&mut hub, 1, "ACCOUNTS RENAME bob robert");
+        let before = names(&hub);
+        let from = send(&mut hub, 1, "ACCOUNTS RENAME bob robert");
         assert_eq!(hub.state.online("robert").map(|user| user.id), Some(2));
         assert_eq!(hub.state.account("bob").map(|account| &*account.name), Some("robert"));
-        assert_ne!(named(&hub), before);
+        assert_ne!(names(&hub), before);
         apply(&mut hub, Input::Failed { from });
-        assert_eq!(named(&hub), before);
+        assert_eq!(names(&hub), before);
         assert_eq!(hub.state.source(2), "bob!bob@parlor");
     }
 
     #[test]
-    fn who_is_gone_is_not_in_the_lobby_twice_when_coming_back() {
+    fn a_rollback_does_not_put_an_offline_account_in_the_lobby() {
         let mut hub = hub();
         let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };
-        logs_in(&mut hub, 1, "ann", Outcome::Made(keys));
-        says(&mut hub, 1, "OPER boss up");
-        let from = says(&mut hub, 1, "MODE #lobby +o ann");
-        goes(&mut hub, 1);
+        log_in(&mut hub, 1, "ann", Outcome::Made(keys));
+        send(&mut hub, 1, "OPER boss up");
+        let from = send(&mut hub, 1, "MODE #lobby +o ann");
+        close(&mut hub, 1);
         apply(&mut hub, Input::Failed { from });
         assert!(hub.state.room("#lobby").expect("it stays").members.is_empty());
-        logs_in(&mut hub, 2, "ann", Outcome::Compared(true));
+        log_in(&mut hub, 2, "ann", Outcome::Compared(true));
         assert_eq!(
             hub.state.online("ann").map(|ann| ann.rooms.clone()),
             hub.state.lobby.map(|id| vec![id])
         );
-        goes(&mut hub, 2);
+        close(&mut hub, 2);
         assert!(hub.state.users.is_empty());
     }
 }

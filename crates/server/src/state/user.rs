@@ -21,57 +21,57 @@ pub struct User {
     pub nick: Arc<str>,
     /// Whether it has no account.
     pub guest: bool,
-    /// What else its source has, as [`store::Event::userhost`] has it: the user name if that is not the
-    /// nick, and the host if that is not the server's.
+    /// The rest of its source, as in [`store::Event::userhost`]: the user name if it is not the nick, and
+    /// the host if it is not the server's.
     pub userhost: Option<Arc<str>>,
-    /// What it says of itself (`USER`).
+    /// Its real name (`USER`).
     pub realname: Box<str>,
-    /// Its connections, in the order they came; never empty.
+    /// Its sessions, in the order they connected; never empty.
     pub sessions: Vec<SessionId>,
-    /// Those of them that have said that nobody is at them.
+    /// Those of them that are unattended (`AWAY *`).
     pub unattended: Vec<SessionId>,
-    /// The rooms it is in, in the order it entered.
+    /// The rooms it is in, in the order it joined.
     pub rooms: Vec<RoomId>,
-    /// Why it is away, as others see it.
+    /// The away message that others see; none if it is not away.
     pub away: Option<Box<str>>,
-    /// Why it is away, if the person has said so.
+    /// The away message that the person has set.
     pub said_away: Option<Box<str>>,
     /// `+i`
     pub invisible: bool,
-    /// What it may do as an operator of the server (`+o`).
+    /// Its role as an operator of the server (`+o`).
     pub role: Option<Role>,
-    /// `+B`: says that it is a program.
+    /// `+B`: it is a bot.
     pub bot: bool,
-    /// `+w`: wants to hear what operators tell everybody (`WALLOPS`).
+    /// `+w`: it receives `WALLOPS`.
     pub wallops: bool,
-    /// When it came (milliseconds since the epoch).
+    /// When it came online (milliseconds since the epoch).
     pub since: i64,
-    /// When it last said something (milliseconds by the steady clock).
+    /// When it last sent a message (monotonic milliseconds).
     pub spoke: i64,
 }
 
-/// What a session says of the person's presence.
+/// The person's presence, as a session sets it with `AWAY`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub enum Presence {
     /// The person is here.
     Here,
-    /// The person is away, on whatever device, and why.
+    /// The person is away, on all devices, with this message.
     Away(Box<str>),
-    /// Nobody is at this connection, which says nothing of others.
+    /// Nobody is at this connection; this says nothing about the others.
     Unattended,
 }
 
-/// The away message of somebody of whom only programs are connected.
+/// The away message of a user whose sessions are all unattended.
 const UNATTENDED: &str = "*";
 
-/// A user who left, or took another name, for `WHOWAS`.
+/// A user who left or changed nick, for `WHOWAS`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct FormerUser {
     /// The name.
     pub nick: Arc<str>,
-    /// What else its source had.
+    /// The rest of its source.
     pub userhost: Option<Arc<str>>,
-    /// What the user said of itself.
+    /// The real name.
     pub realname: Box<str>,
     /// The account; none for a guest.
     pub account: Option<Arc<str>>,
@@ -80,7 +80,7 @@ pub struct FormerUser {
 }
 
 impl FormerUser {
-    /// Who it was.
+    /// The author of its messages.
     pub fn author(&self) -> Author<'_> {
         let guest = self.account.is_none();
         Author { nick: &self.nick, userhost: self.userhost.as_deref(), guest }
@@ -88,7 +88,7 @@ impl FormerUser {
 }
 
 impl User {
-    /// Its account: that has the user's name. None for a guest.
+    /// Its account, which has the user's name. None for a guest.
     pub fn account(&self) -> Option<&Arc<str>> {
         (!self.guest).then_some(&self.nick)
     }
@@ -98,18 +98,18 @@ impl User {
         self.role.is_some()
     }
 
-    /// Whether one of its sessions has said that nobody is at it.
+    /// Whether one of its sessions is unattended.
     pub fn is_unattended(&self, session: SessionId) -> bool {
         self.unattended.contains(&session)
     }
 
-    /// The away message as its sessions are; none if the person is here.
+    /// The away message by the state of its sessions; none if the person is here.
     pub fn away_now(&self) -> Option<Box<str>> {
         let unattended = self.unattended.len() == self.sessions.len();
         self.said_away.clone().or_else(|| unattended.then(|| UNATTENDED.into()))
     }
 
-    /// What is remembered of it when it leaves, or takes another name.
+    /// What `WHOWAS` remembers of it.
     pub fn left(&self, time: i64) -> FormerUser {
         FormerUser {
             nick: self.nick.clone(),
@@ -132,23 +132,23 @@ impl User {
         std::iter::once('+').chain(letters).collect()
     }
 
-    /// Seconds since it last said something.
+    /// Seconds since it last sent a message.
     pub fn idle_seconds(&self, steady: i64) -> i64 {
         (steady - self.spoke) / 1000
     }
 
-    /// Who it is, in what it says.
+    /// The author of its messages.
     pub fn author(&self) -> Author<'_> {
         Author { nick: &self.nick, userhost: self.userhost.as_deref(), guest: self.guest }
     }
 }
 
-/// What the source of a guest has beside the nick.
+/// The user name and host of a guest's source.
 pub fn guest_userhost(username: &str, host: &str) -> Arc<str> {
     format!("~{}@{host}", shorten(username, GUEST_USERNAME_BYTES)).into()
 }
 
-/// The user name that a user gave.
+/// The user name without the `~` of guests.
 pub fn user_as_given(user: &User) -> &str {
     let username = user.author().username();
     username.strip_prefix('~').unwrap_or(username)

@@ -162,7 +162,7 @@ pub(super) fn confirmed(
 }
 
 fn take(context: &mut ApplyContext<'_>, account: &Account, code: &UsedCode) -> Result<(), Refusal> {
-    let taken = second_factor::take(context.state, context.out, account.id, code);
+    let taken = second_factor::consume(context.state, context.out, account.id, code);
     if taken { Ok(()) } else { Err(wrong_code(&account.name)) }
 }
 

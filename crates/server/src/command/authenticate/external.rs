@@ -6,7 +6,7 @@ use super::failed;
 use crate::command::authentication;
 use crate::command::context::Context;
 use crate::session::login::LoginMethod;
-use crate::session::login_attempts::NOBODYS_NAME;
+use crate::session::login_attempts::NO_NAME;
 use crate::session::{Attempt, Credential, Sasl};
 use crate::state::refusal::Refusal;
 use proto::name::same;
@@ -30,26 +30,26 @@ pub(super) fn lacks(context: &Context<'_>, sasl: &Sasl) -> Option<&'static str> 
 pub(super) fn login(context: &mut Context<'_>, bytes: &[u8]) {
     let wanted = match decode_external(bytes) {
         Ok(wanted) => wanted,
-        Err(error) => return failed(context, NOBODYS_NAME, &error),
+        Err(error) => return failed(context, NO_NAME, &error),
     };
     let certificate = context.session().certificate();
     let owner = certificate.and_then(|one| context.state.certificates.owner(one)).cloned();
     if wanted.is_empty() && owner.as_ref().is_some_and(|owner| !owner.proved) {
         // Whoever named the certificate may not be the one presenting it now.
         let refusal = Refusal::Invalid { code: "", context: Vec::new(), text: ONLY_NAMED };
-        return authentication::refused(context, NOBODYS_NAME, LoginMethod::External, &refusal);
+        return authentication::refused(context, NO_NAME, LoginMethod::External, &refusal);
     }
     let owner = owner.and_then(|owner| context.state.account(&owner.name).cloned());
     let owner = owner.filter(|owner| wanted.is_empty() || same(wanted, &owner.name));
     let tried = match (&owner, wanted) {
         (Some(owner), _) => owner.name.to_string(),
-        (None, "") => NOBODYS_NAME.to_owned(),
+        (None, "") => NO_NAME.to_owned(),
         (None, wanted) => wanted.to_owned(),
     };
     // Certificates cannot be guessed, so a lockout does not apply to the right one.
     let may = match (&owner, tried.as_str()) {
         (Some(_), name) => authentication::may_enter(context, name).map(|()| 0),
-        (None, NOBODYS_NAME) => authentication::attempt(context, NOBODYS_NAME),
+        (None, NO_NAME) => authentication::attempt(context, NO_NAME),
         (None, name) => authentication::may_enter(context, name)
             .and_then(|()| authentication::attempt(context, name)),
     };

@@ -12,11 +12,11 @@ use crate::state::membership;
 use crate::state::refusal::Refusal;
 use crate::state::room::Rank;
 
-/// The rank and the room of a target such as `@#room`; with several marks the lowest rank counts.
+/// The rank and the room of a target such as `@#room`; with several prefixes the lowest rank counts.
 pub(super) fn split(target: &str) -> Option<(Rank, &str)> {
-    let name = target.trim_start_matches(|mark| Rank::of_mark(mark).is_some());
-    let marks = target.strip_suffix(name)?;
-    let rank = marks.chars().filter_map(Rank::of_mark).min()?;
+    let name = target.trim_start_matches(|prefix| Rank::from_prefix(prefix).is_some());
+    let prefixes = target.strip_suffix(name)?;
+    let rank = prefixes.chars().filter_map(Rank::from_prefix).min()?;
     name.starts_with('#').then_some((rank, name))
 }
 
@@ -28,7 +28,7 @@ pub(super) fn send(
     draft: &Draft<'_>,
 ) -> Result<(), Refusal> {
     let id = names::visible(context, room)?;
-    let target = format!("{}{}", rank.mark(), may_speak(context, id, draft)?);
+    let target = format!("{}{}", rank.prefix(), may_speak(context, id, draft)?);
     check_text(context, draft, &target)?;
     let me = context.me();
     if !is_typing(draft) {

@@ -16,34 +16,44 @@ pub(super) fn check(hub: &Hub) {
         .iter()
         .filter_map(|(id, session)| Some((session.batch.as_ref()?.message.as_ref()?.due, id)))
         .collect();
-    assert_eq!(node.batches, open, "an open batch has a deadline, and no other has");
+    assert_eq!(node.batches, open, "exactly the open batches have deadlines");
     for (id, session) in node.sessions.iter() {
         let mut watched = session.watched.keys();
-        assert!(watched.all(|folded| node.watchers[folded].contains(&id)), "a watcher is known");
+        assert!(
+            watched.all(|folded| node.watchers[folded].contains(&id)),
+            "the index of watchers has every watcher"
+        );
         if let Some(user) = session.user {
             assert!(session.registration.is_none());
-            assert!(state.users[&user].sessions.contains(&id), "a session's user knows it");
+            assert!(state.users[&user].sessions.contains(&id), "a user has its sessions");
         } else {
             assert_eq!(session.registration.is_none(), session.console);
         }
     }
     let consoles = node.sessions.iter().filter(|(_, session)| session.console);
-    assert_eq!(node.consoles, consoles.count(), "those at the admin socket are counted");
+    assert_eq!(node.consoles, consoles.count(), "sessions of the admin socket are counted");
     for (id, user) in &state.users {
         assert_eq!(user.id, *id);
         assert!(!user.sessions.is_empty(), "nobody is online without a session");
-        assert_eq!(state.nicks[&*proto::name::fold(&user.nick)], *id, "no name twice");
+        assert_eq!(state.nicks[&*proto::name::fold(&user.nick)], *id, "no nick is used twice");
         for session in &user.sessions {
             assert_eq!(node.sessions[session].user, Some(*id));
         }
         if let Some(lobby) = state.lobby {
-            assert!(user.rooms.contains(&lobby), "nobody is without the lobby");
+            assert!(user.rooms.contains(&lobby), "every user is in the lobby");
         }
         for room in &user.rooms {
-            assert!(state.rooms[room].members[id].online, "a user's rooms know the user");
+            assert!(
+                state.rooms[room].members[id].online,
+                "a user is an online member of its rooms"
+            );
         }
         let account = state.account(&user.nick).map(|account| account.id);
-        assert_eq!(account, (!user.guest).then_some(*id), "a name is its account's");
+        assert_eq!(
+            account,
+            (!user.guest).then_some(*id),
+            "a nick that is an account's name is its owner's, and no guest's"
+        );
     }
     let mut open = std::collections::BTreeMap::<_, usize>::new();
     for (_, session) in node.sessions.iter().filter(|(_, session)| !session.console) {
@@ -64,11 +74,14 @@ pub(super) fn check(hub: &Hub) {
     }
     let watching = |(folded, id)| node.sessions[id].watched.contains_key(folded);
     let pairs = |(folded, ids)| std::iter::repeat(folded).zip(ids);
-    assert!(node.watchers.iter().flat_map(pairs).all(watching), "who is told of a name asked");
+    assert!(
+        node.watchers.iter().flat_map(pairs).all(watching),
+        "the index of watchers has no others"
+    );
     assert_eq!(state.nicks.len(), state.users.len());
     for (id, keys) in &state.metadata.users {
         let account = state.accounts.values().any(|account| account.id == *id);
-        assert!(account || state.users.contains_key(id), "metadata is somebody's");
+        assert!(account || state.users.contains_key(id), "metadata has an owner");
         assert!(!keys.is_empty());
     }
     for record in state.records.all() {
@@ -81,18 +94,18 @@ pub(super) fn check(hub: &Hub) {
                     || state.accounts.values().any(|account| account.id == owner)
             }
         };
-        assert!(there, "a record is of somebody or something: {record:?}");
+        assert!(there, "a record has an owner: {record:?}");
     }
     for session in node.subscriptions.all_subscribed() {
-        assert!(node.sessions.contains_key(&session), "who is subscribed is there");
+        assert!(node.sessions.contains_key(&session), "subscribed sessions exist");
     }
     for user in state.dormant.days.keys() {
         let account = state.accounts.values().any(|account| account.id == *user);
-        assert!(account || state.users.contains_key(user), "who is silent is somebody");
+        assert!(account || state.users.contains_key(user), "a dormant user exists");
     }
     for (user, of, _) in state.read_markers.iter() {
         let account = state.accounts.values().any(|account| account.id == user);
-        assert!(account || state.users.contains_key(&user), "a marker is somebody's");
+        assert!(account || state.users.contains_key(&user), "a read marker has an owner");
         assert!(of.as_room().is_none_or(|room| state.rooms.contains_key(&room)));
     }
     check_rooms(state);
@@ -103,9 +116,15 @@ pub(super) fn check(hub: &Hub) {
         assert_eq!(online, room.online);
         for (user, member) in &room.members {
             if member.online {
-                assert!(state.users[user].rooms.contains(id), "who is in a room knows it");
+                assert!(
+                    state.users[user].rooms.contains(id),
+                    "an online member's user has the room"
+                );
             } else {
-                assert!(state.remembered[user].contains(id), "who is away will be back");
+                assert!(
+                    state.remembered[user].contains(id),
+                    "an offline member's room is remembered"
+                );
                 assert!(state.settings.remember_rooms && Some(*id) != state.lobby);
                 assert!(state.accounts.values().any(|account| account.id == *user));
             }
@@ -119,17 +138,17 @@ fn check_rooms(state: &State) {
     for room in state.rooms.values() {
         if let Some(founder) = room.founder {
             let account = state.accounts.values().any(|account| account.id == founder);
-            assert!(account, "whose a room is has an account");
+            assert!(account, "a founder has an account");
             founders.entry(founder).or_default().insert(room.id);
         }
         for (key, terms) in &room.terms {
             let same = |entry: &ListEntry| ban_terms::key(entry.mode, &entry.mask) == **key;
-            assert!(room.settings.lists.iter().any(same), "terms are of an entry");
+            assert!(room.settings.lists.iter().any(same), "terms belong to a list entry");
             ends.extend(terms.until.map(|until| (until, room.id, key.clone())));
         }
     }
-    assert_eq!(state.founders, founders, "whose which rooms are is known");
-    assert_eq!(state.ban_expiries, ends, "when what ends is known");
+    assert_eq!(state.founders, founders, "founders are indexed");
+    assert_eq!(state.ban_expiries, ends, "ban expiries are indexed");
 }
 
 /// Skeletons are indexed, and no two names look alike. Too slow to check after each step.
@@ -137,8 +156,8 @@ pub(super) fn check_looks(state: &State) {
     let (mut accounts, mut rooms) = (Skeletons::default(), Skeletons::default());
     state.accounts.values().for_each(|account| accounts.add(&account.name, account.id));
     state.rooms.values().for_each(|room| rooms.add(&room.name, room.id));
-    assert_eq!(state.account_skeletons, accounts, "what looks like an account is known");
-    assert_eq!(state.room_skeletons, rooms, "what looks like a room is known");
+    assert_eq!(state.account_skeletons, accounts, "account names are indexed");
+    assert_eq!(state.room_skeletons, rooms, "room names are indexed");
     for account in state.accounts.values() {
         assert_eq!(
             accounts.find(&account.name, Some(account.id)),

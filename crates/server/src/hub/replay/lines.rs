@@ -1,4 +1,4 @@
-//! The lines that people send, at random.
+//! Random lines, such as people send.
 
 use super::random::Random;
 use super::steps::{NAMES, ROOMS};
@@ -85,7 +85,7 @@ pub(crate) fn line(random: &mut Random) -> String {
     }
 }
 
-/// What one does to keep order in rooms.
+/// Moderation of rooms and people.
 fn rooms_and_people(random: &mut Random, room: &str, name: &str, other: &str) -> String {
     let msgid = format!("test-{}", 1 + random.below(30));
     match random.below(15) {
@@ -121,7 +121,7 @@ fn rooms_and_people(random: &mut Random, room: &str, name: &str, other: &str) ->
     }
 }
 
-/// What one does with one's account.
+/// Commands about one's own account.
 fn account(random: &mut Random, name: &str) -> String {
     let what = match random.below(12) {
         0 => "PASSWORD secreter",
@@ -140,13 +140,13 @@ fn account(random: &mut Random, name: &str) -> String {
     format!("ACCOUNT {what}")
 }
 
-/// What one does with invitations; all their codes are alike here.
+/// Commands about invitations; all their codes are alike here.
 fn invitations(random: &mut Random) -> String {
     let all = ["ADD rooms=#a", "ADD uses=2 expires=1s", "USE aaaa", "DEL aaaa", "LIST"];
     format!("INVITATION {}", random.pick(&all))
 }
 
-/// What one does with certificates.
+/// Commands about certificates.
 fn certificates(random: &mut Random) -> String {
     let certificate = Fingerprint([random.below(4) as u8; 32]);
     match random.below(6) {
@@ -163,7 +163,7 @@ fn certificates(random: &mut Random) -> String {
     }
 }
 
-/// What one asks of the server itself, or of others across all rooms.
+/// Commands about the whole server.
 fn server_commands(random: &mut Random, name: &str, other: &str) -> String {
     match random.below(8) {
         0 | 1 => format!("MONITOR + {name},{other}"),
@@ -185,7 +185,7 @@ fn server_commands(random: &mut Random, name: &str, other: &str) -> String {
     }
 }
 
-/// What operators of the server do to the accounts of others.
+/// Commands of server operators about accounts.
 fn accounts(random: &mut Random, name: &str, other: &str) -> String {
     let (room, new) = (random.pick(&ROOMS), random.pick(&["gil", "hal", "ANN", "bob", "dee"]));
     match random.below(6) {

@@ -1,5 +1,5 @@
-//! Lines that nobody means: whatever a client sends, nothing panics, and what comes of it are lines,
-//! each of which fits.
+//! Random lines that need not make sense: whatever a client sends, nothing panics, and all output is
+//! valid lines within the limit.
 
 use super::random::Random;
 use crate::command::VERBS;
@@ -37,7 +37,7 @@ const WORDS: &[&str] = &[
     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 ];
 
-/// A verb with some words, whether they make sense together or not.
+/// A verb with random parameters.
 pub(crate) fn line(random: &mut Random) -> String {
     let mut line = match random.below(4) {
         0 => format!("@{} ", random.pick(TAGS)),
@@ -57,7 +57,7 @@ pub(crate) fn line(random: &mut Random) -> String {
     line
 }
 
-/// What a session is told, and what others are told of it, are lines that fit.
+/// All output is valid lines within the limit.
 pub(super) fn check(effects: &Effects) {
     for effect in &effects.list {
         match &effect.effect {

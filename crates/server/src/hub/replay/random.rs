@@ -1,6 +1,6 @@
-//! Numbers that are the same everywhere for one seed.
+//! Seeded pseudo-random numbers.
 
-/// SplitMix64: small, and the same everywhere.
+/// SplitMix64: small, and the same on every platform.
 pub(crate) struct Random(u64);
 
 impl Random {

@@ -29,19 +29,19 @@ impl World {
             .flat_map(|(session, user)| user.rooms.iter().map(move |room| (*session, *room)))
             .collect();
         check_looks(&self.hub.state);
-        assert_eq!(self.probes, 0, "each who asks is told, and once");
+        assert_eq!(self.probes, 0, "each probe is answered once");
         let mut reader = self.journal.store.reader().unwrap();
         for account in self.hub.state.accounts.values() {
             let of = |(of, event): &(AccountId, EventId)| (*of == account.id).then_some(*event);
-            let kept: Vec<_> = self.kept.iter().filter_map(of).collect();
+            let expected: Vec<_> = self.pending.iter().filter_map(of).collect();
             let pending = reader.pending(account.id, EventId::MAX >> 1, usize::MAX).unwrap();
-            assert_eq!(pending.iter().map(|event| event.id).collect::<Vec<_>>(), kept);
+            assert_eq!(pending.iter().map(|event| event.id).collect::<Vec<_>>(), expected);
         }
         let counted = self.journal.metrics.sum("parlor_events_stored_total");
         assert_eq!(counted, self.stored as f64, "what was stored is counted");
         // A shard forgets a connection that closed, whatever is still released for it.
-        self.told.retain(|(session, _)| self.hub.node.sessions.contains_key(session));
-        assert_eq!(self.told, in_rooms, "who is told of a room is in it");
+        self.entered.retain(|(session, _)| self.hub.node.sessions.contains_key(session));
+        assert_eq!(self.entered, in_rooms, "exactly the members of a room receive its lines");
         let restarted =
             Hub::new(config.clone(), self.journal.store.load().unwrap(), self.now).0.state;
         assert_eq!(self.hub.state.accounts, restarted.accounts);

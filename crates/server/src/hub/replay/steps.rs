@@ -1,4 +1,4 @@
-//! What connections do, at random.
+//! Random actions of clients.
 
 use super::lines::line;
 use super::nonsense;
@@ -19,7 +19,7 @@ use proto::scram::Keys;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// By how much the clock is set: to and fro, days and less than a second.
+/// Jumps of the wall clock: forward and back, from less than a second to a day.
 const CLOCK_SET: [i64; 6] = [86_400_000, -86_400_000, -3_600_000, 40_000, -900, -1500];
 pub(super) const NAMES: [&str; 7] = ["ann", "bob", "b0b", "cem", "dee", "eve", "fay"];
 pub(super) const ROOMS: [&str; 5] = ["#a", "#b", "#lobby", "#c", "#\u{430}"];
@@ -56,23 +56,23 @@ pub(crate) fn config(random: &mut Random) -> Arc<Config> {
 
 impl World {
     pub(super) fn step(&mut self, random: &mut Random) {
-        self.passes(random.below(2000) as i64);
+        self.advance(random.below(2000) as i64);
         if random.below(30) == 0 {
             self.now += CLOCK_SET[random.below(CLOCK_SET.len())];
         }
         if random.below(30) == 0 {
-            self.passes(random.below(5) as i64 * 86_400_000);
+            self.advance(random.below(5) as i64 * 86_400_000);
         }
         match random.below(22) {
             0 | 1 => {
                 self.opened += 1;
                 let session =
                     SessionId { node: 0, shard: 0, slot: self.opened, generation: self.opened };
-                self.opens(random, session);
+                self.open(random, session);
             }
             2 if !self.sessions.is_empty() => {
                 let session = self.sessions.swap_remove(random.below(self.sessions.len()));
-                self.batch(session, ClientEvent::Closed { reason: "gone".into() }, "");
+                self.client_event(session, "", ClientEvent::Closed { reason: "gone".into() });
             }
             3..=5 => self.settle(random, 1),
             6 => self.broken.store(random.below(4) == 0, Ordering::Relaxed),
@@ -84,74 +84,74 @@ impl World {
             }
             9 if !self.sessions.is_empty() => {
                 let session = self.sessions[random.below(self.sessions.len())];
-                self.several_lines(random, session);
+                self.send_multiline(random, session);
             }
             10 if !self.sessions.is_empty() => {
                 let session = self.sessions[random.below(self.sessions.len())];
-                self.line(session, &nonsense::line(random));
+                self.send(session, &nonsense::line(random));
             }
             12 if !self.sessions.is_empty() => {
                 let session = self.sessions[random.below(self.sessions.len())];
                 let first = ["PING :x", "MODE ann +B", "MODE bob -B", "AWAY *", "AWAY", "QUIT"];
-                self.answers(session, random.pick(&first));
+                self.acknowledge(session, random.pick(&first));
             }
             11 => {
                 if random.below(3) == 0 {
                     let free = random.below(100) as u64;
                     self.apply(Input::Disk(Space { free, total: 1000 }));
                 }
-                // Also by one who is not there.
+                // Also from a session that does not exist.
                 let slot = 1 + random.below(9) as u32;
                 self.probes += 1;
                 let session = SessionId { node: 0, shard: 0, slot, generation: slot };
-                self.batch(session, ClientEvent::Probe, "");
+                self.client_event(session, "", ClientEvent::Probe);
             }
             _ if !self.sessions.is_empty() => {
                 let session = self.sessions[random.below(self.sessions.len())];
-                self.line(session, &line(random));
+                self.send(session, &line(random));
             }
             _ => {}
         }
     }
 
-    /// Somebody connects, maybe by a proxy, maybe encrypted, maybe for a page.
-    fn opens(&mut self, random: &mut Random, session: SessionId) {
+    /// A client connects: maybe through a proxy, maybe encrypted, maybe only to fetch a page.
+    fn open(&mut self, random: &mut Random, session: SessionId) {
         self.sessions.push(session);
         let from = random.pick(&ADDRESSES);
         let address = from.parse().unwrap();
         let entropy = u128::from(random.next()).to_le_bytes();
         if random.below(10) == 0 {
-            return self.batch(session, ClientEvent::OpenedByAdmin { entropy }, "");
+            return self.client_event(session, "", ClientEvent::OpenedByAdmin { entropy });
         }
-        self.batch(session, ClientEvent::Opened { address, entropy }, "");
+        self.client_event(session, "", ClientEvent::Opened { address, entropy });
         let encrypted = ClientEvent::Encrypted { certificate: certificate(random) };
-        let mut ways = vec![encrypted];
+        let mut events = vec![encrypted];
         if from == PROXY {
             let address = random.pick(&ADDRESSES).parse().unwrap();
-            ways.push(ClientEvent::Forwarded { address, encrypted: random.below(2) == 0 });
+            events.push(ClientEvent::Forwarded { address, encrypted: random.below(2) == 0 });
         }
         if random.below(2) == 0 {
-            ways.reverse();
+            events.reverse();
         }
-        ways.truncate(random.below(ways.len() + 1));
-        for way in ways {
-            self.batch(session, way, "");
+        events.truncate(random.below(events.len() + 1));
+        for event in events {
+            self.client_event(session, "", event);
         }
         match random.below(10) {
             0 => {
                 self.sessions.retain(|open| *open != session);
-                self.batch(session, ClientEvent::Served, "");
+                self.client_event(session, "", ClientEvent::Served);
             }
             1 => {
                 let browser = random.below(2) == 0;
                 let browser = browser.then(|| Browser::from_user_agent("Firefox/1 (Android)"));
-                self.batch(session, ClientEvent::WebSocket { browser }, "");
+                self.client_event(session, "", ClientEvent::WebSocket { browser });
             }
             _ => {}
         }
     }
 
-    /// The config file is read again: it has a mistake, or another limit and other capabilities.
+    /// The config file is reloaded: it has an error, or another limit and other capabilities.
     pub(super) fn reload(&mut self, random: &mut Random, by: SessionId) {
         let mut config = Config::clone(&self.hub.node.config);
         config.limits.large_room = random.below(4);
@@ -167,35 +167,35 @@ impl World {
         self.apply(Input::Reload(Reload { by: Some(by), outcome }));
     }
 
-    /// Sends a message of several lines, mostly as it must be.
-    fn several_lines(&mut self, random: &mut Random, session: SessionId) {
+    /// Sends a multi-line message, mostly correctly.
+    fn send_multiline(&mut self, random: &mut Random, session: SessionId) {
         let target = random.pick(&["#lobby", "#a", "@#a", "ann", "bob"]);
-        self.line(session, "CAP REQ :draft/multiline batch echo-message labeled-response");
+        self.send(session, "CAP REQ :draft/multiline batch echo-message labeled-response");
         let id = random.below(3);
-        self.line(
+        self.send(
             session,
             &format!("@label=y;+parlor/resend=m{id} BATCH +r draft/multiline {target}"),
         );
         for text in ["one", "", "two"] {
-            self.passes(random.below(100) as i64);
+            self.advance(random.below(100) as i64);
             let tags = random.pick(&["batch=r", "batch=r", "batch=r;draft/multiline-concat"]);
-            self.line(session, &format!("@{tags} PRIVMSG {target} :{text}"));
+            self.send(session, &format!("@{tags} PRIVMSG {target} :{text}"));
         }
         let last = random.pick(&["BATCH -r", "BATCH -r", "BATCH -r", "BATCH -s", "QUIT", ""]);
-        self.line(session, last);
+        self.send(session, last);
     }
 
-    /// A session sends a line after all that it was told was written to it.
-    fn answers(&mut self, session: SessionId, line: &str) {
+    /// A session acknowledges all messages delivered to it, and sends a line.
+    fn acknowledge(&mut self, session: SessionId, line: &str) {
         let shown = self.shown.remove(&session).unwrap_or_default();
-        let [kept, live] = [0, 1].map(|at: usize| shown[at].last().copied().unwrap_or_default());
-        self.answered.extend(shown.into_iter().flatten());
-        self.batch(session, ClientEvent::Answered(Watermarks { kept, live }), "");
-        self.line(session, line);
+        let [pending, live] = [0, 1].map(|at: usize| shown[at].last().copied().unwrap_or_default());
+        self.acknowledged.extend(shown.into_iter().flatten());
+        self.client_event(session, "", ClientEvent::Acknowledged(Watermarks { pending, live }));
+        self.send(session, line);
     }
 }
 
-/// What comes of deriving keys, at random.
+/// A random outcome of a derivation.
 pub(crate) fn outcome(random: &mut Random, task: &Task) -> Outcome {
     let keys = Keys { salt: [7; 16], iterations: 1, stored_key: [1; 32], server_key: [2; 32] };
     let stored_key = [random.below(9) as u8; 32];
@@ -211,7 +211,7 @@ pub(crate) fn outcome(random: &mut Random, task: &Task) -> Outcome {
     }
 }
 
-/// Secrets as the threads that derive keys draw them.
+/// Secrets as the derivation threads generate them.
 fn drawn(random: &mut Random, task: &Task, keys: Keys) -> Outcome {
     let Task::Draw { count, chars, keys: wanted } = task else { return Outcome::Busy };
     let first = if random.below(2) == 0 { "a" } else { "b" };
@@ -223,7 +223,7 @@ fn drawn(random: &mut Random, task: &Task, keys: Keys) -> Outcome {
     Outcome::Drawn(secrets, wanted.map(|_| keys))
 }
 
-/// One of a few, if any.
+/// One of a few certificates, or none.
 pub(crate) fn certificate(random: &mut Random) -> Option<Fingerprint> {
     let which = random.below(4) as u8;
     (which > 0).then_some(Fingerprint([which; 32]))

@@ -1,4 +1,4 @@
-//! The hub and the real journal over a store that refuses writes now and then, on one thread.
+//! The hub and the real journal on one thread, over a store whose commits fail now and then.
 
 use super::checks::check;
 use super::nonsense;
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{channel, sync_channel};
 use store::{AccountId, EventId, Failure, Loaded, MemoryStore, Reader, RoomId, Store, Write};
 
-/// A store that refuses to commit while told so.
+/// A store whose commits fail while `broken` is set.
 struct Faulty {
     inner: MemoryStore,
     broken: Arc<AtomicBool>,
@@ -70,30 +70,30 @@ pub(super) struct World {
     pub(super) hub: Hub,
     pub(super) journal: Journal,
     pub(super) broken: Arc<AtomicBool>,
-    pub(super) bad_news: Receiver<Input>,
+    pub(super) from_journal: Receiver<Input>,
     pub(super) queue: VecDeque<Effects>,
     pub(super) derivations: VecDeque<(SessionId, Task)>,
     pub(super) sessions: Vec<SessionId>,
-    /// Who wishes the config file to be read again.
-    pub(super) wishes: Vec<SessionId>,
-    /// The wall clock, which somebody sets now and then.
+    /// Sessions that have requested a reload of the config file.
+    pub(super) reloads: Vec<SessionId>,
+    /// The wall clock, which jumps now and then.
     pub(super) now: i64,
     pub(super) steady: i64,
     pub(super) opened: u32,
     pub(super) recorded: Vec<Stamped>,
     pub(super) output: Vec<String>,
-    /// Who would be told of which room, if the shards did what was released.
-    pub(super) told: BTreeSet<(SessionId, RoomId)>,
-    /// How often somebody has asked whether the store can be written, and has not been told.
+    /// Which sessions the shards would deliver a room's lines to, by what was released.
+    pub(super) entered: BTreeSet<(SessionId, RoomId)>,
+    /// Probes not answered yet.
     pub(super) probes: usize,
-    /// Events that the store has taken.
+    /// Events committed to the store.
     pub(super) stored: usize,
-    /// What is kept for whom.
-    pub(super) kept: BTreeSet<(AccountId, EventId)>,
-    /// What of it each session was told: what was kept when it came, and what came since.
+    /// Pending messages by account.
+    pub(super) pending: BTreeSet<(AccountId, EventId)>,
+    /// Those delivered to each session: the ones pending at its login, and those sent since.
     pub(super) shown: BTreeMap<SessionId, [Vec<EventId>; 2]>,
-    /// What was told to a session that has answered since.
-    pub(super) answered: BTreeSet<EventId>,
+    /// Those acknowledged by a session.
+    pub(super) acknowledged: BTreeSet<EventId>,
 }
 
 impl World {
@@ -105,7 +105,7 @@ impl World {
         store.commit(&mut first.iter()).unwrap();
         let metrics = Arc::new(Metrics::new(1));
         let damage = crate::damage::Watch::new(store.damage(), metrics.clone());
-        let (to_hub, bad_news) = bounded(1024, metrics.waiting(Queue::Hub));
+        let (to_hub, from_journal) = bounded(1024, metrics.waiting(Queue::Hub));
         let journal = Journal {
             store: Box::new(store),
             shards: Vec::new(),
@@ -130,26 +130,26 @@ impl World {
             hub,
             journal,
             broken,
-            bad_news,
+            from_journal,
             queue: VecDeque::new(),
             derivations: VecDeque::new(),
             sessions: Vec::new(),
-            wishes: Vec::new(),
+            reloads: Vec::new(),
             now: 0,
             steady: 0,
             opened: 0,
             recorded: Vec::new(),
             output: Vec::new(),
-            told: BTreeSet::new(),
+            entered: BTreeSet::new(),
             probes: 0,
             stored: 0,
-            kept: BTreeSet::new(),
+            pending: BTreeSet::new(),
             shown: BTreeMap::new(),
-            answered: BTreeSet::new(),
+            acknowledged: BTreeSet::new(),
         }
     }
 
-    pub(super) fn passes(&mut self, millis: i64) {
+    pub(super) fn advance(&mut self, millis: i64) {
         self.now += millis;
         self.steady += millis;
     }
@@ -177,33 +177,36 @@ impl World {
         }
     }
 
-    pub(super) fn batch(&mut self, session: SessionId, event: ClientEvent, text: &str) {
+    pub(super) fn client_event(&mut self, session: SessionId, text: &str, event: ClientEvent) {
         let events = vec![SessionEvent { session, event }];
         self.apply(Input::Batch(Batch { shard: 0, text: text.into(), events }));
     }
 
-    pub(super) fn line(&mut self, session: SessionId, line: &str) {
-        self.batch(session, ClientEvent::Line(0..line.len() as u32), line);
+    pub(super) fn send(&mut self, session: SessionId, line: &str) {
+        self.client_event(session, line, ClientEvent::Line(0..line.len() as u32));
     }
 
-    /// What was stored is kept until somebody who was told it has answered.
-    fn keep(&mut self, settled: &SettledBatch) {
+    /// A stored message stays pending until a session has acknowledged it.
+    fn track_pending(&mut self, settled: &SettledBatch) {
         let outcomes = settled.outcomes.iter().flatten();
         let writes = settled.effects.writes.iter().zip(outcomes);
         for (write, _) in writes.filter(|(_, outcome)| **outcome == store::Outcome::Stored) {
             match write {
                 Write::Event { event, pending_for, .. } => {
-                    self.kept.extend(pending_for.map(|account| (account, event.id)));
+                    self.pending.extend(pending_for.map(|account| (account, event.id)));
                 }
                 Write::Redact { event, .. } => {
-                    self.kept.retain(|(_, kept)| Some(*kept) != event.about);
+                    self.pending.retain(|(_, pending)| Some(*pending) != event.about);
                 }
                 Write::PendingDelivered { account, after, up_to } => {
-                    let answered = &self.answered;
-                    self.kept.retain(|(of, event)| {
-                        let taken = of == account && after < event && event <= up_to;
-                        assert!(!taken || answered.contains(event), "{event} is lost to {of}");
-                        !taken
+                    let acknowledged = &self.acknowledged;
+                    self.pending.retain(|(of, event)| {
+                        let removed = of == account && after < event && event <= up_to;
+                        assert!(
+                            !removed || acknowledged.contains(event),
+                            "{event} is lost to {of}"
+                        );
+                        !removed
                     });
                 }
                 _ => {}
@@ -219,18 +222,18 @@ impl World {
         }
         let group: Vec<Effects> = self.queue.drain(..take).collect();
         for settled in self.journal.settle(group).expect("it is known what is stored") {
-            self.keep(&settled);
+            self.track_pending(&settled);
             let happening =
                 settled.effects.list.iter().filter(|one| settled.happens(one.condition));
             for effect in happening {
                 match &effect.effect {
                     Effect::Enter { session, room } => {
-                        self.told.insert((*session, *room));
+                        self.entered.insert((*session, *room));
                     }
                     Effect::Leave { session, room } => {
-                        self.told.remove(&(*session, *room));
+                        self.entered.remove(&(*session, *room));
                     }
-                    Effect::Close { session } => self.told.retain(|(told, _)| told != session),
+                    Effect::Close { session } => self.entered.retain(|(open, _)| open != session),
                     Effect::TellOne { to, news, kept: true } => {
                         let id = settled.effects.news[*news as usize].id;
                         self.shown.entry(*to).or_default()[1].push(id);
@@ -243,7 +246,7 @@ impl World {
                             self.shown.entry(*session).or_default()[0] = kept;
                         }
                     }
-                    Effect::Reload { by } => self.wishes.push(*by),
+                    Effect::Reload { by } => self.reloads.push(*by),
                     Effect::Probed { ok, .. } => {
                         assert_eq!(*ok, settled.outcomes.is_some());
                         self.probes -= 1;
@@ -258,10 +261,10 @@ impl World {
             });
             self.stored += stored.count();
         }
-        for by in std::mem::take(&mut self.wishes) {
+        for by in std::mem::take(&mut self.reloads) {
             self.reload(random, by);
         }
-        while let Ok(input) = self.bad_news.try_recv() {
+        while let Ok(input) = self.from_journal.try_recv() {
             self.apply(input);
         }
     }

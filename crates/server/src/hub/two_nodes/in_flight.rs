@@ -15,7 +15,7 @@ fn a_node_declared_gone_ends_sessions_that_have_acknowledged_messages() {
     world.exec(ann, "PM bob :hi");
     world.send(bob, "JOIN #a");
     let live = world.hubs[0].state.last_event();
-    world.client_event(bob, "", ClientEvent::Answered(Watermarks { kept: 0, live }));
+    world.client_event(bob, "", ClientEvent::Acknowledged(Watermarks { pending: 0, live }));
     world.send(bob, "PING 1");
     let steps = vec![OrderedStep::NodeEnded(1)];
     world.apply(0, Input::Ordered(Ordered { sequence: 100, steps, roster: None }));
@@ -53,7 +53,11 @@ fn a_session_that_acknowledges_messages_during_an_outage_does_not_wait_for_the_l
         for session in [bob, eve] {
             world.take_output(session);
             let live = world.hubs[0].state.last_event();
-            world.client_event(session, "", ClientEvent::Answered(Watermarks { kept: 0, live }));
+            world.client_event(
+                session,
+                "",
+                ClientEvent::Acknowledged(Watermarks { pending: 0, live }),
+            );
             for _ in 0..2 {
                 world.send(session, &format!("PING {number}"));
                 assert!(world.take_output(session).contains(" PONG "), "{number}");
