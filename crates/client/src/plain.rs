@@ -155,7 +155,7 @@ impl Plain<'_> {
                 }
                 Command::Do(intent) => self.perform(&intent)?,
                 Command::Go(name) if self.session.chat().server.is_room(&name) => {
-                    self.join(&name)?
+                    self.join(&name)?;
                 }
                 Command::Go(name) => {
                     self.session.show_status(&format!("PM {name} writes to {name}."))?;

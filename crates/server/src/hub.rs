@@ -110,12 +110,12 @@ impl Hub {
         let mut effects = self.effects();
         self.check_clocks(&mut effects, &stamped);
         self.log_refusals(&mut effects);
-        if self.state.server_bans.is_over(self.state.now) {
+        if self.state.server_bans.any_expired(self.state.now) {
             self.apply_for_nobody(&mut effects, Request::EndServerBans);
         }
         command::batch::end_overdue(&mut self.state, &mut self.node, &mut effects);
         let may_end = matches!(stamped.input, Input::Batch(_) | Input::Continue | Input::Tick);
-        if may_end && ban_terms::is_over(&self.state) {
+        if may_end && ban_terms::any_expired(&self.state) {
             self.apply_for_nobody(&mut effects, Request::EndRoomBans);
         }
         let forgets = self.node.forgets || retention::is_due(&self.state);

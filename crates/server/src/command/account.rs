@@ -137,7 +137,7 @@ pub fn before<'m>(
         "TOKEN" => return app_passwords::before(context, &account, params),
         "2FA" => factor::run(context, &account, params)?,
         "EXPORT" => export::run(context, &account, first)?,
-        "PMS" if first.is_none() => show_takes_from(context, &account),
+        "PMS" if first.is_none() => show_pm_policy(context, &account),
         "PMS" => return Ok(SharedPart::AsSent),
         "STRICT" => {
             wanted(first.ok_or(Refusal::NeedMoreParams)?)?;
@@ -369,11 +369,11 @@ fn pm_policy(
     context.must_be_storable()?;
     account_settings::set_pm_policy(context.state, context.out, account.id, from);
     or_not_stored(context);
-    show_takes_from(context, account);
+    show_pm_policy(context, account);
     Ok(())
 }
 
-fn show_takes_from(context: &mut Responder<'_, impl Reads>, account: &Account) {
+fn show_pm_policy(context: &mut Responder<'_, impl Reads>, account: &Account) {
     let from = account_settings::pm_policy(&context.state, account.id);
     let text = match from {
         PmPolicy::Everyone => "Everyone can send you private messages",

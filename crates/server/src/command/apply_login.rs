@@ -114,7 +114,7 @@ pub fn register(context: &mut ApplyContext<'_>, new: &Register) -> Result<(), Re
     }
     enter(context, &account, &new.from);
     if context.requester.user.is_some() {
-        ownership::take(context);
+        ownership::register_guest(context);
     }
     Ok(())
 }
@@ -206,7 +206,7 @@ fn must_not_be_banned(
 fn enter(context: &mut ApplyContext<'_>, account: &Arc<Account>, from: &Origin) {
     if context.must_be_storable().is_ok() {
         let Origin { host, attended, .. } = from;
-        last_login::came(context.state, context.out, account.id, host, *attended);
+        last_login::logged_in(context.state, context.out, account.id, host, *attended);
     }
     if let Some(certificate) = from.certificate {
         prove_certificate(context, account, certificate);

@@ -230,16 +230,16 @@ pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
 
 fn answer(context: &mut Context<'_>, name: &str, attempt: Attempt, outcome: Outcome) {
     match attempt {
-        Attempt::Password(method, code) => match may_tell(context, name) {
+        Attempt::Password(method, code) => match may_answer(context, name) {
             Ok(()) => password_checked(context, name, method, code.as_ref(), outcome),
             Err(refusal) => refused(context, name, method, &refusal),
         },
-        Attempt::Code(account, code) => match may_tell(context, name) {
+        Attempt::Code(account, code) => match may_answer(context, name) {
             Ok(()) => codes::code_given(context, &account, LoginMethod::Verb, &code),
             Err(refusal) => refused(context, name, LoginMethod::Verb, &refusal),
         },
         Attempt::Account(change) => account::finish(context, name, *change, outcome),
-        Attempt::ScramProof(server, message, account) => match may_tell(context, name) {
+        Attempt::ScramProof(server, message, account) => match may_answer(context, name) {
             Ok(()) => authenticate::prove(context, *server, &message, account),
             Err(refusal) => refused(context, name, LoginMethod::Sasl, &refusal),
         },
@@ -256,7 +256,7 @@ fn answer(context: &mut Context<'_>, name: &str, attempt: Attempt, outcome: Outc
 
 /// Whether a result may be told, right or wrong: others may have failed meanwhile, and many guesses
 /// in parallel must gain nothing over guesses in a row.
-pub fn may_tell(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
+pub fn may_answer(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     let (address, state) = (context.session().address, &context.state);
     let may =
         context.node.logins.may_answer(address, name, state.steady, &context.node.config.limits);

@@ -56,7 +56,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     let leaves = presence == Presence::Unattended && !user.is_unattended(session);
     if leaves && !user.guest && context.requester.allowance.not_stored.is_none() {
         let (me, here) = (user.id, context.state.last_event());
-        last_login::left(context.state, context.out, me, here);
+        last_login::attended_until(context.state, context.out, me, here);
     }
     presence::said(context, presence);
     context.out.follow_up(FollowUp::ShowKept);

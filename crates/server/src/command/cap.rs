@@ -230,13 +230,13 @@ pub fn tell_changes(state: &mut State, node: &mut Node, out: &mut Effects, befor
         let context = &mut Context::new(state, node, out, session);
         let cap302 = context.session().cap302;
         let alone = context.node.entries_sent.is_none();
-        let (before, after) = told(before, &context.node.config, context.session(), alone);
-        let (gone, new) = (gone(&before, &after), new(&before, &after));
-        let names: Vec<String> = gone.iter().map(|one| one.name().to_owned()).collect();
+        let (before, after) = notifiable(before, &context.node.config, context.session(), alone);
+        let (removed, new) = (removed(&before, &after), new(&before, &after));
+        let names: Vec<String> = removed.iter().map(|one| one.name().to_owned()).collect();
         if !names.is_empty() {
             say(context, "DEL", &names);
             let mut capabilities = context.capabilities();
-            gone.iter().for_each(|one| capabilities.remove(*one));
+            removed.iter().for_each(|one| capabilities.remove(*one));
             change_to(context, capabilities);
         }
         // A new value matters only to clients that understand values.
@@ -251,10 +251,10 @@ pub fn tell_changes(state: &mut State, node: &mut Node, out: &mut Effects, befor
     }
 }
 
-/// What was offered to a session before and what is now, as far as it is notified. An `sts` policy
+/// The capabilities offered to a session before and now, without changes not to be notified. An `sts` policy
 /// ends by its duration, never by `CAP DEL`; and no client is asked to reconnect in the middle of a
 /// session.
-fn told(
+fn notifiable(
     before: &Config,
     after: &Config,
     session: &Session,
@@ -273,7 +273,7 @@ fn told(
 }
 
 /// Capabilities no longer offered.
-fn gone(before: &[Offer], after: &[Offer]) -> Vec<Capability> {
+fn removed(before: &[Offer], after: &[Offer]) -> Vec<Capability> {
     let stays = |capability: &Capability| after.iter().any(|(one, _)| one == capability);
     before.iter().map(|(one, _)| *one).filter(|one| !stays(one)).collect()
 }
@@ -302,8 +302,8 @@ mod tests {
         let batch = (Capability::Batch, None);
         let (before, after) = ([offer("PLAIN"), batch.clone()], [offer("PLAIN,EXTERNAL"), batch]);
         assert_eq!(new(&before, &after), [&offer("PLAIN,EXTERNAL")]);
-        assert_eq!(gone(&before, &after), []);
-        assert_eq!(gone(&before, &after[..1]), [Capability::Batch]);
+        assert_eq!(removed(&before, &after), []);
+        assert_eq!(removed(&before, &after[..1]), [Capability::Batch]);
         assert_eq!(word(&before[0], true), "sasl=PLAIN");
         assert_eq!(word(&before[0], false), "sasl");
     }

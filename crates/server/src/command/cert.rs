@@ -101,13 +101,13 @@ pub fn add(
     change(context, certificate, Some(owned));
     context.note("CERT", "ADDED", &[&written], &text);
     if let Some(before) = owner.filter(|_| !mine) {
-        tell_loser(context, &before.name, account, &written);
+        tell_previous_owner(context, &before.name, account, &written);
     }
     Ok(())
 }
 
 /// Tells all devices of the account that had the certificate that another account has claimed it.
-fn tell_loser(context: &mut ApplyContext<'_>, before: &str, now: &Account, written: &str) {
+fn tell_previous_owner(context: &mut ApplyContext<'_>, before: &str, now: &Account, written: &str) {
     let Some(user) = context.state.online(before).map(|user| user.id) else { return };
     let text = format!(
         "Your certificate {written} now logs in as {}, whose client presented it",

@@ -61,7 +61,7 @@ pub fn come_online(context: &mut ApplyContext<'_>, coming: &ComeOnline) -> Resul
     let metadata = metadata_coming(context, &coming.metadata);
     context.out.follow_up(FollowUp::Welcome { full, metadata });
     match (first, coming.presence.clone()) {
-        (true, presence) => presence::came(context, presence),
+        (true, presence) => presence::coming_online(context, presence),
         (false, Some(presence)) => presence::said(context, presence),
         (false, None) => presence::changed(context, id),
     }
@@ -197,7 +197,7 @@ fn enter(
     let me = context.me();
     membership::enter(context.state, context.out, me, room, member);
     let news = context.passing_join(me, room);
-    context.tell_way(room, news);
+    context.tell_join_or_part(room, news);
     membership::tell_away(context, room, me);
     context.out.follow_up(FollowUp::ShowRoomAtLogin {
         user: me,

@@ -202,7 +202,7 @@ pub fn apply(state: &mut State, out: &mut Effects, entry: Entry<'_>) -> Result<(
         }
         Request::WasHere(here) => {
             let account = applying.me();
-            last_login::left(applying.state, applying.out, account, here);
+            last_login::attended_until(applying.state, applying.out, account, here);
             Ok(())
         }
         Request::LogIn(login) => apply_login::log_in(applying, &login),
@@ -267,7 +267,7 @@ pub fn apply_for_nobody(
 ) {
     let waits = node.entries_sent.is_some() && ordered::is_housekeeping(&request);
     if waits && std::mem::replace(&mut node.housekeeping, true) {
-        return; // It is under way.
+        return; // It is in flight already.
     }
     let (now, steady) = (state.now, state.steady);
     let entry = Entry { now, steady, requester: Requester::of(None), request };

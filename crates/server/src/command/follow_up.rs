@@ -8,7 +8,7 @@ use crate::command::context::Context;
 use crate::effects::FollowUp;
 use crate::session::watch;
 
-/// Carries out all that the command at hand has left to this node, each at its place among the
+/// Carries out all follow-ups of the current command for this node, each in its position among the
 /// effects. Before the command ends.
 pub fn carry_out(context: &mut Context<'_>) {
     let here = context.node.sessions.contains_key(&context.requester.session);
@@ -39,7 +39,7 @@ pub fn carry_out(context: &mut Context<'_>) {
             FollowUp::SyncWatchers { user } => metadata::show::sync_watchers(context, user),
             FollowUp::ShowRoom { room, user } => join::show(context, room, user),
             FollowUp::ShowRoomAgain { room } => {
-                join::show_around(context, room, &mut names::SharedNames::default());
+                join::show_after_join(context, room, &mut names::SharedNames::default());
             }
             FollowUp::RoomRenamed { room, old, reason } => {
                 rename::show(context, room, &old, &reason);

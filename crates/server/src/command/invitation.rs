@@ -61,14 +61,14 @@ fn use_one(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
     if let Some(account) = super::verify::account(context) {
         return Err(Refusal::AlreadyAuthenticated(account));
     }
-    take(context, code)?;
+    accept(context, code)?;
     let text = "You are invited: choose a name and a password";
     context.note("INVITATION", "ACCEPTED", &[], text);
     Ok(())
 }
 
 /// The session registers with an invitation. A wrong code counts as a failed login.
-pub fn take(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
+pub fn accept(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
     authentication::attempt(context, NO_NAME)?;
     if invitation::find(&context.state, code).is_none() {
         authentication::failed(context, NO_NAME, "wrong invitation");

@@ -64,7 +64,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     let news = context.passing(me, "INVITE", &[&nick, &room_name], None);
     let sessions = context.state.users[&target].sessions.clone();
     for to in sessions.iter().filter(|_| !ignored) {
-        context.out.push(Effect::TellOne { to: *to, news, kept: false });
+        context.out.push(Effect::TellOne { to: *to, news, pending: false });
     }
     let params: &[&str] = &[&nick, &room_name];
     let news = context.passing_for(Capability::InviteNotify, me, ("INVITE", params), None);

@@ -194,8 +194,8 @@ fn enter(context: &mut ApplyContext<'_>, me: UserId, room: RoomId, member: Membe
     let realname = context.user().realname.clone();
     let news = context.store_change(room, EventKind::Join, "", &realname, "JOIN");
     membership::enter(context.state, context.out, me, room, member);
-    context.tell_way(room, news);
-    founder::came(context, room, me, member);
+    context.tell_join_or_part(room, news);
+    founder::restore_role(context, room, me, member);
     founder::adopt(context, room);
     membership::tell_away(context, room, me);
     context.out.follow_up(FollowUp::Introduce { room, user: me });
@@ -211,13 +211,13 @@ pub fn show(context: &mut Context<'_>, room: RoomId, user: UserId) {
             continue;
         }
         let mut device = context.of(session);
-        show_around(&mut device, room, &mut names);
+        show_after_join(&mut device, room, &mut names);
         chathistory::replay(&mut device, room);
     }
 }
 
 /// Shows a device what follows its `JOIN`; names as another device of the same user was shown them.
-pub fn show_around(device: &mut Context<'_>, room: RoomId, names: &mut names::SharedNames) {
+pub fn show_after_join(device: &mut Context<'_>, room: RoomId, names: &mut names::SharedNames) {
     markread::show_room(device, room);
     topic::show(device, room, false);
     names.show_known(device, room);

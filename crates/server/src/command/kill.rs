@@ -33,7 +33,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     ];
     for to in &sessions {
         news.iter().for_each(|news| {
-            context.out.push(Effect::TellOne { to: *to, news: *news, kept: false });
+            context.out.push(Effect::TellOne { to: *to, news: *news, pending: false });
         });
     }
     let told: Box<str> = format!("Closing Link: {server} ({quit})").into();

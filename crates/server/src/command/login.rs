@@ -78,7 +78,7 @@ pub fn answer(context: &mut Context<'_>, name: &str, line: &str) -> Result<(), R
 
 /// The line answers the question for an invitation.
 pub fn invitation(context: &mut Context<'_>, name: &str, line: &str) -> Result<(), Refusal> {
-    invitation::take(context, line)?;
+    invitation::accept(context, line)?;
     user(context, name)
 }
 

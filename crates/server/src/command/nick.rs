@@ -75,7 +75,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     }
     let me = context.me();
     let news = context.passing(me, "NICK", &[name], None);
-    membership::tell_acquaintances(context.state, context.out, me, news);
+    membership::tell_common_rooms(context.state, context.out, me, news);
     context.tell_user(me, news);
     let before = context.user().nick.clone();
     if !own {

@@ -6,7 +6,7 @@ use crate::effects::{Effect, Read, ReadKind};
 use std::sync::Arc;
 
 /// The requester's session has just registered.
-pub fn came(context: &mut Context<'_>) {
+pub fn session_registered(context: &mut Context<'_>) {
     let last = context.state.last_event();
     context.session_mut().delivery.begin(last);
     show(context);

@@ -5,7 +5,7 @@
 
 use crate::effects::FollowUp;
 use crate::state::apply_context::ApplyContext;
-use crate::state::membership::{known_in, tell_acquaintances};
+use crate::state::membership::{known_in, tell_common_rooms};
 use crate::state::user::{Presence, UserId};
 use proto::Capability;
 
@@ -29,7 +29,7 @@ fn note(context: &mut ApplyContext<'_>, presence: Presence) {
 
 /// The requester comes online with the presence reported before, if any. Nobody is told yet: rooms
 /// are told when the user becomes visible, and watchers by [`tell_watchers`].
-pub fn came(context: &mut ApplyContext<'_>, presence: Option<Presence>) {
+pub fn coming_online(context: &mut ApplyContext<'_>, presence: Option<Presence>) {
     presence.into_iter().for_each(|presence| note(context, presence));
     let user = context.user_mut();
     user.away = user.away_now();
@@ -53,6 +53,6 @@ pub fn changed(context: &mut ApplyContext<'_>, user: UserId) {
     let before = std::mem::replace(&mut known.away, now.clone());
     if before != now {
         let news = context.passing_for(Capability::AwayNotify, user, ("AWAY", &[]), now.as_deref());
-        tell_acquaintances(context.state, context.out, user, news);
+        tell_common_rooms(context.state, context.out, user, news);
     }
 }

@@ -224,7 +224,7 @@ pub fn to_user(
         }
         let news = passing(context, &draft, &name);
         if online {
-            may_tell(context, id, &draft)?;
+            may_send(context, id, &draft)?;
             tell_both(context, id, news, false);
         }
         echo_passing(context, news);
@@ -237,7 +237,7 @@ pub fn to_user(
         context.must_be_kept(id, &name)?;
     }
     if online {
-        may_tell(context, id, &draft)?;
+        may_send(context, id, &draft)?;
     }
     let conversation = Conversation::direct(context.me(), id);
     let event = context.event(conversation, draft.kind, &name, draft.text, &draft.tags);
@@ -371,7 +371,7 @@ fn is_ctcp(text: &str) -> bool {
 }
 
 /// Refuses a draft that exceeds the requester's share of the receiver's outbox.
-fn may_tell(context: &mut ApplyContext<'_>, id: UserId, draft: &Draft<'_>) -> Result<(), Refusal> {
+fn may_send(context: &mut ApplyContext<'_>, id: UserId, draft: &Draft<'_>) -> Result<(), Refusal> {
     context.must_be_within_share(id, bytes_told(draft.text, draft.tags.len()))
 }
 
@@ -527,18 +527,18 @@ pub fn is_ignored(context: &mut Responder<'_, impl Reads>, receiver: UserId) -> 
 }
 
 /// Delivers to all sessions of the receiver, unless the requester is ignored, pending there if
-/// `kept`; and to the requester's other sessions.
-pub fn tell_both(context: &mut ApplyContext<'_>, receiver: UserId, news: u32, kept: bool) {
+/// `pending`; and to the requester's other sessions.
+pub fn tell_both(context: &mut ApplyContext<'_>, receiver: UserId, news: u32, pending: bool) {
     let me = context.me();
     let ignored = is_ignored(context, receiver);
     let sessions = |id: UserId| context.state.users.get(&id).map(|user| user.sessions.clone());
     for to in sessions(receiver).filter(|_| !ignored).unwrap_or_default() {
-        context.out.push(Effect::TellOne { to, news, kept });
+        context.out.push(Effect::TellOne { to, news, pending });
     }
     if receiver != me {
         for to in sessions(me).unwrap_or_default() {
             if to != context.requester.session {
-                context.out.push(Effect::TellOne { to, news, kept: false });
+                context.out.push(Effect::TellOne { to, news, pending: false });
             }
         }
     }

@@ -29,7 +29,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         return Err(Refusal::AccountExists(nick));
     }
     if let Some(code) = message.param(1).and_then(|given| given.strip_prefix("invite:")) {
-        super::invitation::take(context, code)?;
+        super::invitation::accept(context, code)?;
     }
     begin(context, &nick, password, LoginMethod::Register)
 }

@@ -114,7 +114,7 @@ fn take_over(context: &mut Context<'_>, user: UserId, id: RoomId, (old, reason):
         let mut device = context.of(session);
         device.reply_news(part);
         device.reply_news(join);
-        join::show_around(&mut device, id, &mut names);
+        join::show_after_join(&mut device, id, &mut names);
     }
 }
 

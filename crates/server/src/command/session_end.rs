@@ -52,7 +52,7 @@ pub fn leave(context: &mut ApplyContext<'_>, reason: &str, here: Option<EventId>
         context.out.push(Effect::Leave { session, room });
     }
     if let Some(here) = here.filter(|_| !context.user().guest) {
-        last_login::left(context.state, context.out, user, here);
+        last_login::attended_until(context.state, context.out, user, here);
     }
     let online = context.user_mut();
     online.sessions.retain(|id| *id != session);
@@ -124,7 +124,7 @@ fn user_gone(context: &mut ApplyContext<'_>, id: UserId, reason: &str) {
     let rooms = context.user().rooms.clone();
     let news = context.passing(id, "QUIT", &[], Some(reason));
     let ApplyContext { state, out, .. } = context;
-    membership::tell_acquaintances(state, out, id, news);
+    membership::tell_common_rooms(state, out, id, news);
     let user = state.users.remove(&id).expect("just used");
     state.nicks.remove(&*fold(&user.nick));
     out.follow_up(FollowUp::TellOffline { name: user.nick.clone() });

@@ -5,7 +5,7 @@
 use super::refusal::Refusal;
 use crate::limits::REALNAME_BYTES;
 use crate::state::apply_context::ApplyContext;
-use crate::state::membership::tell_acquaintances;
+use crate::state::membership::tell_common_rooms;
 use proto::{Capability, Message};
 
 /// Carries out `SETNAME`.
@@ -17,7 +17,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     context.user_mut().realname = name.into();
     let me = context.me();
     let news = context.passing_for(Capability::SetName, me, ("SETNAME", &[]), Some(name));
-    tell_acquaintances(context.state, context.out, me, news);
+    tell_common_rooms(context.state, context.out, me, news);
     context.tell_user(me, news);
     Ok(())
 }

@@ -29,7 +29,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 
 /// A session has registered: sets from which event on messages are new to its user. `before` is up
 /// to where somebody was present before.
-pub fn came(context: &mut Context<'_>, before: Option<EventId>) {
+pub fn session_registered(context: &mut Context<'_>, before: Option<EventId>) {
     let (user, session) = (context.user(), context.requester.session);
     let others = user.sessions.iter().filter(|other| **other != session);
     let others = others.filter(|other| !user.is_unattended(**other));

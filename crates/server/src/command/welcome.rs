@@ -318,11 +318,11 @@ pub fn introduce(context: &mut Context<'_>, user: UserId, room: RoomId, metadata
 /// The session has been told about its rooms: sends the rest.
 pub fn welcomed(context: &mut Context<'_>, full: bool) {
     let before = context.session_mut().last_login.take();
-    unread::came(context, before.as_ref().and_then(|login| login.here));
+    unread::session_registered(context, before.as_ref().and_then(|login| login.here));
     if let Some(login) = &before {
         registration::show_last_login(context, login, full);
     }
-    pending_messages::came(context);
+    pending_messages::session_registered(context);
     nodes::show(context);
     unread::greet(context, full, before.is_some());
 }

@@ -64,7 +64,7 @@ pub enum Effect {
         /// Index in [`super::Effects::news`].
         news: u32,
         /// It is pending until the receiver acknowledges it.
-        kept: bool,
+        pending: bool,
     },
     /// The final answer to a message: it is stored, now or earlier.
     Confirm {

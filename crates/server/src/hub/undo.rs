@@ -59,7 +59,7 @@ pub(super) fn undo(state: &mut State, node: &mut Node, out: &mut Effects, undo: 
             let there = state.users.contains_key(&user) || has_account(state, user);
             dormant::put(state, user, before.filter(|_| there));
         }
-        Undo::Pending(user, kept) => state.pending.put_back(user, kept),
+        Undo::Pending(user, kept) => state.pending.restore(user, kept),
         Undo::NotPending(user, event) => state.pending.undo(user, event),
     }
 }

@@ -12,7 +12,7 @@ pub const MEMORY_MOST: usize = 1024 * 1024 * 1024;
 pub const MACHINE_PART: usize = 4;
 /// Seconds after which an outbox without progress is among the first to be dropped when memory is
 /// short.
-pub const OUTBOX_STANDS_SECONDS: u64 = 10;
+pub const OUTBOX_STALLED_SECONDS: u64 = 10;
 /// Seconds after which a connection that reads nothing is closed, whatever it sends.
 pub const NOT_READING_SECONDS: u64 = 60;
 /// Bytes that the kernel may buffer per connection besides the outbox; Linux doubles this for its

@@ -79,7 +79,7 @@ fn notify(state: &State, node: &Node, out: &mut Effects, name: &str, code: &str,
         Line::to(out).source(server).verb(code).param("*").text(text).end();
     });
     for to in sessions {
-        out.push(Effect::TellOne { to: *to, news, kept: false });
+        out.push(Effect::TellOne { to: *to, news, pending: false });
     }
 }
 
@@ -109,7 +109,7 @@ pub fn notify_extended(
             && watcher != user
             && !told.iter().any(receives)
         {
-            out.push(Effect::TellOne { to: *to, news, kept: false });
+            out.push(Effect::TellOne { to: *to, news, pending: false });
         }
     }
 }

@@ -51,7 +51,7 @@ pub struct Connection {
     pub ready: bool,
     /// It is flooding, and not read for a moment.
     pub paused: bool,
-    /// It is not read while lines of it wait in the hub for their turn.
+    /// It is not read, because lines of it are waiting in the hub.
     pub held: bool,
     /// The peer will send nothing more, although not everything may have been read.
     pub read_closed: bool,

@@ -246,7 +246,7 @@ impl Shard {
                     self.tell(effects, *news, &slots, except);
                 }
             },
-            Effect::TellOne { to, news, kept } => self.tell_one(effects, *to, *news, *kept),
+            Effect::TellOne { to, news, pending } => self.tell_one(effects, *to, *news, *pending),
             Effect::Confirm { to, form, news, tag } => {
                 let news = &effects.news[*news as usize];
                 let stored = settled.stored_as(when).unwrap_or((news.id, news.time));
@@ -316,9 +316,9 @@ impl Shard {
 
     /// Delivers a message to one session. It may be pending until one of the receiver's connections
     /// acknowledges it.
-    fn tell_one(&mut self, effects: &Effects, to: SessionId, news: u32, kept: bool) {
+    fn tell_one(&mut self, effects: &Effects, to: SessionId, news: u32, pending: bool) {
         let Some(connection) = self.connection(to) else { return };
-        if kept {
+        if pending {
             let live = effects.news[news as usize].id;
             connection.receipts.send(Watermarks { pending: 0, live });
         }

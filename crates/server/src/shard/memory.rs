@@ -4,7 +4,7 @@
 //! A shard counts what a write leaves in an outbox, and publishes its total once per round.
 //! Connections that read as fast as the server writes are never counted.
 
-use crate::limits::{NOT_READING_SECONDS, OUTBOX_STANDS_SECONDS};
+use crate::limits::{NOT_READING_SECONDS, OUTBOX_STALLED_SECONDS};
 use crate::metrics::{Count, Refused};
 use crate::shard::Shard;
 use crate::shard::connection::Connection;
@@ -53,7 +53,7 @@ impl Connection {
             return (waiting, 0);
         };
         let counted = std::mem::replace(&mut backlog.bytes, waiting);
-        // It is not at fault if only a reader's answer is missing.
+        // The peer is not to blame if only a reader's answer is missing.
         if waiting < before || !self.blocked {
             backlog.since = Instant::now();
         }
@@ -98,7 +98,7 @@ impl Shard {
         if self.waiting <= share || memory.total() <= most {
             return;
         }
-        let (now, limit) = (Instant::now(), Duration::from_secs(OUTBOX_STANDS_SECONDS));
+        let (now, limit) = (Instant::now(), Duration::from_secs(OUTBOX_STALLED_SECONDS));
         let backlog = self.connections.iter().filter(|(_, connection)| connection.counted() > 0);
         let mut backlog: Vec<(bool, usize, usize)> = backlog
             .map(|(slot, one)| (one.stalled_for(now) >= limit, one.counted(), slot))
@@ -222,7 +222,7 @@ pub(super) mod tests {
         let (mut shard, _ends) = shard(1_500_000);
         let (large, _peer) = backlogged(&mut shard, 1_000_000);
         let (small, _other) = backlogged(&mut shard, 400_000);
-        stall(&mut shard, small, OUTBOX_STANDS_SECONDS + 1);
+        stall(&mut shard, small, OUTBOX_STALLED_SECONDS + 1);
         shard.keep_memory();
         assert_eq!(shard.connections.len(), 2, "it is not too much");
         let (middle, _third) = backlogged(&mut shard, 450_000);

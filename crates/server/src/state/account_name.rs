@@ -34,7 +34,7 @@ pub fn rename(context: &mut ApplyContext<'_>, account: &Arc<Account>, name: &str
     state.undo.note(out, Undo::AccountName(account.clone()));
     out.write(Write::Account(Account::clone(&after)));
     if let Some(news) = news {
-        membership::tell_acquaintances(context.state, context.out, id, news);
+        membership::tell_common_rooms(context.state, context.out, id, news);
         context.tell_user(id, news);
     }
 }

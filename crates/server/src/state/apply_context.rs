@@ -112,7 +112,7 @@ impl ApplyContext<'_> {
     ) {
         let news = self.store_change(room, kind, target, text, verb);
         if kind == EventKind::Part {
-            self.tell_way(room, news);
+            self.tell_join_or_part(room, news);
         } else {
             let me = self.me();
             membership::reveal(self, room, me);
@@ -380,8 +380,8 @@ impl<S: Reads> Responder<'_, S> {
         }
     }
 
-    /// If what the command at hand has written cannot be stored, its requester is told so, unless the
-    /// command has seen to it.
+    /// Tells the requester if a write of the current command fails, unless the command itself has
+    /// arranged that.
     pub fn tell_if_not_stored(&mut self, verb: &'static str) {
         let seen_to =
             |effect: &ConditionalEffect| matches!(effect.effect, Effect::NotStored { .. });

@@ -74,7 +74,7 @@ pub fn forget(state: &mut State, out: &mut Effects, room: RoomId, mode: char, ma
 }
 
 /// Whether something is due to end.
-pub fn is_over(state: &State) -> bool {
+pub fn any_expired(state: &State) -> bool {
     state.ban_expiries.first().is_some_and(|(until, ..)| *until <= state.now)
 }
 

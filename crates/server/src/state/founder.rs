@@ -129,7 +129,7 @@ pub fn standing(state: &State, room: RoomId, user: UserId, founds: bool) -> Memb
 }
 
 /// A user has joined: the kept role becomes part of the membership, and the room is told.
-pub fn came(context: &mut ApplyContext<'_>, room: RoomId, user: UserId, member: Member) {
+pub fn restore_role(context: &mut ApplyContext<'_>, room: RoomId, user: UserId, member: Member) {
     let (state, out) = (&mut *context.state, &mut *context.out);
     forget_role(state, out, room, user);
     let letters: String =

@@ -30,7 +30,7 @@ pub fn of(state: &State, account: AccountId) -> Option<LastLogin> {
 
 /// A connection logs in to an account; `attended`: a person is at it. Returns the previous login.
 /// Nothing else depends on this write.
-pub fn came(
+pub fn logged_in(
     state: &mut State,
     out: &mut Effects,
     account: AccountId,
@@ -46,7 +46,7 @@ pub fn came(
 
 /// A connection to an account has ended, and was attended up to this event. A deleted account has
 /// no record and gets none.
-pub fn left(state: &mut State, out: &mut Effects, account: AccountId, here: EventId) {
+pub fn attended_until(state: &mut State, out: &mut Effects, account: AccountId, here: EventId) {
     let Some(login) = of(state, account) else { return };
     if login.here.is_none_or(|before| before < here) {
         set(state, out, account, &LastLogin { here: Some(here), ..login });

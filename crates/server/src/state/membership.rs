@@ -205,7 +205,7 @@ pub fn known_in(state: &State, user: UserId) -> Vec<RoomId> {
 
 /// Tells everybody else in a common room in which the user is visible, each session once; for some
 /// news also those who watch the user.
-pub fn tell_acquaintances(state: &State, out: &mut Effects, user: UserId, news: u32) {
+pub fn tell_common_rooms(state: &State, out: &mut Effects, user: UserId, news: u32) {
     let rooms = known_in(state, user);
     if out.news[news as usize].needs != Capabilities::default() {
         let told = rooms.clone().into();

@@ -77,7 +77,7 @@ impl<S: Reads> Responder<'_, S> {
     }
 
     /// Tells a room that the requester comes or goes; tells only the requester if hidden there.
-    pub fn tell_way(&mut self, room: RoomId, news: u32) {
+    pub fn tell_join_or_part(&mut self, room: RoomId, news: u32) {
         let me = self.me();
         if self.state.rooms[&room].members[&me].hidden {
             self.tell_user(me, news);
@@ -105,7 +105,7 @@ impl<S: Reads> Responder<'_, S> {
             if to == self.requester.session && self.requester.label.is_some() {
                 self.reply_news(news);
             } else {
-                self.out.push(Effect::TellOne { to, news, kept: false });
+                self.out.push(Effect::TellOne { to, news, pending: false });
             }
         }
     }

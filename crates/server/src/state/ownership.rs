@@ -17,7 +17,7 @@ use store::{RoomId, Write};
 /// id, so conversations and rooms stay the user's.
 ///
 /// <https://ircv3.net/specs/extensions/chghost>, <https://ircv3.net/specs/extensions/account-notify>
-pub fn take(context: &mut ApplyContext<'_>) {
+pub fn register_guest(context: &mut ApplyContext<'_>) {
     let me = context.me();
     let (nick, server) = (context.user().nick.clone(), context.state.renderer.server.clone());
     let username: Arc<str> = user_as_given(context.user()).into();
@@ -35,17 +35,17 @@ pub fn take(context: &mut ApplyContext<'_>) {
     metadata::store_all(context.state, context.out, me);
     records::store_all(context.state, context.out, me);
 
-    membership::tell_acquaintances(context.state, context.out, me, chghost);
+    membership::tell_common_rooms(context.state, context.out, me, chghost);
     context.tell_user(me, chghost);
     // Clients without CHGHOST see the user quit and come back.
-    membership::tell_acquaintances(context.state, context.out, me, quit);
+    membership::tell_common_rooms(context.state, context.out, me, quit);
     for room in context.user().rooms.clone() {
         if !context.state.rooms[&room].members[&me].hidden {
             come_back(context, me, room);
         }
     }
     let account = context.passing_for(Capability::AccountNotify, me, ("ACCOUNT", &[&nick]), None);
-    membership::tell_acquaintances(context.state, context.out, me, account);
+    membership::tell_common_rooms(context.state, context.out, me, account);
     context.tell_user(me, account);
     context.out.follow_up(FollowUp::MetadataAgain { user: me });
 }

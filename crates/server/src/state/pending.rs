@@ -62,7 +62,7 @@ impl PendingMessages {
     }
 
     /// Restores what was pending for a receiver.
-    pub fn put_back(&mut self, receiver: UserId, kept: VecDeque<(EventId, UserId)>) {
+    pub fn restore(&mut self, receiver: UserId, kept: VecDeque<(EventId, UserId)>) {
         if !kept.is_empty() {
             self.of.insert(receiver, kept);
         }

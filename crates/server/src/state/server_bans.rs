@@ -136,7 +136,7 @@ impl ServerBans {
     }
 
     /// Whether any ban has expired.
-    pub fn is_over(&self, now: i64) -> bool {
+    pub fn any_expired(&self, now: i64) -> bool {
         self.ends.first().is_some_and(|(until, _)| *until <= now)
     }
 

@@ -148,7 +148,7 @@ pub(super) fn confirmed(
     code: &UsedCode,
 ) -> Result<(), Refusal> {
     must_be(context, account, false)?;
-    take(context, account, code)?;
+    consume(context, account, code)?;
     let Some(factor) = second_factor::of(context.state, account.id) else { return Ok(()) };
     let factor = SecondFactor { confirmed: true, ..factor };
     second_factor::set(context.state, context.out, account.id, Some(&factor));
@@ -161,7 +161,11 @@ pub(super) fn confirmed(
     Ok(())
 }
 
-fn take(context: &mut ApplyContext<'_>, account: &Account, code: &UsedCode) -> Result<(), Refusal> {
+fn consume(
+    context: &mut ApplyContext<'_>,
+    account: &Account,
+    code: &UsedCode,
+) -> Result<(), Refusal> {
     let taken = second_factor::consume(context.state, context.out, account.id, code);
     if taken { Ok(()) } else { Err(wrong_code(&account.name)) }
 }
@@ -187,7 +191,7 @@ pub(super) fn removed(
     code: &UsedCode,
 ) -> Result<(), Refusal> {
     must_be(context, account, true)?;
-    take(context, account, code)?;
+    consume(context, account, code)?;
     second_factor::set(context.state, context.out, account.id, None);
     or_not_stored(context);
     let text = "From now on your password alone logs in";
@@ -225,7 +229,7 @@ pub(super) fn codes_set(
 ) -> Result<(), Refusal> {
     must_be(context, account, true)?;
     if let Some(code) = code {
-        take(context, account, code)?;
+        consume(context, account, code)?;
     }
     let Some(mut factor) = second_factor::of(context.state, account.id) else { return Ok(()) };
     factor.set_recovery(hashes);

@@ -113,7 +113,7 @@ pub(super) fn derived(
     outcome: Outcome,
 ) -> Result<(), Refusal> {
     let name = account.name.to_string();
-    authentication::may_tell(context, &name)?;
+    authentication::may_answer(context, &name)?;
     let Outcome::Made(keys) = outcome else {
         authentication::failed(context, &name, "wrong password");
         return Err(Refusal::WrongPassword(name));

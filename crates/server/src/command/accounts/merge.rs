@@ -68,7 +68,7 @@ fn enter(context: &mut ApplyContext<'_>, id: RoomId, user: UserId, member: Membe
         context.tell_room(id, news);
         context.out.follow_up(FollowUp::Introduce { room: id, user });
     }
-    founder::came(context, id, user, member);
+    founder::restore_role(context, id, user, member);
     membership::tell_away(context, id, user);
     context.out.follow_up(FollowUp::ShowRoom { room: id, user });
 }

@@ -95,7 +95,7 @@ pub fn tell(
                 news
             }
         };
-        context.out.push(Effect::TellOne { to: *to, news, kept: false });
+        context.out.push(Effect::TellOne { to: *to, news, pending: false });
     }
 }
 

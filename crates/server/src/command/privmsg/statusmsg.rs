@@ -43,7 +43,7 @@ pub(super) fn send(
     let sessions = told.iter().flat_map(|user| &context.state.users[user].sessions);
     for to in sessions.copied().collect::<Vec<SessionId>>() {
         if to != context.requester.session {
-            context.out.push(Effect::TellOne { to, news, kept: false });
+            context.out.push(Effect::TellOne { to, news, pending: false });
         }
     }
     echo_passing(context, news);

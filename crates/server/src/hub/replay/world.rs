@@ -234,7 +234,7 @@ impl World {
                         self.entered.remove(&(*session, *room));
                     }
                     Effect::Close { session } => self.entered.retain(|(open, _)| open != session),
-                    Effect::TellOne { to, news, kept: true } => {
+                    Effect::TellOne { to, news, pending: true } => {
                         let id = settled.effects.news[*news as usize].id;
                         self.shown.entry(*to).or_default()[1].push(id);
                     }

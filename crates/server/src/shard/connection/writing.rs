@@ -96,7 +96,7 @@ fn write_wrapped(
         outbox.advance(taken);
         if scratch.out.is_empty() {
             if taken > 0 {
-                continue; // Nobody is there any more to hear these.
+                continue; // The transport is closed, so these lines are dropped.
             }
             if closing && outbox.is_empty() && layers.finish()? {
                 continue;
