@@ -37,7 +37,7 @@ const ANY_EVENT: EventId = EventId::MAX >> 1;
 pub struct ReadJob {
     /// The requester.
     pub session: SessionId,
-    /// The place kept for the answer among the session's lines.
+    /// The answer's placeholder in the session's outbox.
     pub placeholder: u64,
     /// What to read and how to show it.
     pub request: Arc<Read>,
@@ -88,7 +88,7 @@ impl Readers {
     ///
     /// # Errors
     /// The lines to answer instead, when too many reads are waiting.
-    pub fn ask(&self, job: ReadJob, renderer: &Renderer) -> Result<(), Vec<u8>> {
+    pub fn submit(&self, job: ReadJob, renderer: &Renderer) -> Result<(), Vec<u8>> {
         let request = &job.request;
         let queue = match (request.is_search(), request.is_overview()) {
             (true, _) => &self.searches,
@@ -102,7 +102,7 @@ impl Readers {
     }
 }
 
-/// Without a label, there is nothing else to say.
+/// The answer to a labeled command that has no other.
 fn acknowledge(renderer: &Renderer, out: &mut Vec<u8>, tag: &str) {
     Line::to(out).raw_tags(tag).source(&renderer.server).verb("ACK").end();
 }
@@ -110,7 +110,7 @@ fn acknowledge(renderer: &Renderer, out: &mut Vec<u8>, tag: &str) {
 /// Why there is no answer.
 #[derive(Clone, Copy, PartialEq)]
 enum ReadFailure {
-    /// Too many wait.
+    /// Too many reads are waiting.
     Busy,
     /// The store cannot be read.
     Store,
@@ -121,7 +121,7 @@ fn failure(renderer: &Renderer, job: &ReadJob, cause: ReadFailure, text: &str) -
     let tag = job.tag.as_deref().unwrap_or_default();
     let verb = match job.request.what {
         ReadKind::Ch { .. } => "CH",
-        // Nobody asked, or nobody who would understand; the next time shows them.
+        // Not requested, or by a client that would not understand a failure; they are shown next time.
         ReadKind::Pending { .. }
         | ReadKind::Playback { .. }
         | ReadKind::Buffers
@@ -166,7 +166,7 @@ pub fn run(
             Ok(None) => {}
             Ok(Some(rest)) => {
                 let partial = PartialAnswer { out: page.out, batches: page.batches, rest };
-                turn.again(ReadJob { partial: Some(partial), ..job });
+                turn.put_back(ReadJob { partial: Some(partial), ..job });
                 continue;
             }
             Err(error) => {

@@ -18,7 +18,7 @@ use proto::{Capability, Message};
 use std::sync::Arc;
 use store::{EventKind, RoomId};
 
-/// Carries out `JOIN`. Each room is answered for itself, and each is a part of its own, since what is
+/// Carries out `JOIN`. Each room is answered separately, and each is a part of its own, since what is
 /// shown of it may be long.
 pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let rooms = message.param(0).unwrap_or_default();

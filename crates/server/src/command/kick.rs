@@ -16,7 +16,7 @@ use proto::name::fold;
 use std::collections::BTreeSet;
 use store::{EventKind, RoomId};
 
-/// Carries out `KICK`. Each user is answered for by itself.
+/// Carries out `KICK`. Each user is answered separately.
 pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let rooms = super::names_of(message.param(0).unwrap_or_default())?;
     let users = super::names_of(message.param(1).unwrap_or_default())?;

@@ -1,4 +1,4 @@
-//! `NODES`: where clients may go when this node is gone, told to sessions with the capability
+//! `NODES`: where clients may go when this node is gone, sent to sessions with the capability
 //! `parlor/nodes`, after their welcome and whenever it changes.
 
 use crate::command::context::Context;
@@ -9,7 +9,7 @@ use crate::session_id::SessionId;
 use crate::state::State;
 use proto::{Capability, Line};
 
-/// The log has brought another list.
+/// The log has delivered another list.
 pub fn set(state: &mut State, node: &mut Node, out: &mut Effects, nodes: Box<[Box<str>]>) {
     if node.nodes == nodes {
         return;
@@ -47,7 +47,7 @@ fn send(context: &mut Context<'_>) {
     }
 }
 
-/// As many words a line as fit; at least one line, which may be empty.
+/// Splits words into lines, as many on each as fit; at least one line, which may be empty.
 fn lines(words: &[Box<str>], bytes: usize) -> Vec<Vec<&str>> {
     let mut lines = vec![Vec::new()];
     let mut left = bytes;

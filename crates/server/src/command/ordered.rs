@@ -120,7 +120,7 @@ pub fn may_pipeline(context: &mut Context<'_>, error: Option<LineError>, line: &
         && context.budget_wait().is_none()
 }
 
-/// Whether the first waiting line may be sent to the log so.
+/// Whether the first waiting line may be pipelined in this way.
 pub fn next_may_pipeline(context: &mut Context<'_>) -> bool {
     let Some(next) = context.session_mut().lines.pop_front() else { return false };
     let may = may_pipeline(context, next.error, &next.text);

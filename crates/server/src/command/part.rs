@@ -12,7 +12,7 @@ use crate::text::shorten;
 use proto::Message;
 use store::{EventKind, RoomId};
 
-/// Carries out `PART`. Each room is answered for itself.
+/// Carries out `PART`. Each room is answered separately.
 pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), Refusal> {
     let reason = shorten(message.param(1).unwrap_or_default(), KICK_BYTES);
     for name in super::once(super::names_of(message.param(0).unwrap_or_default())?) {

@@ -30,12 +30,12 @@ pub struct ItemGuard<K: Copy + Ord, T> {
 struct Shared<K, T> {
     most: usize,
     most_each: usize,
-    lines: Mutex<Queues<K, T>>,
+    queues: Mutex<Queues<K, T>>,
     changed: Condvar,
     waiting: Gauge,
 }
 
-/// One line per requester.
+/// One queue per requester.
 #[derive(Debug)]
 struct Queues<K, T> {
     waiting: BTreeMap<K, VecDeque<T>>,
@@ -52,22 +52,22 @@ pub fn bounded<K: Copy + Ord, T>(
     most_each: usize,
     waiting: Gauge,
 ) -> (Sender<K, T>, Receiver<K, T>) {
-    let lines = Queues {
+    let queues = Queues {
         waiting: BTreeMap::new(),
         order: VecDeque::new(),
         served: BTreeSet::new(),
         len: 0,
         senders: 1,
     };
-    let (lines, changed) = (Mutex::new(lines), Condvar::new());
-    let shared = Arc::new(Shared { most, most_each, lines, changed, waiting });
+    let (queues, changed) = (Mutex::new(queues), Condvar::new());
+    let shared = Arc::new(Shared { most, most_each, queues, changed, waiting });
     (Sender { shared: shared.clone() }, Receiver { shared })
 }
 
 impl<K, T> Shared<K, T> {
     /// A thread that panics leaves it consistent: no foreign code is called under the lock.
-    fn lines(&self) -> MutexGuard<'_, Queues<K, T>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Queues<K, T>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,15 +77,15 @@ impl<K: Copy + Ord, T> Sender<K, T> {
     /// # Errors
     /// The item, when there is no room.
     pub fn try_send(&self, key: K, item: T) -> Result<(), T> {
-        let mut lines = self.shared.lines();
-        let mine = lines.waiting.get(&key).map_or(0, VecDeque::len);
-        if lines.len >= self.shared.most || mine >= self.shared.most_each {
+        let mut queues = self.shared.lock();
+        let mine = queues.waiting.get(&key).map_or(0, VecDeque::len);
+        if queues.len >= self.shared.most || mine >= self.shared.most_each {
             return Err(item);
         }
-        lines.len += 1;
-        lines.waiting.entry(key).or_default().push_back(item);
-        if mine == 0 && !lines.served.contains(&key) {
-            lines.order.push_back(key);
+        queues.len += 1;
+        queues.waiting.entry(key).or_default().push_back(item);
+        if mine == 0 && !queues.served.contains(&key) {
+            queues.order.push_back(key);
         }
         self.shared.waiting.inc();
         self.shared.changed.notify_one();
@@ -95,14 +95,14 @@ impl<K: Copy + Ord, T> Sender<K, T> {
 
 impl<K, T> Clone for Sender<K, T> {
     fn clone(&self) -> Sender<K, T> {
-        self.shared.lines().senders += 1;
+        self.shared.lock().senders += 1;
         Sender { shared: self.shared.clone() }
     }
 }
 
 impl<K, T> Drop for Sender<K, T> {
     fn drop(&mut self) {
-        self.shared.lines().senders -= 1;
+        self.shared.lock().senders -= 1;
         self.shared.changed.notify_all();
     }
 }
@@ -116,46 +116,46 @@ impl<K, T> Clone for Receiver<K, T> {
 impl<K: Copy + Ord, T> Receiver<K, T> {
     /// Waits for the next turn; none when the queue is empty and has ended.
     pub fn recv(&self) -> Option<ItemGuard<K, T>> {
-        let mut lines = self.shared.lines();
+        let mut queues = self.shared.lock();
         loop {
-            if let Some(key) = lines.order.pop_front() {
-                let line = lines.waiting.get_mut(&key).expect("who is in order waits");
-                let item = line.pop_front();
-                if line.is_empty() {
-                    lines.waiting.remove(&key);
+            if let Some(key) = queues.order.pop_front() {
+                let queue = queues.waiting.get_mut(&key).expect("a key in the order has a queue");
+                let item = queue.pop_front();
+                if queue.is_empty() {
+                    queues.waiting.remove(&key);
                 }
-                lines.served.insert(key);
-                lines.len -= 1;
+                queues.served.insert(key);
+                queues.len -= 1;
                 self.shared.waiting.dec();
                 return Some(ItemGuard { item, key, shared: self.shared.clone() });
             }
-            if lines.senders == 0 && lines.len == 0 {
+            if queues.senders == 0 && queues.len == 0 {
                 return None;
             }
-            lines = self.shared.changed.wait(lines).unwrap_or_else(PoisonError::into_inner);
+            queues = self.shared.changed.wait(queues).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
 
 impl<K: Copy + Ord, T> ItemGuard<K, T> {
     /// Puts the rest back, before the requester's other items.
-    pub fn again(mut self, rest: T) {
+    pub fn put_back(mut self, rest: T) {
         self.item = None;
-        let mut lines = self.shared.lines();
-        lines.len += 1;
-        lines.waiting.entry(self.key).or_default().push_front(rest);
+        let mut queues = self.shared.lock();
+        queues.len += 1;
+        queues.waiting.entry(self.key).or_default().push_front(rest);
         self.shared.waiting.inc();
     }
 }
 
 impl<K: Copy + Ord, T> Drop for ItemGuard<K, T> {
     fn drop(&mut self) {
-        let mut lines = self.shared.lines();
-        lines.served.remove(&self.key);
-        if lines.waiting.contains_key(&self.key) {
-            lines.order.push_back(self.key);
+        let mut queues = self.shared.lock();
+        queues.served.remove(&self.key);
+        if queues.waiting.contains_key(&self.key) {
+            queues.order.push_back(self.key);
         }
-        drop(lines);
+        drop(queues);
         // Also wakes those waiting for the end.
         self.shared.changed.notify_all();
     }
@@ -192,7 +192,7 @@ mod tests {
         let first = receiver.recv().unwrap();
         let second = receiver.recv().unwrap();
         assert_eq!((first.item, second.item), (Some(10), Some(20)));
-        first.again(15);
+        first.put_back(15);
         assert_eq!(receiver.recv().unwrap().item, Some(15));
         drop(second);
         assert_eq!(drain(&receiver, sender), [11]);

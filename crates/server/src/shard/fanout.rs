@@ -359,7 +359,7 @@ impl Shard {
         let placeholder = connection.outbox.reserve();
         let (request, tag) = (request.clone(), tag.clone());
         let job = ReadJob { session, placeholder, request, tag, partial: None };
-        if let Err(lines) = self.parts.readers.ask(job, &self.parts.renderer) {
+        if let Err(lines) = self.parts.readers.submit(job, &self.parts.renderer) {
             let connection = self.connection(session).expect("just there");
             connection.fill(placeholder, lines);
             self.touch(session.slot as usize);
