@@ -6,7 +6,7 @@ import { LIMITS } from "./limits.js";
 import { formatLine } from "./message.js";
 import { Listing } from "./places.js";
 import { receiveLine, WELCOMED } from "./receive.js";
-import { carryOut, sendWaiting } from "./send.js";
+import { carryOut, joinNew, sendWaiting } from "./send.js";
 import { Server } from "./server.js";
 
 /**
@@ -62,7 +62,8 @@ export class Chat {
   }
 
   /**
-   * A new connection has logged in. Sends unconfirmed messages again, and a `PING` whose answer ends the welcome.
+   * A new connection has logged in. Joins the rooms that were opened before it, sends unconfirmed messages again, and a
+   * `PING` whose answer ends the welcome.
    * @param {string} me @param {Map<string, string>} capabilities Those in effect, with their values. @param {string[]} out
    */
   loggedIn(me, capabilities, out) {
@@ -71,6 +72,7 @@ export class Chat {
     if (!this.server.has("parlor/nodes")) this.server.nodes = [];
     this.connected = true;
     this.ready = false;
+    joinNew(this, out);
     out.push(formatLine("PING", [WELCOMED]));
     sendWaiting(this, out);
   }
@@ -157,7 +159,9 @@ export class Chat {
       const textId = textIds.get(text) ?? this.next;
       textIds.set(text, textId);
       this.outgoing.push({ ...one, number: this.next, textId, sent: false, resent: true, retryAtMs: undefined });
-      this.touch("timeline", this.conversationOrNew(one.to).name);
+      const conversation = this.conversationOrNew(one.to);
+      conversation.isNew ||= !conversation.timeline.newest();
+      this.touch("timeline", conversation.name);
     }
   }
 
@@ -211,6 +215,7 @@ export class Chat {
     if (known) return known;
     if (this.conversations.size >= LIMITS.CONVERSATIONS) return this.conversationOrNew("");
     const made = new Conversation(name, this.server.isRoom(name) ? "room" : "person");
+    made.isNew = !this.connected;
     this.conversations.set(fold(name), made);
     this.touch("conversation", name);
     return made;

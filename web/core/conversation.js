@@ -31,6 +31,8 @@ export class Conversation {
   loading = 0;
   /** @type {Map<string, Member> | undefined} Names of an unfinished `NAMES`. */
   names;
+  /** It was opened without a connection: a room is joined before anything is sent to it. */
+  isNew = false;
 
   /** @param {string} name Empty for the server. @param {"room" | "person" | "server"} kind With whom it is. */
   constructor(name, kind) {

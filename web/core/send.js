@@ -195,9 +195,22 @@ function openConversation(chat, { target }, out) {
   chat.current = target;
   const conversation = chat.conversationOrNew(target);
   if (conversation.kind === "room" && !conversation.joined && chat.connected) {
-    out.push(formatLine("JOIN", [target], undefined, labelled(chat, target)));
+    sendJoin(chat, target, out);
   }
   refreshConversation(chat, target, out);
+}
+
+/** @param {Chat} chat @param {string} room @param {string[]} out */
+function sendJoin(chat, room, out) {
+  out.push(formatLine("JOIN", [room], undefined, labelled(chat, room)));
+}
+
+/** Joins the rooms that were opened without a connection. @param {Chat} chat @param {string[]} out */
+export function joinNew(chat, out) {
+  for (const conversation of chat.conversations.values()) {
+    if (conversation.isNew && conversation.kind === "room") sendJoin(chat, conversation.name, out);
+    conversation.isNew = false;
+  }
 }
 
 /** Requests the newest page of a conversation, unless it is known to be complete. @param {Chat} chat @param {string} name @param {string[]} out */

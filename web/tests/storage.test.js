@@ -73,6 +73,17 @@ test("texts of two closed tabs stay two, though they had the same number in thei
   assert.deepEqual(rest, [one, two]);
 });
 
+test("a room without rows is joined before what was written to it before a reload is sent", () => {
+  const chat = new Chat("web.next");
+  chat.restoreConversation("#new", "room", []);
+  chat.restoreConversation("#empty", "room", []);
+  chat.restoreOutgoing([outgoing("first", 1)].map((one) => ({ ...one, to: "#new" })));
+  /** @type {string[]} */
+  const sent = [];
+  chat.loggedIn("ann", new Map(), sent);
+  assert.deepEqual(sent, ["JOIN #new", "PING welcomed", "PRIVMSG #new :first"]);
+});
+
 test("of very many conversations the newest are kept", async () => {
   const store = await DeviceStore.open(new IDBFactory(), "parlor");
   for (let n = 0; n < 210; n++) await store.keepConversation({ name: `#${n}`, kind: "room", rows: [], atMs: n });

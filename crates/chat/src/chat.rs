@@ -110,8 +110,8 @@ impl Chat {
         }
     }
 
-    /// A new connection has logged in as `me`, with these capabilities and their values. Sends unconfirmed
-    /// messages again, and a `PING` whose answer ends the welcome.
+    /// A new connection has logged in as `me`, with these capabilities and their values. Joins the rooms that were
+    /// opened before it, sends unconfirmed messages again, and a `PING` whose answer ends the welcome.
     pub fn logged_in(
         &mut self,
         me: &str,
@@ -125,6 +125,7 @@ impl Chat {
         }
         self.connected = true;
         self.ready = false;
+        self.join_new(out);
         proto::Line::to(out).verb("PING").param(crate::receive::WELCOMED).end();
         self.send_waiting(out);
     }
@@ -232,7 +233,9 @@ impl Chat {
         if !self.conversations.contains_key(&key) {
             if self.conversations.len() < CONVERSATIONS {
                 let with = if self.server.is_room(name) { With::Room } else { With::Person };
-                self.conversations.insert(key.clone(), Conversation::new(name, with));
+                let made =
+                    Conversation { is_new: !self.connected, ..Conversation::new(name, with) };
+                self.conversations.insert(key.clone(), made);
                 self.changes.push(Change::Conversation(name.to_owned()));
             } else {
                 key.clear();

@@ -77,6 +77,8 @@ pub struct Conversation {
     pub loading: usize,
     /// Names of an unfinished `NAMES`.
     pub(crate) names: Option<BTreeMap<String, Member>>,
+    /// It was opened without a connection: a room is joined before anything is sent to it.
+    pub(crate) is_new: bool,
 }
 
 impl Conversation {
@@ -99,6 +101,7 @@ impl Conversation {
             timeline: Timeline::default(),
             loading: 0,
             names: None,
+            is_new: false,
         }
     }
 

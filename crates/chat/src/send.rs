@@ -284,6 +284,17 @@ impl Chat {
         self.refresh(name, out);
     }
 
+    /// Joins the rooms that were opened without a connection.
+    pub(crate) fn join_new(&mut self, out: &mut Vec<u8>) {
+        let new = self.conversations.values_mut().filter_map(|conversation| {
+            let is_new = std::mem::take(&mut conversation.is_new);
+            (is_new && conversation.with == With::Room).then(|| conversation.name.clone())
+        });
+        for room in new.collect::<Vec<_>>() {
+            self.labelled(&room, out).verb("JOIN").param(&room).end();
+        }
+    }
+
     fn close(&mut self, name: &str, out: &mut Vec<u8>) {
         let Some(conversation) = self.conversation(name) else { return };
         match conversation.with {
