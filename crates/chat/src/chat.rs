@@ -27,6 +27,15 @@ pub(crate) enum Request {
     Command { target: String },
 }
 
+/// What was last asked for by lines typed by hand, where the answer does not say enough.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// The name that `WHOIS` was about.
+    pub(crate) whois: String,
+    /// Whose metadata `METADATA` was to list.
+    pub(crate) metadata: String,
+}
+
 /// A room in the answer to `LIST`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Listed {
@@ -92,6 +101,8 @@ pub struct Chat {
     pub people: People,
     /// An answer to `WHOIS` that is not complete.
     pub(crate) whois: Whois,
+    /// What was last asked for by hand.
+    pub(crate) asked: Asked,
     /// An unfinished answer to `NAMES` of a room that this person is not in.
     pub(crate) names_elsewhere: Vec<Member>,
     /// The newest server time of any line, in milliseconds since 1970 UTC.
@@ -138,6 +149,7 @@ impl Chat {
         self.changes.append(&mut self.unfinished);
         self.unfinished_list.clear();
         self.whois = Whois::default();
+        self.asked = Asked::default();
         self.names_elsewhere.clear();
         self.server.listing = Default::default();
         for request in std::mem::take(&mut self.requests).into_values() {

@@ -78,7 +78,7 @@ pub struct Whois {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Change, Chat};
+    use crate::{Change, Chat, Intent};
 
     fn chat() -> Chat {
         let mut chat = Chat::new("r");
@@ -95,6 +95,19 @@ mod tests {
     fn receive(chat: &mut Chat, lines: &[&str]) -> Vec<Change> {
         lines.iter().for_each(|line| chat.receive(line, 0, &mut Vec::new()));
         chat.take_changes()
+    }
+
+    fn ask(chat: &mut Chat, line: &str) {
+        chat.perform(Intent::Raw(line.to_owned()), 0, &mut Vec::new()).unwrap();
+    }
+
+    /// The sentences shown.
+    fn said(changes: &[Change]) -> Vec<&str> {
+        let sentences = changes.iter().filter_map(|change| match change {
+            Change::Happened { entry, .. } => Some(entry.text.as_str()),
+            _ => None,
+        });
+        sentences.collect()
     }
 
     #[test]
@@ -160,12 +173,32 @@ mod tests {
         assert_eq!((person.rooms.len(), person.idle_seconds), (2, Some(61)));
         assert_eq!(person.away.as_deref(), Some("gone"));
         assert_eq!(person.metadata.display_name.as_deref(), Some("Bob the Builder"));
-        let sentences = changes.iter().filter_map(|change| match change {
-            Change::Happened { entry, .. } => Some(entry.text.as_str()),
-            _ => None,
-        });
-        let all: Vec<&str> = sentences.collect();
+        let all = said(&changes);
         assert_eq!(all.last(), Some(&"bob is called Bob the Builder"), "{all:?}");
+    }
+
+    #[test]
+    fn whois_of_somebody_offline_says_that_they_are_not_online() {
+        let mut chat = chat();
+        ask(&mut chat, "WHOIS bob");
+        let answer = [":s 401 ann bob :There is no user bob", ":s 318 ann bob :End of /WHOIS list"];
+        assert_eq!(said(&receive(&mut chat, &answer)), ["bob is not online"]);
+        // What else finds nobody has the server's words.
+        let other = receive(&mut chat, &[":s 401 ann bob :There is no user bob"]);
+        assert_eq!(said(&other), ["bob: There is no user bob"]);
+    }
+
+    #[test]
+    fn a_list_of_no_metadata_says_so() {
+        let mut chat = chat();
+        let empty = [":s BATCH +b metadata ann", ":s BATCH -b"];
+        assert_eq!(said(&receive(&mut chat, &empty)), [""; 0], "nobody has asked");
+        ask(&mut chat, "METADATA * LIST");
+        assert_eq!(said(&receive(&mut chat, &empty)), ["Nothing to show"]);
+        ask(&mut chat, "METADATA bob LIST");
+        let one = ":s BATCH +b metadata bob|@batch=b :s 761 ann bob status * :busy|:s BATCH -b";
+        let lines: Vec<&str> = one.split('|').collect();
+        assert_eq!(said(&receive(&mut chat, &lines)), ["bob's status: busy"]);
     }
 
     #[test]

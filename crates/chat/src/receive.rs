@@ -62,11 +62,12 @@ impl Chat {
         self.within_answer = in_batch.is_some() && label.is_some();
         let received = Received { message: &message, now_ms, label };
         self.server_time_ms = self.server_time_ms.max(received.server_time_ms());
-        if let Some(batch) = in_batch
-            && self.is_collected(&batch)
-        {
-            self.collect(&batch, &received);
-            return;
+        if let Some(batch) = in_batch {
+            if self.is_collected(&batch) {
+                self.collect(&batch, &received);
+                return;
+            }
+            self.count_line(&batch);
         }
         self.dispatch(&received, out);
         if message.tags.get("label").is_some()

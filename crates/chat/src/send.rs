@@ -85,12 +85,31 @@ impl Chat {
             }
             Intent::Raw(line) => {
                 self.must_be_connected()?;
+                self.note_question(&line);
                 out.extend(line.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)));
                 out.extend_from_slice(b"\r\n");
             }
             Intent::Quit(reason) => Line::to(out).verb("QUIT").text(&reason).end(),
         }
         Ok(None)
+    }
+
+    /// Remembers what a line asks for, where the answer does not say enough.
+    fn note_question(&mut self, line: &str) {
+        let words: Vec<&str> = line.split_whitespace().take(4).collect();
+        let verb = words.first().copied().unwrap_or_default();
+        match words[..] {
+            [_, name] if verb.eq_ignore_ascii_case("WHOIS") => {
+                name.trim_start_matches(':').clone_into(&mut self.asked.whois);
+            }
+            [_, of, list]
+                if verb.eq_ignore_ascii_case("METADATA") && list.eq_ignore_ascii_case("LIST") =>
+            {
+                let of = if of == "*" { &self.me } else { of };
+                of.clone_into(&mut self.asked.metadata);
+            }
+            _ => {}
+        }
     }
 
     pub(crate) fn must_be_connected(&self) -> Result<(), SendError> {

@@ -20,6 +20,15 @@ enum Kind {
     Multiline(Box<Multiline>),
     /// Lines with the same meaning as outside of a batch.
     Other,
+    /// Such lines, too: the metadata that a person has asked for.
+    Metadata,
+}
+
+impl Kind {
+    /// Whether its lines mean the same as outside of a batch, so that they need not wait for its end.
+    fn is_open(&self) -> bool {
+        matches!(self, Kind::Other | Kind::Metadata)
+    }
 }
 
 /// The message that a batch of several lines makes up.
@@ -67,7 +76,14 @@ impl Chat {
 
     /// Whether a batch's lines wait for its end.
     pub(super) fn is_collected(&self, reference: &str) -> bool {
-        self.batches.get(reference).is_some_and(|batch| !matches!(batch.kind, Kind::Other))
+        self.batches.get(reference).is_some_and(|batch| !batch.kind.is_open())
+    }
+
+    /// A line of a batch whose lines do not wait for its end.
+    pub(super) fn count_line(&mut self, reference: &str) {
+        if let Some(batch) = self.batches.get_mut(reference) {
+            batch.lines += 1;
+        }
     }
 
     /// A batch begins or ends.
@@ -78,7 +94,7 @@ impl Chat {
         } else if let Some(reference) = reference.strip_prefix('-')
             && let Some(batch) = self.batches.remove(reference)
         {
-            self.end_batch(batch);
+            self.end_batch(batch, received);
         }
     }
 
@@ -97,6 +113,10 @@ impl Chat {
                 time_ms: received.time_ms(),
                 reply_to: tag("+draft/reply").or_else(|| tag("+reply")),
             })),
+            "metadata" if proto::name::same(received.param(2), &self.asked.metadata) => {
+                self.asked.metadata.clear();
+                Kind::Metadata
+            }
             _ => Kind::Other,
         };
         let batch = Batch {
@@ -144,7 +164,7 @@ impl Chat {
         }
     }
 
-    fn end_batch(&mut self, batch: Batch) {
+    fn end_batch(&mut self, batch: Batch, received: &Received<'_>) {
         match batch.kind {
             Kind::History(ref target) => self.end_page(target, &batch),
             Kind::Search => self.end_search(&batch),
@@ -159,12 +179,16 @@ impl Chat {
             Kind::Multiline(multiline) => {
                 let Some((place, entry)) = multiline.finish() else { return };
                 match batch.parent.and_then(|parent| self.batches.get_mut(&parent)) {
-                    Some(parent) if !matches!(parent.kind, Kind::Other) => {
+                    Some(parent) if !parent.kind.is_open() => {
                         parent.entries.push((place, entry));
                     }
                     _ => self.arrived(&place, entry, batch.label),
                 }
             }
+            Kind::Metadata if batch.lines == 0 => {
+                self.show_reply(received, crate::entry::Kind::Info, "Nothing to show");
+            }
+            Kind::Metadata => {}
             Kind::Other => {
                 self.changes.append(&mut self.unfinished);
                 if let Some(label) = batch.label

@@ -55,6 +55,7 @@ impl Chat {
             self.show_reply(received, Kind::Info, &text);
         }
         if numeric == n::RPL_ENDOFWHOIS {
+            self.asked.whois.clear();
             let mut person = std::mem::take(&mut self.whois);
             person.metadata = self.people.metadata(&person.nick).cloned().unwrap_or_default();
             self.changes.push(Change::Whois(Box::new(person)));

@@ -7,7 +7,7 @@ use crate::chat::{Chat, Listed};
 use crate::conversation::Notify;
 use crate::entry::{Delivery, Kind};
 use crate::limits::{LISTED, RETRY_MS};
-use proto::name::fold;
+use proto::name::{fold, same};
 use proto::numeric as n;
 use proto::time::parse_server_time;
 
@@ -67,6 +67,13 @@ impl Chat {
             }
             // The confirmation of the subscription made after the login.
             n::RPL_METADATASUBOK => {}
+            n::ERR_NOSUCHNICK
+                if received.label.is_none() && same(received.param(1), &self.asked.whois) =>
+            {
+                // WHOIS knows only who is online, whether or not there is an account of that name.
+                let text = format!("{} is not online", received.param(1));
+                self.show_reply(received, Kind::Error, &text);
+            }
             _ if numeric.starts_with(['4', '5']) => self.refused(received, received.last()),
             _ => {
                 let text = sentence(numeric, received.message.params());
@@ -85,7 +92,7 @@ impl Chat {
         let mut sent = confirmed.chain(waiting.map(|outgoing| (outgoing.number, &outgoing.to)));
         let meant = sent.find(|(number, to)| match received.label {
             Some(label) => *number == label,
-            None => proto::name::same(to, received.param(1)),
+            None => same(to, received.param(1)),
         });
         let Some((number, to)) = meant.map(|(number, to)| (number, to.clone())) else {
             self.whois_reply(n::RPL_AWAY, received);
@@ -105,7 +112,7 @@ impl Chat {
             let mut all = self.outgoing.iter();
             let meant = all.find(|outgoing| {
                 let waits = outgoing.sent && outgoing.delivery == Delivery::Pending;
-                waits && proto::name::same(&outgoing.to, target)
+                waits && same(&outgoing.to, target)
             });
             if let Some(number) = meant.map(|outgoing| outgoing.number) {
                 self.refuse(number, reason);
