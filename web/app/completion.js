@@ -40,7 +40,7 @@ function candidates(word, from, conversations, current, me, asked) {
   const rest = fold(word.slice(1));
   if (word.startsWith("/") && from === 0) {
     return Object.entries(commandTable).filter(([name]) => name.startsWith(rest)).map(([name, { usage }]) => ({
-      insert: `/${name} `, label: `/${name} ${usage}`, detail: commandDetail(name),
+      insert: `/${name} `, label: `/${name} ${usage}`, detail: strings.commandHelp[name] ?? "",
     }));
   }
   if (word.startsWith(":") && (rest.length > 1 || asked)) {
@@ -57,13 +57,6 @@ function candidates(word, from, conversations, current, me, asked) {
   return names(conversations, current, me).filter((name) => fold(name).startsWith(start)).map((name) => ({
     insert: from === 0 ? `${name}: ` : `${name} `, label: name, detail: "",
   }));
-}
-
-/** @param {string} name */
-function commandDetail(name) {
-  /** @type {Record<string, string>} */
-  const details = strings.commandHelp;
-  return details[name] ?? "";
 }
 
 /**

@@ -5,7 +5,7 @@
 import { html, useLayoutEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { runComposed } from "./commands.js";
 import { suggestionsFor } from "./completion.js";
-import { IconButton } from "./parts.js";
+import { Icon, IconButton } from "./parts.js";
 import { strings } from "./strings.js";
 import { clean, plain } from "./text.js";
 
@@ -91,13 +91,9 @@ export function Composer({ app, name }) {
     suggest(false);
   }} onKeyDown=${onKeyDown} onFocus=${() => area.current && fit(area.current)} onBlur=${() => setOpen(undefined)}></textarea>
       <button type="submit" class="icon-button send" aria-label=${strings.send} title=${strings.send}>
-        <${SendIcon} /></button>
+        <${Icon} name="send" /></button>
     </div>
   </form>`;
-}
-
-function SendIcon() {
-  return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="M4 12l16-8-5 16-3.5-6.5zM20 4l-8.5 9.5" /></svg>`;
 }
 
 /**

@@ -8,7 +8,6 @@ import { html, useState } from "../vendor/preact-htm.js";
 import { actOn, canTakeBack, isOperator, joinRoom, openPerson, react, sendAndTell } from "./actions.js";
 import { commandTable } from "./commands.js";
 import { allEmoji, quickEmoji } from "./emoji.js";
-import { keyTable } from "./keys.js";
 import { logOut } from "./leaving.js";
 import { Palette } from "./palette.js";
 import { Modal, OneLine } from "./parts.js";
@@ -136,15 +135,13 @@ function EmojiDialog({ title, own, close, pick }) {
 
 /** @param {{ close: () => void }} props */
 function HelpDialog({ close }) {
-  /** @type {Record<string, string>} */
-  const help = strings.commandHelp;
   return html`<${Modal} title=${strings.help} close=${close} look="wide">
     <h3>${strings.keys}</h3>
-    <table class="help"><tbody>${keyTable().map(({ keys, text }) => (
-    html`<tr key=${text}><th scope="row">${keys.map((key) => html`<kbd>${key}</kbd> `)}</th><td>${text}</td></tr>`))}</tbody></table>
+    <table class="help"><tbody>${Object.entries(strings.keyNames).map(([keys, text]) => (
+    html`<tr key=${keys}><th scope="row">${keys.split(" ").map((key) => html`<kbd>${key}</kbd> `)}</th><td>${text}</td></tr>`))}</tbody></table>
     <h3>${strings.commands}</h3>
     <table class="help"><tbody>${Object.entries(commandTable).map(([name, { usage }]) => (
-    html`<tr key=${name}><th scope="row"><code>/${name} ${usage}</code></th><td>${help[name]}</td></tr>`))}</tbody></table>
+    html`<tr key=${name}><th scope="row"><code>/${name} ${usage}</code></th><td>${strings.commandHelp[name]}</td></tr>`))}</tbody></table>
   </${Modal}>`;
 }
 

@@ -1,42 +1,9 @@
-// Keys that work everywhere: one table, which the help shows, too.
+// Keys that work everywhere; `keyNames` in strings.js has them for the help.
 
 /** @import { App } from "./app.js" */
 import { same } from "../core/fold.js";
 import { actOn } from "./actions.js";
 import { listedConversations } from "./list-view.js";
-import { strings } from "./strings.js";
-
-/**
- * @typedef {object} Key
- * @property {readonly string[]} keys as people read them
- * @property {string} text
- */
-
-/** @returns {Key[]} */
-export function keyTable() {
-  const { keyNames: names } = strings;
-  return [
-    { keys: ["Ctrl+K"], text: names.palette },
-    { keys: ["Ctrl+F"], text: names.search },
-    { keys: ["Alt+A"], text: names.nextUnread },
-    { keys: ["Alt+↑"], text: names.previous },
-    { keys: ["Alt+↓"], text: names.next },
-    { keys: ["Alt+1…9"], text: names.numbered },
-    { keys: ["↑", "↓"], text: names.focusMessages },
-    { keys: ["R"], text: names.reply },
-    { keys: ["E", "Alt+R"], text: names.react },
-    { keys: ["C"], text: names.copy },
-    { keys: ["Delete"], text: names.takeBack },
-    { keys: ["O"], text: names.openAnswered },
-    { keys: ["PgUp", "PgDn"], text: names.pages },
-    { keys: ["Home", "End"], text: names.ends },
-    { keys: ["Shift+Enter", "Alt+Enter"], text: names.newline },
-    { keys: ["Tab"], text: names.complete },
-    { keys: ["Alt+M"], text: names.members },
-    { keys: ["Esc"], text: names.composer },
-    { keys: ["F1", "?"], text: names.help },
-  ];
-}
 
 /** What a letter does to the message that has the focus. @type {Record<string, string>} */
 const messageKeys = {

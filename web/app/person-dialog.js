@@ -4,6 +4,7 @@
 /** @import { App } from "./app.js" */
 import { same } from "../core/fold.js";
 import { formatLine } from "../core/message.js";
+import { span } from "../core/sentence.js";
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { isOperator, leave, sendAndTell } from "./actions.js";
 import { shortTime } from "./dates.js";
@@ -103,17 +104,11 @@ function factsIn(answer) {
       case "319": return [strings.roomsOf(clean(text))];
       // A star is no reason.
       case "301": return [strings.away + (text === "*" ? "" : `: ${text}`)];
-      case "317": return [strings.idleSince(idle(Number(first)), shortTime(Number(second) * 1000))];
+      case "317": return [strings.idleSince(span(first), shortTime(Number(second) * 1000))];
       case "330": return [strings.accountIs(clean(first))];
       case "313": case "335": case "671": return [text];
       case "401": return [strings.notOnline];
       default: return [];
     }
   });
-}
-
-/** @param {number} seconds */
-function idle(seconds) {
-  const minutes = Math.floor(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h`;
 }

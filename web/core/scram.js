@@ -13,9 +13,6 @@ const SCRAM_ITERATIONS_MIN = 4096;
 const SCRAM_ITERATIONS_MAX = 10_000_000;
 const GS2_HEADER = "n,,";
 
-/** The server's side of the exchange is not what it must be. */
-export class ScramError extends Error {}
-
 /** One exchange. */
 export class Scram {
   /** @type {ScramKeys | undefined} Known once the server has asked. */
@@ -46,9 +43,9 @@ export class Scram {
   async respond(serverFirst) {
     const [, nonce = "", salt = "", count = ""] = /^r=([!-+\--~]+),s=([^,]+),i=(\d+)/.exec(serverFirst) ?? [];
     const iterations = Number(count);
-    if (!nonce.startsWith(this.nonce) || nonce === this.nonce) throw new ScramError("The nonce is not of this exchange.");
+    if (!nonce.startsWith(this.nonce) || nonce === this.nonce) throw new Error("The nonce is not of this exchange.");
     if (iterations < SCRAM_ITERATIONS_MIN || iterations > SCRAM_ITERATIONS_MAX) {
-      throw new ScramError("The server asks for an unreasonable number of iterations.");
+      throw new Error("The server asks for an unreasonable number of iterations.");
     }
     const keys = await this.#keysFor(salt, iterations);
     const withoutProof = `c=${btoa(GS2_HEADER)},r=${nonce}${this.code ? `,o=${this.code}` : ""}`;
@@ -69,7 +66,7 @@ export class Scram {
   async #keysFor(salt, iterations) {
     const known = this.keys;
     if (known && known.salt === salt && known.iterations === iterations) return known;
-    if (this.password === undefined) throw new ScramError("The password was changed.");
+    if (this.password === undefined) throw new Error("The password was changed.");
     this.keys = await deriveKeys(this.subtle, this.password, salt, iterations);
     return this.keys;
   }

@@ -1,62 +1,48 @@
 // Numerics as sentences, since the meaning of their parameters depends on the order.
 
 /**
- * The sentence of a numeric, by its parameters, the first of which is one's own name. Numerics that are in no table are
- * shown as they are; empty for those that only end a list.
+ * Numerics that are not shown as they are. A digit is the parameter of that number, the first of which is one's own name; what
+ * is in braces is left out if its parameter says nothing. Those that only end a list are empty.
+ * @type {Record<string, string>}
+ */
+const numerics = {
+  // The answers to WHOIS. With a star no person has said that they are away.
+  "301": "1 is away{: 2}",
+  "311": "1 is 2@3: 5",
+  "312": "1 is connected to 2 (3)",
+  "319": "1 is in 2",
+  "330": "1 is logged in as 2",
+  "314": "1 was 2@3: 5",
+  "760": "1's 2: 4",
+  "761": "1's 2: 4",
+  "766": "1 has no 2",
+  "271": "You ignore 1",
+  "341": "1 is invited to 2",
+  "346": "Invited to 1 without asking: 2",
+  "348": "Let into 1 in spite of bans: 2",
+  "367": "Banned from 1: 2",
+  "728": "Quiet in 1: 3",
+  "315": "",
+  "318": "",
+  "369": "",
+};
+
+/**
+ * The sentence of a numeric, by its parameters; numerics that are in no table are shown as they are.
  * @param {string} numeric @param {readonly string[]} params @returns {string}
  */
 export function sentence(numeric, params) {
-  const [, first = "", second = "", third = "", , fifth = ""] = params;
-  switch (numeric) {
-    // The answers to WHOIS.
-    case "311":
-      return `${first} is ${second}@${third}: ${fifth}`;
-    case "312":
-      return `${first} is connected to ${second} (${third})`;
-    case "317":
-      return `${first} has been idle for ${span(second)}`;
-    case "319":
-      return `${first} is in ${second}`;
-    case "330":
-      return `${first} is logged in as ${second}`;
-    case "301":
-      // What a Parlor server says of somebody who is offline is no reason of theirs.
-      if (second.startsWith("is offline")) return `${first} ${second}`;
-      // With a star no person has said so.
-      return `${first} is away${second === "*" ? "" : `: ${second}`}`;
-    case "314":
-      return `${first} was ${second}@${third}: ${fifth}`;
-    case "760":
-    case "761":
-      if (second === "display-name") return `${first} is called ${params[4] ?? ""}`;
-      if (second === "status") return `${first}'s status: ${params[4] ?? ""}`;
-      return `${first}'s ${second}: ${params[4] ?? ""}`;
-    case "766":
-      return `${first} has no ${second}`;
-    case "271":
-      return `You ignore ${params.at(-1)}`;
-    case "341":
-      return `${first} is invited to ${second}`;
-    case "346":
-      return `Invited to ${first} without asking: ${second}`;
-    case "348":
-      return `Let into ${first} in spite of bans: ${second}`;
-    case "367":
-      return `Banned from ${first}: ${second}`;
-    case "728":
-      return `Quiet in ${first}: ${third}`;
-    case "315":
-    case "318":
-    case "369":
-      return "";
-    default:
-      return params.slice(1).join(" ");
-  }
+  const [, first = "", second = ""] = params;
+  // What a Parlor server says of somebody who is offline is no reason of theirs.
+  if (numeric === "301" && second.startsWith("is offline")) return `${first} ${second}`;
+  if (numeric === "317") return `${first} has been idle for ${span(second)}`;
+  if (/^76[01]$/.test(numeric) && second === "display-name") return `${first} is called ${params[4] ?? ""}`;
+  const template = numerics[numeric];
+  return template === undefined ? params.slice(1).join(" ") : fill(template, params);
 }
 
 /**
- * What rows of lists, and secrets, are about, by verb and code. A digit is the parameter of that number after these; what
- * is in braces is left out if its parameter says nothing.
+ * What rows of lists, and secrets, are about, by verb and code. A digit is the parameter of that number after these.
  * @type {Record<string, string>}
  */
 const rows = {
@@ -83,16 +69,21 @@ const rows = {
  */
 export function standardSentence(params) {
   const [verb, code] = params;
-  const values = params.slice(2, -1);
-  const about = rows[`${verb} ${code}`]?.replace(/\{(\D+)(\d)\}|\d/g, (digit, word = "", index = digit) => {
-    const value = values[index] ?? "";
-    return word && /^\*?$/.test(value) ? "" : word + value;
-  });
+  const template = rows[`${verb} ${code}`];
+  const about = template && fill(template, params.slice(2, -1));
   return [about, params.at(-1)].filter(Boolean).join(": ");
 }
 
+/** @param {string} template @param {readonly string[]} values */
+function fill(template, values) {
+  return template.replace(/\{(\D+)(\d)\}|\d/g, (digit, word = "", index = digit) => {
+    const value = values[index] ?? "";
+    return word && /^\*?$/.test(value) ? "" : word + value;
+  });
+}
+
 /** A number of seconds as people say it. @param {string} text */
-function span(text) {
+export function span(text) {
   if (!/^\d{1,15}$/.test(text)) return text;
   const seconds = Number(text);
   if (seconds < 60) return `${seconds} s`;
