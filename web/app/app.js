@@ -232,7 +232,7 @@ export class App {
       this.draw();
       return true;
     }
-    const taken = this.presence.takes(line, this.chat.me);
+    const taken = this.presence.takes(line, this.chat.me) && !this.asking.shows;
     if (taken) this.draw();
     return taken;
   }

@@ -1,5 +1,6 @@
 // Questions to the server whose answers are for one dialog: WHOIS, sessions, settings of a room. The answers are found
-// by their label; sentences and numbers in them do not reach the timeline, but what changes the chat does.
+// by their label; sentences and numbers in them do not reach the timeline, but what changes the chat does. The answer to a
+// line typed by hand is shown there, too.
 
 /** @import { Message } from "../core/types.js" */
 import { parseMessage } from "../core/message.js";
@@ -14,7 +15,7 @@ const openQuestions = 32;
 /** What belongs to the answer to JOIN, and is for the chat as well as for who asked. */
 const chatNumerics = new Set(["331", "332", "333", "353", "366"]);
 
-/** @typedef {{ messages: Message[], resolve: (messages: Message[]) => void,
+/** @typedef {{ messages: Message[], resolve: (messages: Message[]) => void, shown: boolean,
  *   timer: ReturnType<typeof setTimeout> }} Question */
 
 export class Asking {
@@ -23,6 +24,8 @@ export class Asking {
   /** @type {Map<string, string>} The label that a batch belongs to. */
   #batches = new Map();
   #next = 0;
+  /** The line that came last answers one typed by hand, so it is to be shown whatever it is about. */
+  shows = false;
   #send;
 
   /** @param {(line: string) => void} send */
@@ -33,15 +36,16 @@ export class Asking {
   /**
    * Sends a line; resolves with the complete answer, or with an empty one if there is none.
    * @param {string} line without tags
+   * @param {boolean} [shown] whether the answer is shown in the timeline, too
    * @returns {Promise<Message[]>}
    */
-  ask(line) {
+  ask(line, shown = false) {
     return new Promise((resolve) => {
       if (this.#open.size >= openQuestions) return void resolve([]);
       this.#next += 1;
       const label = `q${this.#next}`;
       const timer = setTimeout(() => this.#end(label), answerMs);
-      this.#open.set(label, { messages: [], resolve, timer });
+      this.#open.set(label, { messages: [], resolve, shown, timer });
       this.#send(`@label=${label} ${line}`);
     });
   }
@@ -51,6 +55,7 @@ export class Asking {
    * @param {string} line
    */
   takes(line) {
+    this.shows = false;
     if (this.#open.size === 0 || !/^@|BATCH -/u.test(line)) return false;
     const message = parseMessage(line);
     return message !== undefined && this.#take(message);
@@ -74,16 +79,17 @@ export class Asking {
       this.#end(ended);
       return true;
     }
-    const question = label === undefined ? undefined : this.#open.get(label);
+    const question = this.#open.get(label ?? "");
     if (label === undefined || !question) return false;
+    this.shows = question.shown;
     if (message.verb === "BATCH") {
       if (reference.startsWith("+")) this.#batches.set(reference.slice(1), label);
       else this.#batches.delete(reference.slice(1));
-      return true;
+      return !this.shows;
     }
     if (question.messages.length < answerMessages) question.messages.push(message);
     if (outer === undefined) this.#end(label);
-    return /^(?:FAIL|NOTE|WARN|ACK|\d{3})$/u.test(message.verb) && !chatNumerics.has(message.verb);
+    return !this.shows && /^(?:FAIL|NOTE|WARN|ACK|\d{3})$/u.test(message.verb) && !chatNumerics.has(message.verb);
   }
 
   /** @param {string} label */

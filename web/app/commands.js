@@ -70,6 +70,17 @@ function profile(key) {
   };
 }
 
+/**
+ * Sends a line as it is, and says so if the answer has nothing in it to see.
+ * @param {App} app
+ * @param {string} line
+ */
+async function quote(app, line) {
+  if (line.startsWith("@") || !app.chat.connected) return void app.perform({ type: "raw", line });
+  const answer = await app.asking.ask(line, true);
+  if (answer.every(({ verb }) => /^(?:ACK|31[58]|369)$/u.test(verb))) app.say(strings.nothing);
+}
+
 /** @type {Record<string, Command>} */
 export const commandTable = {
   me: { usage: "<text>", run: (app, _, rest) => void say(app, rest, true) },
@@ -133,7 +144,7 @@ export const commandTable = {
   follow: notifies("all"),
   status: profile("status"),
   name: profile("display-name"),
-  quote: { usage: "<line>", run: (app, _, rest) => void app.perform({ type: "raw", line: rest }) },
+  quote: { usage: "<line>", run: (app, _, rest) => void quote(app, rest) },
   help: { usage: "", run: (app) => app.show({ type: "help" }) },
   quit: { usage: "", run: (app) => void logOut(app) },
 };

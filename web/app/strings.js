@@ -202,6 +202,7 @@ export const strings = {
   save: "Save",
   saved: "Saved.",
   done: "Done",
+  nothing: "Nothing to show",
   search: "Search",
   searchWords: "Words to find",
   searchHint: "from:ann, in:#dev, before:2026-10-01, after:…, has:link, \"exact words\" and -word narrow it down.",

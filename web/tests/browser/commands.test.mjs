@@ -60,6 +60,21 @@ test("commands tell what they have done", withServer(async (server) => {
   await bob.expect(/ 306 /u);
   await say(ann, "/whois bob");
   await ann.getByRole("dialog").getByText("away", { exact: true }).waitFor();
+  await ann.keyboard.press("Escape");
+
+  // What is asked for by hand is shown, and so is that there is nothing.
+  await say(ann, "/quote METADATA bob LIST");
+  await toast("Nothing to show");
+  await say(ann, "/quote METADATA bob GET status");
+  await ann.getByText("bob has no status").waitFor();
+  await say(ann, "/quote SILENCE");
+  await ann.getByText("You ignore bob").waitFor();
+  await ann.getByText("End of SILENCE list").waitFor();
+  // Who is offline, with an account or without, is not online.
+  bob.send("QUIT");
+  await bob.expect(/^ERROR /u);
+  await say(ann, "/whois bob");
+  await ann.getByRole("dialog").getByText("Not online").waitFor();
   assert.deepEqual(ann.errors, []);
   bob.close();
 }));
