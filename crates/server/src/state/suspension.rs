@@ -1,5 +1,5 @@
-//! Suspended accounts, and one-time codes: both refuse logins with the right password. Bans from the
-//! server are in [`crate::state::server_bans`].
+//! Suspended accounts and expired one-time codes: both refuse logins with the right password. Bans
+//! from the server are in [`crate::state::server_bans`].
 
 use crate::state::State;
 use proto::scram::Keys;
