@@ -117,7 +117,7 @@ export class Chat {
 
   /** The connection broke. What was not confirmed is sent again at the next login. */
   broken() {
-    this.connected = this.ready = false;
+    this.connected = false;
     this.batches.clear();
     this.lists = [];
     this.server.listing = new Listing();
@@ -129,12 +129,15 @@ export class Chat {
       outgoing.sent = false;
     }
     for (const conversation of this.conversations.values()) {
+      // Before the end of the welcome it may not have been answered.
+      conversation.joining &&= !this.ready;
       conversation.joined = false;
       conversation.members.clear();
       conversation.names = undefined;
       conversation.typing = [];
       conversation.timeline.breakOff();
     }
+    this.ready = false;
     this.typingSent.clear();
     this.touch("conversation", "");
   }
@@ -160,7 +163,7 @@ export class Chat {
       textIds.set(text, textId);
       this.outgoing.push({ ...one, number: this.next, textId, sent: false, resent: true, retryAtMs: undefined });
       const conversation = this.conversationOrNew(one.to);
-      conversation.isNew ||= !conversation.timeline.newest();
+      conversation.joining ||= one.delivery.state === "pending" && !conversation.timeline.newest();
       this.touch("timeline", conversation.name);
     }
   }
@@ -215,7 +218,6 @@ export class Chat {
     if (known) return known;
     if (this.conversations.size >= LIMITS.CONVERSATIONS) return this.conversationOrNew("");
     const made = new Conversation(name, this.server.isRoom(name) ? "room" : "person");
-    made.isNew = !this.connected;
     this.conversations.set(fold(name), made);
     this.touch("conversation", name);
     return made;

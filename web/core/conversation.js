@@ -31,8 +31,8 @@ export class Conversation {
   loading = 0;
   /** @type {Map<string, Member> | undefined} Names of an unfinished `NAMES`. */
   names;
-  /** It was opened without a connection: a room is joined before anything is sent to it. */
-  isNew = false;
+  /** `JOIN` has been sent on this connection, or will be at the next login, before anything is sent to the room. */
+  joining = false;
 
   /** @param {string} name Empty for the server. @param {"room" | "person" | "server"} kind With whom it is. */
   constructor(name, kind) {

@@ -24,6 +24,7 @@ export function receiveJoin(chat, received, out) {
   if (mine) {
     conversation.name = room;
     conversation.joined = true;
+    conversation.joining = false;
     conversation.members.clear();
   }
   conversation.addMember(who, "");

@@ -194,8 +194,10 @@ function tellTyping(chat, { target, active }, out, nowMs) {
 function openConversation(chat, { target }, out) {
   chat.current = target;
   const conversation = chat.conversationOrNew(target);
-  if (conversation.kind === "room" && !conversation.joined && chat.connected) {
-    sendJoin(chat, target, out);
+  if (conversation.kind === "room" && !conversation.joined) {
+    // If it has been refused, asking once more at the end of the welcome would be refused, too.
+    if (chat.connected && !conversation.joining) sendJoin(chat, target, out);
+    conversation.joining = true;
   }
   refreshConversation(chat, target, out);
 }
@@ -207,9 +209,8 @@ function sendJoin(chat, room, out) {
 
 /** Joins the rooms that were opened without a connection. @param {Chat} chat @param {string[]} out */
 export function joinNew(chat, out) {
-  for (const conversation of chat.conversations.values()) {
-    if (conversation.isNew && conversation.kind === "room") sendJoin(chat, conversation.name, out);
-    conversation.isNew = false;
+  for (const { joining, kind, name } of chat.conversations.values()) {
+    if (joining && kind === "room") sendJoin(chat, name, out);
   }
 }
 

@@ -73,11 +73,13 @@ test("texts of two closed tabs stay two, though they had the same number in thei
   assert.deepEqual(rest, [one, two]);
 });
 
-test("a room without rows is joined before what was written to it before a reload is sent", () => {
+test("a room without rows is joined before what was written to it before a reload is sent, but not for what was refused", () => {
   const chat = new Chat("web.next");
   chat.restoreConversation("#new", "room", []);
   chat.restoreConversation("#empty", "room", []);
-  chat.restoreOutgoing([outgoing("first", 1)].map((one) => ({ ...one, to: "#new" })));
+  /** @type {Outgoing} */
+  const refused = { ...outgoing("second", 2), to: "#closed", delivery: { state: "failed", reason: "By invitation only" } };
+  chat.restoreOutgoing([{ ...outgoing("first", 1), to: "#new" }, refused]);
   /** @type {string[]} */
   const sent = [];
   chat.loggedIn("ann", new Map(), sent);

@@ -144,7 +144,7 @@ impl Chat {
     /// The connection broke. What was not confirmed is sent again at the next login.
     pub fn broken(&mut self) {
         self.connected = false;
-        self.ready = false;
+        let was_ready = std::mem::take(&mut self.ready);
         self.batches.clear();
         self.changes.append(&mut self.unfinished);
         self.unfinished_list.clear();
@@ -159,6 +159,8 @@ impl Chat {
             outgoing.resent |= std::mem::take(&mut outgoing.sent);
         }
         for conversation in self.conversations.values_mut() {
+            // Before the end of the welcome it may not have been answered.
+            conversation.joining &= !was_ready;
             conversation.joined = false;
             conversation.members.clear();
             conversation.names = None;
@@ -245,9 +247,7 @@ impl Chat {
         if !self.conversations.contains_key(&key) {
             if self.conversations.len() < CONVERSATIONS {
                 let with = if self.server.is_room(name) { With::Room } else { With::Person };
-                let made =
-                    Conversation { is_new: !self.connected, ..Conversation::new(name, with) };
-                self.conversations.insert(key.clone(), made);
+                self.conversations.insert(key.clone(), Conversation::new(name, with));
                 self.changes.push(Change::Conversation(name.to_owned()));
             } else {
                 key.clear();

@@ -77,8 +77,8 @@ pub struct Conversation {
     pub loading: usize,
     /// Names of an unfinished `NAMES`.
     pub(crate) names: Option<BTreeMap<String, Member>>,
-    /// It was opened without a connection: a room is joined before anything is sent to it.
-    pub(crate) is_new: bool,
+    /// `JOIN` has been sent on this connection, or will be at the next login, before anything is sent to the room.
+    pub(crate) joining: bool,
 }
 
 impl Conversation {
@@ -101,7 +101,7 @@ impl Conversation {
             timeline: Timeline::default(),
             loading: 0,
             names: None,
-            is_new: false,
+            joining: false,
         }
     }
 

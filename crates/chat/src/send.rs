@@ -296,20 +296,20 @@ impl Chat {
     fn open(&mut self, name: &str, out: &mut Vec<u8>) {
         name.clone_into(&mut self.current);
         let conversation = self.conversation_mut(name);
-        let with = conversation.with;
-        if with == With::Room && !conversation.joined && self.connected {
-            self.labelled(name, out).verb("JOIN").param(name).end();
+        if conversation.with == With::Room && !conversation.joined {
+            // If it has been refused, asking once more at the end of the welcome would be refused, too.
+            let was_asked = std::mem::replace(&mut conversation.joining, true);
+            if self.connected && !was_asked {
+                self.labelled(name, out).verb("JOIN").param(name).end();
+            }
         }
         self.refresh(name, out);
     }
 
     /// Joins the rooms that were opened without a connection.
     pub(crate) fn join_new(&mut self, out: &mut Vec<u8>) {
-        let new = self.conversations.values_mut().filter_map(|conversation| {
-            let is_new = std::mem::take(&mut conversation.is_new);
-            (is_new && conversation.with == With::Room).then(|| conversation.name.clone())
-        });
-        for room in new.collect::<Vec<_>>() {
+        let new = self.conversations.values().filter(|conversation| conversation.joining);
+        for room in new.map(|room| room.name.clone()).collect::<Vec<_>>() {
             self.labelled(&room, out).verb("JOIN").param(&room).end();
         }
     }

@@ -26,7 +26,7 @@ impl Chat {
         let conversation = self.conversation_mut(room);
         if mine {
             room.clone_into(&mut conversation.name);
-            conversation.joined = true;
+            (conversation.joined, conversation.joining) = (true, false);
             conversation.members.clear();
         }
         conversation.add_member(who, "");
