@@ -223,7 +223,7 @@ export class Client {
     const number = this.chat.perform(intent, this.clock.now(), out);
     if (intent.type === "open") this.#keep((store) => store.keepCurrent(intent.target));
     // A message is stored before it is sent, so closing the page in between does not lose it.
-    if (number !== undefined || intent.type === "retry" || intent.type === "discard") this.#keepOutgoing();
+    if (number !== undefined || /^(retry|discard|close)$/.test(intent.type)) this.#keepOutgoing();
     this.socket.send(out);
     this.#tellChanges();
     return number;

@@ -236,6 +236,7 @@ function closeConversation(chat, { target }, out) {
     return;
   }
   chat.conversations.delete(fold(target));
+  chat.outgoing = chat.outgoing.filter(({ to }) => !same(to, target));
   chat.touch("conversation", target);
 }
 

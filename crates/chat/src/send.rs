@@ -8,7 +8,7 @@ use crate::intent::{Intent, NewMessage};
 use crate::limits::{OUTGOING, TYPING_INTERVAL_MS};
 use crate::outgoing::{self, Outgoing, piece_bytes};
 use proto::Line;
-use proto::name::fold;
+use proto::name::{fold, same};
 use proto::time::write_server_time;
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -323,6 +323,7 @@ impl Chat {
             With::Server => {}
             With::Room | With::Person => {
                 self.conversations.remove(&fold(name));
+                self.outgoing.retain(|outgoing| !same(&outgoing.to, name));
                 self.changes.push(Change::Conversation(name.to_owned()));
             }
         }
