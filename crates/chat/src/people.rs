@@ -183,6 +183,11 @@ mod tests {
         ask(&mut chat, "WHOIS bob");
         let answer = [":s 401 ann bob :There is no user bob", ":s 318 ann bob :End of /WHOIS list"];
         assert_eq!(said(&receive(&mut chat, &answer)), ["bob is not online"]);
+        // The end of the answer to another question changes nothing.
+        ask(&mut chat, "WHOIS eve");
+        ask(&mut chat, "WHOIS bob");
+        let answers = [":s 318 ann eve :End of /WHOIS list", answer[0], answer[1]];
+        assert_eq!(said(&receive(&mut chat, &answers)), ["bob is not online"]);
         // What else finds nobody has the server's words.
         let other = receive(&mut chat, &[":s 401 ann bob :There is no user bob"]);
         assert_eq!(said(&other), ["bob: There is no user bob"]);

@@ -55,7 +55,9 @@ impl Chat {
             self.show_reply(received, Kind::Info, &text);
         }
         if numeric == n::RPL_ENDOFWHOIS {
-            self.asked.whois.clear();
+            if same(&self.asked.whois, nick) {
+                self.asked.whois.clear();
+            }
             let mut person = std::mem::take(&mut self.whois);
             person.metadata = self.people.metadata(&person.nick).cloned().unwrap_or_default();
             self.changes.push(Change::Whois(Box::new(person)));
