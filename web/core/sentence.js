@@ -16,7 +16,6 @@ const numerics = {
   "760": "1's 2: 4",
   "761": "1's 2: 4",
   "766": "1 has no 2",
-  "271": "You ignore 1",
   "341": "1 is invited to 2",
   "346": "Invited to 1 without asking: 2",
   "348": "Let into 1 in spite of bans: 2",
@@ -35,6 +34,7 @@ export function sentence(numeric, params) {
   const [, first = "", second = ""] = params;
   // What a Parlor server says of somebody who is offline is no reason of theirs.
   if (numeric === "301" && second.startsWith("is offline")) return `${first} ${second}`;
+  if (numeric === "271") return `You ignore ${params.at(-1)}`;
   if (numeric === "317") return `${first} has been idle for ${span(second)}`;
   if (/^76[01]$/.test(numeric) && second === "display-name") return `${first} is called ${params[4] ?? ""}`;
   const template = numerics[numeric];
