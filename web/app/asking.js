@@ -70,21 +70,25 @@ export class Asking {
   /** @param {Message} message */
   #take(message) {
     const [reference = ""] = message.params;
+    const name = reference.slice(1);
     const outer = message.tags.get("batch");
     const label = outer === undefined ? message.tags.get("label") : this.#batches.get(outer);
-    if (message.verb === "BATCH" && reference.startsWith("-") && outer === undefined) {
-      const ended = this.#batches.get(reference.slice(1));
-      if (ended === undefined) return false;
-      this.#batches.delete(reference.slice(1));
-      this.#end(ended);
-      return true;
+    if (message.verb === "BATCH" && reference.startsWith("-")) {
+      const ended = this.#batches.get(name) ?? "";
+      this.#batches.delete(name);
+      if (outer === undefined) {
+        // An answer with nothing in it is an answer.
+        this.#open.get(ended)?.messages.push(message);
+        this.#end(ended);
+      }
+      // The chat knows the batch if the answer is shown, and otherwise passes over its end.
+      return false;
     }
     const question = this.#open.get(label ?? "");
     if (label === undefined || !question) return false;
     this.shows = question.shown;
     if (message.verb === "BATCH") {
-      if (reference.startsWith("+")) this.#batches.set(reference.slice(1), label);
-      else this.#batches.delete(reference.slice(1));
+      this.#batches.set(name, label);
       return !this.shows;
     }
     if (question.messages.length < answerMessages) question.messages.push(message);
