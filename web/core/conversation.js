@@ -31,7 +31,7 @@ export class Conversation {
   loading = 0;
   /** @type {Map<string, Member> | undefined} Names of an unfinished `NAMES`. */
   names;
-  /** `JOIN` has been sent on this connection, or will be at the next login, before anything is sent to the room. */
+  /** It was opened without a connection: `JOIN` is sent at the next login, before anything is sent to the room. */
   joining = false;
 
   /** @param {string} name Empty for the server. @param {"room" | "person" | "server"} kind With whom it is. */

@@ -195,9 +195,9 @@ function openConversation(chat, { target }, out) {
   chat.current = target;
   const conversation = chat.conversationOrNew(target);
   if (conversation.kind === "room" && !conversation.joined) {
-    // If it has been refused, asking once more at the end of the welcome would be refused, too.
+    // The page opens it again at the end of the welcome: what was refused would be again.
     if (chat.connected && !conversation.joining) sendJoin(chat, target, out);
-    conversation.joining = true;
+    conversation.joining = !chat.connected;
   }
   refreshConversation(chat, target, out);
 }

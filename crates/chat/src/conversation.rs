@@ -77,7 +77,7 @@ pub struct Conversation {
     pub loading: usize,
     /// Names of an unfinished `NAMES`.
     pub(crate) names: Option<BTreeMap<String, Member>>,
-    /// `JOIN` has been sent on this connection, or will be at the next login, before anything is sent to the room.
+    /// It was opened without a connection: `JOIN` is sent at the next login, before anything is sent to the room.
     pub(crate) joining: bool,
 }
 

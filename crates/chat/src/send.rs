@@ -295,11 +295,12 @@ impl Chat {
 
     fn open(&mut self, name: &str, out: &mut Vec<u8>) {
         name.clone_into(&mut self.current);
+        let connected = self.connected;
         let conversation = self.conversation_mut(name);
         if conversation.with == With::Room && !conversation.joined {
-            // If it has been refused, asking once more at the end of the welcome would be refused, too.
-            let was_asked = std::mem::replace(&mut conversation.joining, true);
-            if self.connected && !was_asked {
+            // The client opens it again at the end of the welcome: what was refused would be again.
+            let was_asked = std::mem::replace(&mut conversation.joining, !connected);
+            if connected && !was_asked {
                 self.labelled(name, out).verb("JOIN").param(name).end();
             }
         }
