@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -25,6 +26,8 @@ const ROOMS_AT_MOST: usize = 100;
 /// Messages not acknowledged yet while filling.
 const FILL_WINDOW: usize = 4096;
 const TEXT: &[u8] = &[b'x'; 100];
+/// How long the server may take to finish what filling the store has left to do.
+const REST_AT_MOST: Duration = Duration::from_secs(300);
 
 /// Which store, and how it is read.
 #[derive(Debug, Clone, Args)]
@@ -81,6 +84,7 @@ impl History {
         let others = vec![person(); self.readers - 1];
         crowd::log_in(&mut driver, &others, server.logins_at_once())?;
         crowd::settle(&mut driver, self.readers)?;
+        rest(&server)?;
         let mut reading = Reading::new(self, &places)?;
         reading.run_for(&mut driver, Duration::from_secs_f64(self.warm_up))?;
         reading.pages = 0;
@@ -139,6 +143,7 @@ impl History {
                 return Err(Failure::Silent { what, seconds: TIMEOUT.as_secs() });
             }
         }
+        rest(&server)?;
         fs::write(self.store.join(NOTES), notes).context("writing the store's notes")
     }
 
@@ -159,6 +164,23 @@ impl History {
         let places: Option<Vec<Place>> = lines.map(place).collect();
         places.ok_or_else(|| Failure::Unexpected(path.display().to_string()))
     }
+}
+
+/// Waits until the server does nothing by itself: after many messages, its search index catches up.
+///
+/// # Errors
+/// When it still works after [`REST_AT_MOST`].
+fn rest(server: &Server) -> Result<()> {
+    let start = Instant::now();
+    while start.elapsed() < REST_AT_MOST {
+        let cpu = server.cpu_time()?;
+        thread::sleep(Duration::from_secs(1));
+        if server.cpu_time()?.saturating_sub(cpu) < Duration::from_millis(20) {
+            return Ok(());
+        }
+    }
+    let seconds = REST_AT_MOST.as_secs();
+    Err(Failure::Silent { what: "a moment without work".to_owned(), seconds })
 }
 
 /// Readers that ask for one page after the other.

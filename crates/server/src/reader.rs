@@ -11,9 +11,8 @@ use crate::effects::{Read, ReadKind, Silence, UnreadForm};
 use crate::inbox::{Inbox, Item};
 use crate::limits::{
     HISTORY_PAGE_MOST, PAGE_READERS, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE, READ_QUEUE_OF_ONE,
-    READ_TURN_MILLIS, READER_NICE, SEARCH_QUEUE_OF_ONE, SEARCH_READERS,
+    READ_TURN_MILLIS, SEARCH_QUEUE_OF_ONE, SEARCH_READERS,
 };
-use crate::priority;
 use crate::render::{Author, PLAYBACK, Renderer, Tagging};
 use crate::session_id::SessionId;
 use prometheus_client::metrics::gauge::Gauge;
@@ -158,7 +157,6 @@ pub fn run(
     shards: &[Inbox],
     damage: &Watch,
 ) {
-    priority::stand_back(READER_NICE, "History is read");
     while let Some(mut turn) = queue.recv() {
         let Some(mut job) = turn.item.take() else { continue };
         let mut page = Page::new(renderer, &mut job);

@@ -38,11 +38,9 @@ pub const NAMES_REMEMBERED: usize = 16_384;
 pub const PASSWORD_QUEUE: usize = 1024;
 /// Those of one address; as many again for names known there.
 pub const PASSWORDS_OF_ADDRESS: usize = 64;
-/// Threads that derive keys from passwords.
+/// Threads that derive keys from passwords. They have the same priority as all others: the lower it
+/// was, the longer commits waited on a busy core (see `ARCHITECTURE.md`).
 pub const PASSWORD_THREADS: usize = 2;
-/// Their niceness: messages come first, but on a busy machine each thread still gets a tenth of a
-/// core. At 19, logins starved beside two busy processes.
-pub const PASSWORD_NICE: i32 = 10;
 /// Seconds between two rounds in which the hub looks for abandoned accounts.
 pub const EXPIRY_SECONDS: i64 = 60 * 60;
 /// Accounts examined in one step, which takes far less than a millisecond.
