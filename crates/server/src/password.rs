@@ -126,6 +126,7 @@ impl Passwords {
 impl Worker {
     /// Derives keys until the server stops.
     pub fn run(self) {
+        crate::priority::stand_back(crate::limits::PASSWORD_NICE, "Passwords are checked");
         loop {
             let word = self.words.lock().expect("no worker panics while it waits").recv();
             let Ok(()) = word else { return };
