@@ -236,7 +236,8 @@ function closeConversation(chat, { target }, out) {
     return;
   }
   chat.conversations.delete(fold(target));
-  chat.outgoing = chat.outgoing.filter(({ to }) => !same(to, target));
+  // What may have been sent goes on until the server has it.
+  chat.outgoing = chat.outgoing.filter(({ to, sent, resent }) => sent || resent || !same(to, target));
   chat.touch("conversation", target);
 }
 

@@ -91,7 +91,7 @@
  *   | { type: "raw", line: string }
  *   | { type: "quit", reason: string }} Intent
  *   What a person wants. `open` joins a room that this person is not in and asks for the newest page;
- *   `close` leaves it, and what waits in a closed one is not sent. `search` takes the words of `FIND`.
+ *   `close` leaves it, and what was never sent in a closed one is dropped. `search` takes the words of `FIND`.
  */
 
 /**

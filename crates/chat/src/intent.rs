@@ -60,7 +60,7 @@ pub enum Intent {
     Open(String),
     /// Join a room without opening it.
     Join(String),
-    /// Close a conversation with a person, or leave a room. What waits in a closed one is not sent.
+    /// Close a conversation with a person, or leave a room. What was never sent in a closed one is dropped.
     Close(String),
     /// Fetch a page of history.
     Load {

@@ -324,7 +324,8 @@ impl Chat {
             With::Server => {}
             With::Room | With::Person => {
                 self.conversations.remove(&fold(name));
-                self.outgoing.retain(|outgoing| !same(&outgoing.to, name));
+                // What may have been sent goes on until the server has it.
+                self.outgoing.retain(|one| one.sent || one.resent || !same(&one.to, name));
                 self.changes.push(Change::Conversation(name.to_owned()));
             }
         }
