@@ -78,8 +78,7 @@ function profile(key) {
 async function quote(app, line) {
   if (line.startsWith("@") || !app.chat.connected) return void app.perform({ type: "raw", line });
   const answer = await app.asking.ask(line, true);
-  const isEmpty = answer.every(({ verb }) => /^(?:ACK|BATCH|31[58]|369)$/u.test(verb));
-  if (isEmpty) app.say(answer.length ? strings.nothing : strings.noAnswer);
+  if (answer.every(({ verb }) => /^(ACK|BATCH|31[58]|369)$/.test(verb))) app.say(answer.length ? strings.nothing : strings.noAnswer);
 }
 
 /** @type {Record<string, Command>} */
