@@ -100,6 +100,8 @@ class Process:
         self.stopped = False
 
     def log_tail(self, lines=25):
+        if self.child is None:
+            return "it was not started\n"
         with open(self.log, encoding="utf-8", errors="replace") as log:
             return "".join(log.readlines()[-lines:])
 

@@ -21,6 +21,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// A log that nodes can connect to.
@@ -395,29 +396,53 @@ fn a_restarted_nats_server_is_followed_again() {
     assert!(a.numbers().into_iter().eq(0..3000), "{:?}", a.numbers());
 }
 
-/// A server that has just started does not know its JetStream yet; one without JetStream is named as such.
+/// A server that has just started has no JetStream for a moment; one without JetStream is reported as such.
 #[test]
 fn jetstream_may_come_a_moment_after_its_server() {
     let Some(server) = NatsServer::start_without_jetstream() else { return };
     let nats = Nats::connect(&config(&server)).expect("it is there");
     let refusal = nats.info().expect_err("there is no JetStream");
     assert!(matches!(refusal, Refusal::NoJetStream), "{refusal}");
+    let answer = r#"{"error": {"err_code": 10059}}"#;
+    let answered = answer_later(&server, "$JS.API.STREAM.INFO.parlor_test", answer);
+    let refusal = nats.info().expect_err("that is the answer");
+    assert!(matches!(refusal, Refusal::NoStream(_)), "{refusal}");
+    answered.join().expect("it has answered");
+}
+
+/// The servers tell each other of a new stream after it was created, so for a moment the one that a node is
+/// connected to says that nobody receives its messages.
+#[test]
+fn a_new_stream_may_be_known_a_moment_later() {
+    let Some(server) = NatsServer::start_without_jetstream() else { return };
+    let nats = Nats::connect(&config(&server)).expect("it is there");
+    let answered =
+        answer_later(&server, "parlor.test.log", r#"{"stream": "parlor_test", "seq": 1}"#);
+    nats.publish_first(b"the first".to_vec()).expect("the stream takes it");
+    answered.join().expect("it has answered");
+    let answered = answer_later(&server, "$JS.API.DIRECT.GET.parlor_test", "");
+    assert!(nats.get(1).expect("an answer").is_none());
+    answered.join().expect("it has answered");
+}
+
+/// Answers the first request on a subject that comes after a moment.
+fn answer_later(
+    server: &NatsServer,
+    subject: &'static str,
+    answer: &'static str,
+) -> JoinHandle<()> {
     let url = server.url();
-    let comes = std::thread::spawn(move || {
+    std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(async {
             tokio::time::sleep(Duration::from_millis(NATS_ASK_AGAIN_MILLIS / 2)).await;
             let client = async_nats::connect(url).await.expect("it is there");
-            let asked = client.subscribe("$JS.API.STREAM.INFO.parlor_test").await;
+            let asked = client.subscribe(subject).await;
             let mut asked = asked.expect("it may");
             let question = poll_fn(|context| Pin::new(&mut asked).poll_next(context)).await;
             let whom = question.expect("it is asked").reply.expect("with a place for the answer");
-            let answer = r#"{"error": {"err_code": 10059}}"#;
             client.publish(whom, answer.into()).await.expect("it is there");
             client.flush().await.expect("it is there");
         });
-    });
-    let refusal = nats.info().expect_err("that is the answer");
-    assert!(matches!(refusal, Refusal::NoStream(_)), "{refusal}");
-    comes.join().expect("it has answered");
+    })
 }

@@ -5,7 +5,8 @@ use super::refusal::Refusal;
 use super::stream::{self, StreamInfo};
 use crate::cluster::log::Message;
 use crate::limits::{NATS_ANSWER_MILLIS, NATS_ASK_AGAIN_MILLIS, NATS_ATTEMPTS};
-use async_nats::{Client, HeaderMap, RequestErrorKind};
+use async_nats::client::{RequestError, RequestErrorKind};
+use async_nats::{Client, HeaderMap};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -53,19 +54,33 @@ impl Api<'_> {
     pub(super) async fn publish_first(&self, bytes: Vec<u8>) -> Result<(), Refusal> {
         let mut headers = HeaderMap::new();
         headers.insert("Nats-Expected-Last-Sequence", "0");
-        let subject = stream::log_subject(self.name);
-        let asked = self.client.request_with_headers(subject, headers, bytes.into());
-        let answer: Value = parse(&self.check_answer(asked.await.map_err(|error| error.kind()))?)?;
-        match answer["seq"].as_u64() {
-            Some(1) => Ok(()),
-            _ => Err(Refusal::Unreadable(answer.to_string())),
+        match self.store(&stream::log_subject(self.name), headers, bytes).await? {
+            1 => Ok(()),
+            other => Err(Refusal::Unreadable(format!("the first message has sequence {other}"))),
         }
     }
 
     /// Stores a message. Returns its sequence.
     pub(super) async fn publish(&self, subject: &str, bytes: Vec<u8>) -> Result<u64, Refusal> {
-        let answer = self.client.request(subject.to_owned(), bytes.into()).await;
-        let answer: Value = parse(&self.check_answer(answer.map_err(|error| error.kind()))?)?;
+        self.store(subject, HeaderMap::new(), bytes).await
+    }
+
+    async fn store(
+        &self,
+        subject: &str,
+        headers: HeaderMap,
+        bytes: Vec<u8>,
+    ) -> Result<u64, Refusal> {
+        // Without an answer it may be stored, and must not be sent again.
+        let answer = repeat(
+            |refusal| matches!(refusal, Refusal::NoJetStream),
+            async || {
+                let (subject, headers, body) = (subject.to_owned(), headers.clone(), bytes.clone());
+                let answer = self.client.request_with_headers(subject, headers, body.into());
+                self.check_answer(answer.await)
+            },
+        );
+        let answer: Value = parse(&answer.await?)?;
         answer["seq"].as_u64().ok_or_else(|| Refusal::Unreadable(answer.to_string()))
     }
 
@@ -77,43 +92,43 @@ impl Api<'_> {
     ) -> Result<Option<Message>, Refusal> {
         let subject = format!("$JS.API.DIRECT.GET.{stream}");
         let body = json!({ "seq": sequence }).to_string();
-        let answer = self.client.request(subject, body.into()).await;
-        let answer = answer.map_err(|error| refused(error.kind()))?;
+        let answer = repeat(
+            |refusal| matches!(refusal, Refusal::NoJetStream),
+            async || {
+                let asked = self.client.request(subject.clone(), body.clone().into());
+                asked.await.map_err(|error| refused(error.kind()))
+            },
+        );
+        let answer = answer.await?;
         if answer.status.is_some_and(|status| status.as_u16() == 404) {
             return Ok(None);
         }
         Ok(stream::stored_message(&answer).filter(|message| message.sequence == sequence))
     }
 
-    /// Sends a request, repeatedly for a while, since JetStream may be starting, or electing a leader.
+    /// Sends a request that may be repeated, until there is an answer.
     async fn request<T: DeserializeOwned>(
         &self,
         subject: &str,
         body: String,
     ) -> Result<T, Refusal> {
-        let mut attempts = 1;
-        loop {
-            let asked = self.client.request(subject.to_owned(), body.clone().into());
-            let wait = Duration::from_millis(NATS_ANSWER_MILLIS);
-            let checked = match tokio::time::timeout(wait, asked).await {
-                Ok(answer) => self.check_answer(answer.map_err(|error| error.kind())),
-                Err(_) => Err(Refusal::Silent),
-            };
-            match checked {
-                Err(Refusal::Silent | Refusal::NoJetStream) if attempts < NATS_ATTEMPTS => {
-                    attempts += 1;
-                    tokio::time::sleep(Duration::from_millis(NATS_ASK_AGAIN_MILLIS)).await;
-                }
-                other => return parse(&other?),
-            }
-        }
+        let wait = Duration::from_millis(NATS_ANSWER_MILLIS);
+        let answer = repeat(
+            |refusal| matches!(refusal, Refusal::Silent | Refusal::NoJetStream),
+            async || {
+                let asked = self.client.request(subject.to_owned(), body.clone().into());
+                let answer = tokio::time::timeout(wait, asked).await;
+                self.check_answer(answer.map_err(|_| Refusal::Silent)?)
+            },
+        );
+        parse(&answer.await?)
     }
 
     fn check_answer(
         &self,
-        answer: Result<async_nats::Message, RequestErrorKind>,
+        answer: Result<async_nats::Message, RequestError>,
     ) -> Result<Vec<u8>, Refusal> {
-        let answer = answer.map_err(refused)?;
+        let answer = answer.map_err(|error| refused(error.kind()))?;
         let parsed: Value = parse(&answer.payload)?;
         let Some(error) = parsed.get("error") else { return Ok(answer.payload.to_vec()) };
         let code = error["err_code"].as_u64().unwrap_or_default();
@@ -125,6 +140,23 @@ impl Api<'_> {
             _ => Refusal::Refused(error["description"].as_str().unwrap_or("no reason").to_owned()),
         })
     }
+}
+
+/// Tries something, and tries it again for a while after certain refusals: JetStream may be starting, or
+/// electing a leader, and the servers tell each other of a new stream only after it was created.
+async fn repeat<T>(
+    passes: impl Fn(&Refusal) -> bool,
+    attempt: impl AsyncFn() -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    for _ in 1..NATS_ATTEMPTS {
+        match attempt().await {
+            Err(refusal) if passes(&refusal) => {
+                tokio::time::sleep(Duration::from_millis(NATS_ASK_AGAIN_MILLIS)).await;
+            }
+            other => return other,
+        }
+    }
+    attempt().await
 }
 
 fn refused(kind: RequestErrorKind) -> Refusal {
