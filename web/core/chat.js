@@ -6,14 +6,14 @@ import { LIMITS } from "./limits.js";
 import { formatLine } from "./message.js";
 import { Listing } from "./places.js";
 import { receiveLine, WELCOMED } from "./receive.js";
-import { carryOut, joinNew, sendWaiting } from "./send.js";
+import { carryOut, joinWanted, sendWaiting } from "./send.js";
 import { Server } from "./server.js";
 
 /**
  * @typedef {{ type: "page", target: string, run: Run } | { type: "search", more: boolean }
- *   | { type: "command", target: string }} Request
+ *   | { type: "command", target: string, joins?: boolean | undefined }} Request
  *   A request whose answer is outstanding: a page of history; a search, and whether it goes on with an earlier
- *   one; a command whose answers are shown in the conversation where it was typed.
+ *   one; a command whose answers are shown in the conversation where it was typed, and whether it is the `JOIN` of it.
  */
 
 /**
@@ -62,8 +62,8 @@ export class Chat {
   }
 
   /**
-   * A new connection has logged in. Joins the rooms that were opened before it, sends unconfirmed messages again, and a
-   * `PING` whose answer ends the welcome.
+   * A new connection has logged in. Joins the rooms that were opened before it and are not joined yet, sends unconfirmed
+   * messages again, and a `PING` whose answer ends the welcome.
    * @param {string} me @param {Map<string, string>} capabilities Those in effect, with their values. @param {string[]} out
    */
   loggedIn(me, capabilities, out) {
@@ -72,7 +72,7 @@ export class Chat {
     if (!this.server.has("parlor/nodes")) this.server.nodes = [];
     this.connected = true;
     this.ready = false;
-    joinNew(this, out);
+    joinWanted(this, out);
     out.push(formatLine("PING", [WELCOMED]));
     sendWaiting(this, out);
   }
@@ -129,8 +129,8 @@ export class Chat {
       outgoing.sent = false;
     }
     for (const conversation of this.conversations.values()) {
-      // Before the end of the welcome it may not have been answered.
-      conversation.joining &&= !this.ready;
+      // The server may not have received it.
+      conversation.joining &&= conversation.joining !== "refused" && "wanted";
       conversation.joined = false;
       conversation.members.clear();
       conversation.names = undefined;
@@ -163,7 +163,7 @@ export class Chat {
       textIds.set(text, textId);
       this.outgoing.push({ ...one, number: this.next, textId, sent: false, resent: true, retryAtMs: undefined });
       const conversation = this.conversationOrNew(one.to);
-      conversation.joining ||= one.delivery.state === "pending" && !conversation.timeline.newest();
+      conversation.joining ||= one.delivery.state === "pending" && !conversation.timeline.newest() && "wanted";
       this.touch("timeline", conversation.name);
     }
   }
@@ -209,7 +209,14 @@ export class Chat {
   endRequest(label, reason) {
     const request = this.requests.get(label);
     this.requests.delete(label);
+    if (request?.type === "command" && request.joins) this.joinAnswered(request.target);
     if (request) this.forgetRequest(request, reason);
+  }
+
+  /** `JOIN` was answered; if the person is not in the room now, it was refused. @param {string} room */
+  joinAnswered(room) {
+    const conversation = this.conversation(room);
+    if (conversation) conversation.joining &&= !this.ready && same(this.current, room) && "refused";
   }
 
   /** The conversation of a name, made if there is none; the server's if there are too many. @param {string} name @returns {Conversation} */

@@ -31,7 +31,11 @@ export class Conversation {
   loading = 0;
   /** @type {Map<string, Member> | undefined} Names of an unfinished `NAMES`. */
   names;
-  /** It was opened without a connection: `JOIN` is sent at the next login, before anything is sent to the room. */
+  /**
+   * `JOIN` is sent at the next login, before anything is sent to the room; or was sent and not answered yet; or was refused
+   * during the welcome, at whose end the page opens the room it shows again: that must not be refused a second time.
+   * @type {false | "wanted" | "sent" | "refused"}
+   */
   joining = false;
 
   /** @param {string} name Empty for the server. @param {"room" | "person" | "server"} kind With whom it is. */

@@ -79,6 +79,7 @@ function wholeNumber(text) {
 /** A refusal: of the message with its label or its receiver, otherwise of another request. @param {Chat} chat @param {Received} received @param {string} reason */
 function receiveRefusal(chat, received, reason) {
   const target = received.param(1);
+  if (received.label === undefined) chat.joinAnswered(target);
   const isMeant = (/** @type {Outgoing} */ { sent, delivery, to }) =>
     sent && delivery.state === "pending" && same(to, target);
   const meant = chat.outgoing.find(isMeant);

@@ -1,5 +1,6 @@
 // Performs intents, as lines to the server.
 /** @import { Chat } from "./chat.js" */
+/** @import { Conversation } from "./conversation.js" */
 /** @import { Intent, Run } from "./types.js" */
 import { fold, same } from "./fold.js";
 import { LIMITS } from "./limits.js";
@@ -70,9 +71,9 @@ function mustHave(chat, capability, what) {
   if (!chat.server.has(capability)) throw unsupported(what);
 }
 
-/** The tags of a line whose answers are shown in a conversation. @param {Chat} chat @param {string} target */
-function labelled(chat, target) {
-  return { label: chat.label({ type: "command", target }) };
+/** The tags of a line whose answers are shown in a conversation. @param {Chat} chat @param {string} target @param {boolean} [joins] */
+function labelled(chat, target, joins) {
+  return { label: chat.label({ type: "command", target, joins }) };
 }
 
 /** @param {Chat} chat @param {Intent & { type: "say" }} saying @param {string[]} out @param {number} nowMs */
@@ -195,22 +196,23 @@ function openConversation(chat, { target }, out) {
   chat.current = target;
   const conversation = chat.conversationOrNew(target);
   if (conversation.kind === "room" && !conversation.joined) {
-    // The page opens it again at the end of the welcome: what was refused would be again.
-    if (chat.connected && !conversation.joining) sendJoin(chat, target, out);
-    conversation.joining = !chat.connected;
+    if (conversation.joining === "refused") conversation.joining = false;
+    else if (!chat.connected) conversation.joining = "wanted";
+    else if (chat.ready || !conversation.joining) sendJoin(chat, conversation, out);
   }
   refreshConversation(chat, target, out);
 }
 
-/** @param {Chat} chat @param {string} room @param {string[]} out */
+/** @param {Chat} chat @param {Conversation} room @param {string[]} out */
 function sendJoin(chat, room, out) {
-  out.push(formatLine("JOIN", [room], undefined, labelled(chat, room)));
+  room.joining = "sent";
+  out.push(formatLine("JOIN", [room.name], undefined, labelled(chat, room.name, true)));
 }
 
-/** Joins the rooms that were opened without a connection. @param {Chat} chat @param {string[]} out */
-export function joinNew(chat, out) {
-  for (const { joining, kind, name } of chat.conversations.values()) {
-    if (joining && kind === "room") sendJoin(chat, name, out);
+/** Joins the rooms that were opened without a connection, or on one that broke before the server answered. @param {Chat} chat @param {string[]} out */
+export function joinWanted(chat, out) {
+  for (const conversation of chat.conversations.values()) {
+    if (conversation.joining && conversation.kind === "room") sendJoin(chat, conversation, out);
   }
 }
 

@@ -1,7 +1,7 @@
 //! All that a client knows of one login, across broken connections.
 
 use crate::change::Change;
-use crate::conversation::{Conversation, Member, With};
+use crate::conversation::{Conversation, Joining, Member, With};
 use crate::entry::{Entry, Kind};
 use crate::limits::{CONVERSATIONS, ENTRIES, REQUESTS};
 use crate::outgoing::{Abilities, Outgoing};
@@ -25,6 +25,8 @@ pub(crate) enum Request {
     Targets,
     /// A command whose answers are shown in the conversation where it was typed.
     Command { target: String },
+    /// Joining a room, where the answers are shown.
+    Join { target: String },
 }
 
 /// What was last asked for by lines typed by hand, where the answer does not say enough.
@@ -122,7 +124,7 @@ impl Chat {
     }
 
     /// A new connection has logged in as `me`, with these capabilities and their values. Joins the rooms that were
-    /// opened before it, sends unconfirmed messages again, and a `PING` whose answer ends the welcome.
+    /// opened before it and are not joined yet, sends unconfirmed messages again, and a `PING` whose answer ends the welcome.
     pub fn logged_in(
         &mut self,
         me: &str,
@@ -136,7 +138,7 @@ impl Chat {
         }
         self.connected = true;
         self.ready = false;
-        self.join_new(out);
+        self.join_wanted(out);
         proto::Line::to(out).verb("PING").param(crate::receive::WELCOMED).end();
         self.send_waiting(out);
     }
@@ -144,7 +146,7 @@ impl Chat {
     /// The connection broke. What was not confirmed is sent again at the next login.
     pub fn broken(&mut self) {
         self.connected = false;
-        let was_ready = std::mem::take(&mut self.ready);
+        self.ready = false;
         self.batches.clear();
         self.changes.append(&mut self.unfinished);
         self.unfinished_list.clear();
@@ -159,8 +161,11 @@ impl Chat {
             outgoing.resent |= std::mem::take(&mut outgoing.sent);
         }
         for conversation in self.conversations.values_mut() {
-            // Before the end of the welcome it may not have been answered.
-            conversation.joining &= !was_ready;
+            conversation.joining = match conversation.joining {
+                // The server may not have received it.
+                Joining::Sent | Joining::Wanted => Joining::Wanted,
+                Joining::Refused | Joining::Idle => Joining::Idle,
+            };
             conversation.joined = false;
             conversation.members.clear();
             conversation.names = None;
@@ -191,7 +196,7 @@ impl Chat {
             }
             Request::Everything => self.changes.push(Change::Everything(Err(reason.to_owned()))),
             Request::Targets => self.changes.push(Change::Targets(Err(reason.to_owned()))),
-            Request::Command { .. } => {}
+            Request::Command { .. } | Request::Join { .. } => {}
         }
     }
 

@@ -42,6 +42,21 @@ pub struct Member {
     pub away: bool,
 }
 
+/// How far joining a room has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Joining {
+    /// Nothing is asked of the server: the room is joined, was refused, or nobody wants to be in it.
+    #[default]
+    Idle,
+    /// `JOIN` is sent at the next login, before anything is sent to the room.
+    Wanted,
+    /// `JOIN` was sent on this connection, and not answered yet.
+    Sent,
+    /// `JOIN` was refused during the welcome, at whose end the client opens the room it shows again: that must not
+    /// be refused a second time.
+    Refused,
+}
+
 /// A conversation.
 #[derive(Debug)]
 pub struct Conversation {
@@ -77,8 +92,8 @@ pub struct Conversation {
     pub loading: usize,
     /// Names of an unfinished `NAMES`.
     pub(crate) names: Option<BTreeMap<String, Member>>,
-    /// It was opened without a connection: `JOIN` is sent at the next login, before anything is sent to the room.
-    pub(crate) joining: bool,
+    /// How far joining the room has come.
+    pub(crate) joining: Joining,
 }
 
 impl Conversation {
@@ -101,7 +116,7 @@ impl Conversation {
             timeline: Timeline::default(),
             loading: 0,
             names: None,
-            joining: false,
+            joining: Joining::Idle,
         }
     }
 

@@ -8,7 +8,7 @@ mod replies;
 mod person;
 
 use crate::change::Change;
-use crate::chat::Chat;
+use crate::chat::{Chat, Request};
 use crate::conversation::{Conversation, With};
 use crate::entry::Kind;
 use proto::mask::Source;
@@ -195,6 +195,9 @@ impl Chat {
     /// A request has been answered.
     pub(crate) fn finish_request(&mut self, label: u64, reason: &str) {
         if let Some(request) = self.requests.remove(&label) {
+            if let Request::Join { target } = &request {
+                self.join_answered(target);
+            }
             self.fail_request(&request, reason);
         }
     }
@@ -202,7 +205,8 @@ impl Chat {
     /// The conversation to show a reply in: where the command was typed, or the room that the reply names.
     pub(crate) fn place_of(&self, received: &Received<'_>) -> String {
         if let Some(label) = received.label
-            && let Some(crate::chat::Request::Command { target }) = self.requests.get(&label)
+            && let Some(Request::Command { target } | Request::Join { target }) =
+                self.requests.get(&label)
         {
             return target.clone();
         }

@@ -2,7 +2,7 @@
 
 use crate::change::Change;
 use crate::chat::{Chat, Request};
-use crate::conversation::{Notify, With};
+use crate::conversation::{Joining, Notify, With};
 use crate::entry::{Delivery, Entry, Kind};
 use crate::intent::{Intent, NewMessage};
 use crate::limits::{OUTGOING, TYPING_INTERVAL_MS};
@@ -124,11 +124,7 @@ impl Chat {
     /// A line whose answers are shown in a conversation.
     fn labelled<'a>(&mut self, target: &str, out: &'a mut Vec<u8>) -> Line<'a> {
         let label = self.label(Request::Command { target: target.to_owned() });
-        let line = Line::to(out);
-        match label {
-            Some(label) => line.tag("label", &label),
-            None => line,
-        }
+        start_line(label, out)
     }
 
     fn say(
@@ -295,23 +291,33 @@ impl Chat {
 
     fn open(&mut self, name: &str, out: &mut Vec<u8>) {
         name.clone_into(&mut self.current);
-        let connected = self.connected;
+        let (connected, ready) = (self.connected, self.ready);
         let conversation = self.conversation_mut(name);
         if conversation.with == With::Room && !conversation.joined {
-            // The client opens it again at the end of the welcome: what was refused would be again.
-            let was_asked = std::mem::replace(&mut conversation.joining, !connected);
-            if connected && !was_asked {
-                self.labelled(name, out).verb("JOIN").param(name).end();
+            match conversation.joining {
+                Joining::Refused => conversation.joining = Joining::Idle,
+                Joining::Sent if !ready => {}
+                _ if connected => self.send_join(name, out),
+                _ => conversation.joining = Joining::Wanted,
             }
         }
         self.refresh(name, out);
     }
 
-    /// Joins the rooms that were opened without a connection.
-    pub(crate) fn join_new(&mut self, out: &mut Vec<u8>) {
-        let new = self.conversations.values().filter(|conversation| conversation.joining);
-        for room in new.map(|room| room.name.clone()).collect::<Vec<_>>() {
-            self.labelled(&room, out).verb("JOIN").param(&room).end();
+    fn send_join(&mut self, room: &str, out: &mut Vec<u8>) {
+        if let Some(conversation) = self.conversations.get_mut(&fold(room)) {
+            conversation.joining = Joining::Sent;
+        }
+        let label = self.label(Request::Join { target: room.to_owned() });
+        start_line(label, out).verb("JOIN").param(room).end();
+    }
+
+    /// Joins the rooms that were opened without a connection, or on one that broke before the server answered.
+    pub(crate) fn join_wanted(&mut self, out: &mut Vec<u8>) {
+        let rooms = self.conversations.values();
+        let wanted = rooms.filter(|room| room.joining == Joining::Wanted);
+        for room in wanted.map(|room| room.name.clone()).collect::<Vec<_>>() {
+            self.send_join(&room, out);
         }
     }
 
@@ -398,6 +404,14 @@ impl Chat {
     /// Shows a sentence of this client's own.
     pub fn remark(&mut self, target: &str, failed: bool, now_ms: i64, text: &str) {
         self.add_sentence(target, if failed { Kind::Error } else { Kind::Info }, now_ms, text);
+    }
+}
+
+fn start_line(label: Option<String>, out: &mut Vec<u8>) -> Line<'_> {
+    let line = Line::to(out);
+    match label {
+        Some(label) => line.tag("label", &label),
+        None => line,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Received;
 use crate::change::Change;
 use crate::chat::Chat;
-use crate::conversation::{Conversation, With};
+use crate::conversation::{Conversation, Joining, With};
 use crate::entry::{Entry, Kind};
 use proto::name::{fold, same};
 
@@ -26,7 +26,7 @@ impl Chat {
         let conversation = self.conversation_mut(room);
         if mine {
             room.clone_into(&mut conversation.name);
-            (conversation.joined, conversation.joining) = (true, false);
+            (conversation.joined, conversation.joining) = (true, Joining::Idle);
             conversation.members.clear();
         }
         conversation.add_member(who, "");
@@ -36,6 +36,15 @@ impl Chat {
         }
         if mine && same(&self.current, room) && self.ready {
             self.refresh(room, out);
+        }
+    }
+
+    /// `JOIN` of a room was answered; if the person is not in it now, it was refused.
+    pub(super) fn join_answered(&mut self, room: &str) {
+        let is_reopened = !self.ready && same(&self.current, room);
+        let Some(conversation) = self.conversations.get_mut(&fold(room)) else { return };
+        if conversation.joining == Joining::Sent {
+            conversation.joining = if is_reopened { Joining::Refused } else { Joining::Idle };
         }
     }
 

@@ -109,6 +109,7 @@ impl Chat {
         }
         if received.label.is_none() {
             let target = received.param(1);
+            self.join_answered(target);
             let mut all = self.outgoing.iter();
             let meant = all.find(|outgoing| {
                 let waits = outgoing.sent && outgoing.delivery == Delivery::Pending;
