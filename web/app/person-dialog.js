@@ -106,8 +106,7 @@ function factsIn(answer) {
       case "301": return [strings.away + (text === "*" ? "" : `: ${text}`)];
       case "317": return [strings.idleSince(span(first), shortTime(Number(second) * 1000))];
       case "330": return [strings.accountIs(clean(first))];
-      case "313": case "335": case "671": return [text];
-      case "401": return [strings.notOnline];
+      case "313": case "335": case "401": case "671": return [text];
       default: return [];
     }
   });

@@ -278,7 +278,6 @@ export const strings = {
   idleSince: (idle, since) => `Quiet for ${idle}, online since ${since}`,
   /** @param {string} account */
   accountIs: (account) => `Account: ${account}`,
-  notOnline: "Not online",
   profile: "Profile",
   yourProfile: "Your profile",
   displayName: "Display name",

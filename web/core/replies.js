@@ -85,7 +85,8 @@ function receiveRefusal(chat, received, reason) {
   const meant = chat.outgoing.find(isMeant);
   if (refuseOutgoing(chat, received.label ?? meant?.number, reason)) return;
   const about = received.message.params.slice(1, -1).join(" ");
-  tellInPlace(chat, received, "error", about ? `${about}: ${reason}` : reason);
+  // Some sentences begin with it.
+  tellInPlace(chat, received, "error", about && !reason.startsWith(`${about} `) ? `${about}: ${reason}` : reason);
 }
 
 /** Defers a message, and all that were sent after it. @param {Chat} chat @param {Received} received @param {number} seconds @param {string} sentence */

@@ -74,7 +74,10 @@ test("commands tell what they have done", withServer(async (server) => {
   bob.send("QUIT");
   await bob.expect(/^ERROR /u);
   await say(ann, "/whois bob");
-  await ann.getByRole("dialog").getByText("Not online").waitFor();
+  await ann.getByRole("dialog").getByText("bob is not online").waitFor();
+  await ann.keyboard.press("Escape");
+  await say(ann, "/quote WHOIS bob");
+  await ann.getByText("bob is not online", { exact: true }).waitFor();
   assert.deepEqual(ann.errors, []);
   bob.close();
 }));

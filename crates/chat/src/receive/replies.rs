@@ -123,7 +123,12 @@ impl Chat {
         let about =
             received.message.params().get(1..received.message.params().len().saturating_sub(1));
         let about = about.unwrap_or_default().join(" ");
-        let text = if about.is_empty() { reason.to_owned() } else { format!("{about}: {reason}") };
+        // Some sentences begin with it.
+        let text = if about.is_empty() || reason.starts_with(&format!("{about} ")) {
+            reason.to_owned()
+        } else {
+            format!("{about}: {reason}")
+        };
         self.show_reply(received, Kind::Error, &text);
     }
 

@@ -49,7 +49,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     }
     let (id, room_name) = (room.id, room.name.clone());
     let user = context.state.online(target);
-    let user = user.ok_or_else(|| Refusal::NoSuchUser(target.to_owned()))?;
+    let user = user.ok_or_else(|| Refusal::NotOnline(target.to_owned()))?;
     let (target, nick, away) = (user.id, user.nick.clone(), user.away.clone());
     if context.state.rooms[&id].member(target).is_some() {
         return Err(Refusal::UserInRoom(nick, room_name));

@@ -20,7 +20,7 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
     if same(name, &server) {
         return Err(Refusal::CannotKillServer);
     }
-    let killed = context.state.online(name).ok_or(Refusal::NoSuchUser(name.to_owned()))?;
+    let killed = context.state.online(name).ok_or(Refusal::NotOnline(name.to_owned()))?;
     context.must_not_be_above(killed.id)?;
     let (id, nick, sessions) = (killed.id, killed.nick.clone(), killed.sessions.clone());
     let killer = context.requester_name();

@@ -113,11 +113,16 @@ fn about_messages<'a>(refusal: &'a Refusal, verb: &'a str) -> Option<Rendered<'a
             let text = format!("There is no user {}", shorten(name, ROOM_BYTES));
             says(n::ERR_NOSUCHNICK, "NO_SUCH_USER", &[name], text)
         }
+        Refusal::NotOnline(name) => {
+            let text = format!("{} is not online", shorten(name, ROOM_BYTES));
+            says(n::ERR_NOSUCHNICK, "NO_SUCH_USER", &[name], text)
+        }
         Refusal::NoSuchServer(name) => {
             says(n::ERR_NOSUCHSERVER, "NO_SUCH_SERVER", &[name], "There is no such server")
         }
         Refusal::WasNobody(name) => {
-            says(n::ERR_WASNOSUCHNICK, "WAS_NOBODY", &[name], "There was no such nickname")
+            let text = format!("Nobody named {} has left recently", shorten(name, ROOM_BYTES));
+            says(n::ERR_WASNOSUCHNICK, "WAS_NOBODY", &[name], text)
         }
         Refusal::NoText => says(n::ERR_NOTEXTTOSEND, "TEXT_EMPTY", &[], "There is no text to send"),
         Refusal::NoRecipient(verb) => says(

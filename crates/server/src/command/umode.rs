@@ -35,7 +35,7 @@ fn must_be_mine(context: &Responder<'_, impl Reads>, target: &str) -> Result<(),
     }
     Err(match context.state.online(target) {
         Some(_) => Refusal::OtherUsersModes,
-        None => Refusal::NoSuchUser(target.to_owned()),
+        None => Refusal::NotOnline(target.to_owned()),
     })
 }
 

@@ -26,7 +26,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
         for name in super::once(each).into_iter().take(TARGETS) {
             match context.state.online(name).map(|user| user.id) {
                 Some(user) => show(context, user),
-                None => refuse(context, "WHOIS", &Refusal::NoSuchUser(name.to_owned())),
+                None => refuse(context, "WHOIS", &Refusal::NotOnline(name.to_owned())),
             }
         }
     }

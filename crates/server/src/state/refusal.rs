@@ -21,6 +21,8 @@ pub enum Refusal {
     NeedMoreParams,
     /// Nobody has that name.
     NoSuchUser(String),
+    /// The command needs somebody who is online, and nobody of that name is.
+    NotOnline(String),
     /// No server has that name.
     NoSuchServer(String),
     /// Nobody with that name has left recently.
