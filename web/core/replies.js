@@ -31,11 +31,11 @@ export function receiveNumeric(chat, received) {
     case "376":
       for (const line of server.motd) chat.inform("", "info", received.nowMs, line);
       break;
-    case "332":
-      setTopic(chat, received.param(1), received.last());
-      break;
     case "331":
-      setTopic(chat, received.param(1), "");
+    case "332":
+      // The topic of another room is only shown.
+      if (chat.conversation(received.param(1))?.joined) setTopic(chat, received.param(1), verb === "332" ? received.last() : "");
+      else tellInPlace(chat, received, "info", sentence(verb, params));
       break;
     case "353":
       receiveNames(chat, received);

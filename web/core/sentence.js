@@ -13,6 +13,8 @@ const numerics = {
   "319": "1 is in 2",
   "330": "1 is logged in as 2",
   "314": "1 was 2@3: 5",
+  "331": "1 has no topic",
+  "332": "The topic of 1: 2",
   "760": "1's 2: 4",
   "761": "1's 2: 4",
   "766": "1 has no 2",

@@ -105,6 +105,8 @@ pub struct Chat {
     pub(crate) whois: Whois,
     /// What was last asked for by hand.
     pub(crate) asked: Asked,
+    /// An answer to `WHO` that is not complete has named somebody.
+    pub(crate) who_found: bool,
     /// An unfinished answer to `NAMES` of a room that this person is not in.
     pub(crate) names_elsewhere: Vec<Member>,
     /// The newest server time of any line, in milliseconds since 1970 UTC.
@@ -152,6 +154,7 @@ impl Chat {
         self.unfinished_list.clear();
         self.whois = Whois::default();
         self.asked = Asked::default();
+        self.who_found = false;
         self.names_elsewhere.clear();
         self.server.listing = Default::default();
         for request in std::mem::take(&mut self.requests).into_values() {

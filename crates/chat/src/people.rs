@@ -207,6 +207,29 @@ mod tests {
     }
 
     #[test]
+    fn who_finds_nobody_says_so() {
+        let mut chat = chat();
+        ask(&mut chat, "WHO b*");
+        let row = ":s 352 ann #lobby bob parlor s bob H :0 Bob";
+        let end = ":s 315 ann b* :End of WHO list";
+        let shown = receive(&mut chat, &[row, end]);
+        assert_eq!(said(&shown), ["#lobby bob parlor s bob H 0 Bob"]);
+        assert_eq!(said(&receive(&mut chat, &[end])), ["Nobody matches b*"]);
+        assert_eq!(said(&receive(&mut chat, &[":s 354 ann bob", end])), ["bob"]);
+        receive(&mut chat, &[row]);
+        chat.broken();
+        assert_eq!(said(&receive(&mut chat, &[end])), ["Nobody matches b*"], "asked again");
+    }
+
+    #[test]
+    fn names_of_which_none_is_online_are_said_to_be_so() {
+        let mut chat = chat();
+        let answers = [":s 303 ann :bob", ":s 303 ann :", ":s 302 ann :bob=+bob@s", ":s 302 ann :"];
+        let nobody = "None of them is online";
+        assert_eq!(said(&receive(&mut chat, &answers)), ["bob", nobody, "bob=+bob@s", nobody]);
+    }
+
+    #[test]
     fn the_members_of_a_room_where_one_is_not_are_reported_and_not_kept() {
         let mut chat = chat();
         let changes = receive(

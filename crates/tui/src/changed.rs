@@ -41,6 +41,10 @@ impl Tui {
                         list.selected = list.selected.min(chat.search.found.len().max(1) - 1);
                     }
                 }
+                Change::Names { room, members } if members.is_empty() => {
+                    let sentence = format!("There is no room {room} that you may see.");
+                    self.show_status(&sentence, true);
+                }
                 Change::Names { room, members } => {
                     let names: Vec<String> =
                         members.iter().map(|one| format!("{}{}", one.marks, one.nick)).collect();

@@ -1,4 +1,4 @@
-//! Metadata, answers to `WHOIS`, members of rooms that this person is not in.
+//! Metadata, answers to `WHOIS` and `WHO`, members of rooms that this person is not in.
 
 use super::Received;
 use super::sentence::sentence;
@@ -62,6 +62,20 @@ impl Chat {
             person.metadata = self.people.metadata(&person.nick).cloned().unwrap_or_default();
             self.changes.push(Change::Whois(Box::new(person)));
         }
+    }
+
+    /// A line of the answer to `WHO`, or the answer to `USERHOST` or `ISON`; one that names nobody says so.
+    pub(super) fn who_reply(&mut self, numeric: &str, received: &Received<'_>) {
+        let text = match numeric {
+            n::RPL_ENDOFWHO if std::mem::take(&mut self.who_found) => return,
+            n::RPL_ENDOFWHO => format!("Nobody matches {}", received.param(1)),
+            n::RPL_USERHOST | n::RPL_ISON if received.last().trim().is_empty() => {
+                "None of them is online".to_owned()
+            }
+            _ => sentence(numeric, received.message.params()),
+        };
+        self.who_found |= matches!(numeric, n::RPL_WHOREPLY | n::RPL_WHOSPCRPL);
+        self.show_reply(received, Kind::Info, &text);
     }
 
     /// Members of a room that this person is not in.

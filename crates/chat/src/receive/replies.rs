@@ -33,8 +33,11 @@ impl Chat {
                 }
             }
             n::ERR_NOMOTD => {}
-            n::RPL_TOPIC => self.set_topic(received.param(1), received.last()),
-            n::RPL_NOTOPIC => self.set_topic(received.param(1), ""),
+            // The topic of another room is only shown.
+            n::RPL_TOPIC | n::RPL_NOTOPIC if self.is_in(received.param(1)) => {
+                let topic = if numeric == n::RPL_TOPIC { received.last() } else { "" };
+                self.set_topic(received.param(1), topic);
+            }
             n::RPL_NAMREPLY => self.names(received),
             n::RPL_ENDOFNAMES => self.end_of_names(received.param(1)),
             n::RPL_LIST => {
@@ -70,10 +73,15 @@ impl Chat {
             n::ERR_NOSUCHNICK
                 if received.label.is_none() && same(received.param(1), &self.asked.whois) =>
             {
-                // WHOIS knows only who is online, whether or not there is an account of that name.
+                // WHOIS knows only who is online, whatever other servers' sentences say.
                 let text = format!("{} is not online", received.param(1));
                 self.show_reply(received, Kind::Error, &text);
             }
+            n::RPL_WHOREPLY
+            | n::RPL_WHOSPCRPL
+            | n::RPL_ENDOFWHO
+            | n::RPL_USERHOST
+            | n::RPL_ISON => self.who_reply(numeric, received),
             _ if numeric.starts_with(['4', '5']) => self.refused(received, received.last()),
             _ => {
                 let text = sentence(numeric, received.message.params());
@@ -82,6 +90,10 @@ impl Chat {
                 }
             }
         }
+    }
+
+    fn is_in(&self, room: &str) -> bool {
+        self.conversation(room).is_some_and(|conversation| conversation.joined)
     }
 
     /// The receiver of a message is away, or `WHOIS` says so.

@@ -18,6 +18,8 @@ pub(super) fn sentence(numeric: &str, params: &[&str]) -> String {
         "301" if second == "*" => format!("{first} is away"),
         "301" => format!("{first} is away: {second}"),
         "314" => format!("{first} was {second}@{third}: {}", param(5)),
+        "331" => format!("{first} has no topic"),
+        "332" => format!("The topic of {first}: {second}"),
         "760" | "761" => match second {
             "display-name" => format!("{first} is called {}", param(4)),
             "status" => format!("{first}'s status: {}", param(4)),
@@ -30,7 +32,7 @@ pub(super) fn sentence(numeric: &str, params: &[&str]) -> String {
         "348" => format!("Let into {first} in spite of bans: {second}"),
         "367" => format!("Banned from {first}: {second}"),
         "728" => format!("Quiet in {first}: {third}"),
-        "315" | "318" | "369" => String::new(),
+        "318" | "369" => String::new(),
         _ => params.get(1..).unwrap_or_default().join(" "),
     }
 }

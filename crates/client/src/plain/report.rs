@@ -33,6 +33,9 @@ impl Session {
             }
             // `who` waits for them, and shows them itself.
             Change::Names { .. } if self.asked == Some("NAMES") => {}
+            Change::Names { room, members } if members.is_empty() => {
+                self.show_status(&format!("There is no room {room} that you may see."))?;
+            }
             Change::Names { room, members } => {
                 let members: Vec<String> =
                     members.iter().map(|one| member(self.chat(), one)).collect();

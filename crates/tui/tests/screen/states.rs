@@ -405,6 +405,13 @@ fn an_error_is_a_line_above_the_composer() {
 }
 
 #[test]
+fn nobody_in_a_room_elsewhere_is_no_empty_list() {
+    let mut scene = lively(80, 12);
+    scene.line(":parlor 366 ann #nowhere :End of NAMES list");
+    assert!(scene.picture().contains("There is no room #nowhere that you may see."));
+}
+
+#[test]
 fn a_private_conversation_and_the_servers() {
     let mut scene = lively(80, 12);
     scene.open("eve");
