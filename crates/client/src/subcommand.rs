@@ -51,7 +51,8 @@ pub enum Script {
     Logout,
     /// Send a message, and print its msgid once it is on the server's disk
     ///
-    /// A room that one must be in to speak there is joined first.
+    /// A room that one must be in to speak there is joined first. On Parlor servers a room that does not exist is not
+    /// created: type JOIN #room in chatclient to do that.
     Send {
         /// A user, or a room such as #lobby
         #[arg(value_parser = target)]

@@ -8,12 +8,14 @@ use chat::entry::Kind;
 use chat::intent::NewMessage;
 use chat::outgoing::{HELD_BACK, Outgoing};
 use chat::{Change, Intent};
+use proto::name::same;
 
 use super::Caller;
 use crate::Outcome;
 use crate::failure::Failure;
 use crate::limits::{ANSWER_TIMEOUT, SENT_BYTES};
 use crate::show::not_confirmed;
+use crate::wire::refusal;
 
 pub(super) fn run(
     caller: &mut Caller,
@@ -83,6 +85,7 @@ pub(super) fn run(
                 return Ok(if refused { Outcome::Undone } else { Outcome::Done });
             }
             may_join = false;
+            must_exist(caller, target)?;
             join(caller, target)?;
             unsettled = send_again(caller, target)?;
             last = unsettled.last().copied().unwrap_or_default();
@@ -118,6 +121,17 @@ fn unconfirmed(caller: &Caller, why: &str, outcome: Outcome) -> Outcome {
 fn is_outside(caller: &Caller, target: &str) -> bool {
     let chat = caller.chat();
     chat.server.is_room(target) && !chat.conversation(target).is_some_and(|room| room.joined)
+}
+
+/// Refuses a room that does not exist, as far as one may know: joining would create it, and nobody would read the message.
+fn must_exist(caller: &mut Caller, room: &str) -> Result<(), Failure> {
+    caller.ask(&format!("LIST {room}"), |chat, change| match change {
+        Change::Listed if chat.listed.iter().any(|listed| same(&listed.name, room)) => Some(Ok(())),
+        Change::Listed => Some(Err(format!(
+            "there is no room {room} that you may see; type JOIN {room} in chatclient to create or enter it"
+        ))),
+        change => refusal(change).map(Err),
+    })
 }
 
 /// Joins a room, or gives the server's reason against it.

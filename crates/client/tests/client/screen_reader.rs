@@ -65,7 +65,8 @@ fn lists_are_numbered_lines_and_a_number_chooses() {
 #[test]
 fn tab_tells_what_fits_and_a_number_chooses() {
     let place = Place::new();
-    place.done("bob", &["send", "#garden", "roses"]);
+    let created = place.call("bob", &["--plain"], "JOIN #garden\n");
+    assert_eq!(created.code, Some(0), "{created:?}");
     let mut ann = reader(&place, "ann");
     ann.type_in("ROOMS\r");
     ann.expect("* 2 rooms");

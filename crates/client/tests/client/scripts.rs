@@ -191,6 +191,21 @@ fn send_prints_the_msgid_under_which_history_has_the_message() {
 }
 
 #[test]
+fn send_joins_a_room_but_does_not_create_one() {
+    let place = Place::new();
+    let typo = place.call("ann", &["send", "#gardne", "hello"], "");
+    assert_eq!((typo.code, &*typo.stdout), (Some(1), ""), "{typo:?}");
+    assert!(typo.stderr.contains("there is no room #gardne that you may see;"), "{typo:?}");
+    let created = place.call("bob", &["--plain"], "JOIN #garden\n");
+    assert_eq!(created.code, Some(0), "{created:?}");
+    place.done("ann", &["send", "#garden", "hello"]);
+    place.done("ann", &["send", "#GARDEN", "hello again"]);
+    let rooms = json_lines(&place.done("ann", &["rooms", "--json"]));
+    let names: Vec<_> = rooms.iter().filter_map(|room| room["room"].as_str()).collect();
+    assert_eq!(names, ["#garden", "#lobby"]);
+}
+
+#[test]
 fn what_is_refused_is_said_by_words_and_exit_code() {
     let place = Place::new();
     let refused = place.call("ann", &["send", "nobody", "hello"], "");
