@@ -308,7 +308,7 @@ pub fn line(context: &mut Context<'_>, error: Option<LineError>, line: &str) {
             };
             return Err((message.verb.to_ascii_uppercase(), refusal));
         };
-        context.node.uses[found] += 1;
+        context.node.verb_counts[found] += 1;
         let verb = &VERBS[found];
         carry_out(context, verb, &message).map_err(|refusal| (verb.name.to_owned(), refusal))
     });

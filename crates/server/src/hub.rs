@@ -118,9 +118,9 @@ impl Hub {
         if may_end && ban_terms::any_expired(&self.state) {
             self.apply_for_nobody(&mut effects, Request::EndRoomBans);
         }
-        let forgets = self.node.forgets || retention::is_due(&self.state);
-        if self.node.entries_sent.is_some() && forgets && !self.node.housekeeping {
-            self.node.forgets = false;
+        let expires = self.node.expiry_unfinished || retention::is_due(&self.state);
+        if self.node.entries_sent.is_some() && expires && !self.node.housekeeping {
+            self.node.expiry_unfinished = false;
             self.apply_for_nobody(&mut effects, Request::Forget);
         }
         match stamped.input {
@@ -139,7 +139,7 @@ impl Hub {
                 }
             }
             Input::Tick => {}
-            Input::ForgetMore => self.node.forgets = true,
+            Input::ForgetMore => self.node.expiry_unfinished = true,
             Input::Derived(Derived { session, outcome }) => {
                 if self.node.sessions.contains_key(&session) {
                     self.derived(&mut effects, session, outcome);
@@ -242,7 +242,7 @@ impl Hub {
             }
             ClientEvent::Served => {
                 let ended = self.node.sessions.remove(&session).expect("just looked up");
-                self.node.leave(&ended);
+                self.node.release(&ended);
             }
             ClientEvent::Line(range) => self.line(out, session, None, piece(text, range)),
             ClientEvent::BadLine(error, range) => {
@@ -253,7 +253,7 @@ impl Hub {
             ClientEvent::Acknowledged(up_to) => delivery::record(&mut self.node, session, *up_to),
             ClientEvent::Ended => {
                 let known = self.node.sessions.get_mut(&session).expect("just looked up");
-                (known.ended, known.here) = (true, self.state.last_event());
+                (known.ended, known.present_until) = (true, self.state.last_event());
                 self.end_if_done(out, session);
             }
             ClientEvent::Closed { reason } => {
@@ -385,7 +385,7 @@ impl Hub {
         };
         self.context(out, session).close(reason);
         let refused = self.node.sessions.remove(&session).expect("just opened");
-        self.node.leave(&refused);
+        self.node.release(&refused);
     }
 
     /// A connection from a proxy counts for its client's address, and is as safe as the proxy says.
@@ -438,7 +438,7 @@ impl Hub {
         }
         self.context(out, session).close(&told);
         let refused = self.node.sessions.remove(&session).expect("just closed");
-        self.node.leave(&refused);
+        self.node.release(&refused);
     }
 
     /// A line has arrived. It waits while a password is being checked, while an earlier line waits,
@@ -452,7 +452,7 @@ impl Hub {
     ) {
         let over = self.turn_is_over(session);
         let known = self.node.sessions.get_mut(&session).expect("the caller has checked");
-        (known.seen, known.here) = (self.state.steady, self.state.last_event());
+        (known.seen, known.present_until) = (self.state.steady, self.state.last_event());
         let (waits, first) = (known.waits(), known.lines.is_empty() && !known.queued && !over);
         let mut context = self.context(out, session);
         if first && (!waits || ordered::may_pipeline(&mut context, error, line)) {
@@ -575,8 +575,8 @@ impl Hub {
                 let known = &context.state.users[&user];
                 let attended = !known.guest && !known.is_unattended(session);
                 if attended && !context.node.disk.is_scarce {
-                    let here = context.session().here;
-                    context.apply_aside(Request::WasHere(here));
+                    let present_until = context.session().present_until;
+                    context.apply_aside(Request::WasHere(present_until));
                 }
                 context.notice("The server is stopping; everything you were told is stored");
             }

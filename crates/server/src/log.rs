@@ -124,11 +124,11 @@ pub fn fact(fact: &LogRecord, port: Option<u16>) {
                 seconds => tracing::warn!(seconds, now, "The system clock was set forward"),
             }
         }
-        LogRecord::Reserve { touched: true, free } => tracing::error!(
+        LogRecord::Reserve { in_use: true, free } => tracing::error!(
             free,
             "The disk is almost full: only operators can store anything now, and messages can be redacted"
         ),
-        LogRecord::Reserve { touched: false, free } => {
+        LogRecord::Reserve { in_use: false, free } => {
             tracing::info!(free, "The disk has enough free space again; messages are stored");
         }
         LogRecord::Expired { count } => {

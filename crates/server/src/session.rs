@@ -104,10 +104,10 @@ pub struct Session {
     pub since: i64,
     /// When its last line came, in monotonic milliseconds.
     pub seen: i64,
-    /// The newest event at that time.
-    pub here: EventId,
-    /// The newest event at its user's last presence before this login.
-    pub was_here: EventId,
+    /// The newest event when its last line came.
+    pub present_until: EventId,
+    /// The newest event when its user was last present before this login; later ones are new to them.
+    pub absent_since: EventId,
     /// The invitation it has presented, until it has registered.
     pub invitation: Option<Box<Invited>>,
     /// The previous login, until the session has been told of it.
@@ -455,8 +455,8 @@ impl Session {
             by_code: false,
             since: 0,
             seen: 0,
-            here: 0,
-            was_here: 0,
+            present_until: 0,
+            absent_since: 0,
             invitation: None,
             last_login: None,
             verified_login: None,

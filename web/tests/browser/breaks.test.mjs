@@ -6,6 +6,28 @@ import { closeBrowser, composer, hasWritten, Irc, listed, message, openDevice, r
 
 after(closeBrowser);
 
+/** Waits until the device keeps a record of this kind (`login`, `draft`, `outgoing` or `rows`) that has this text in it. */
+async function untilKept(page, kind, text) {
+  // `waitForFunction` takes a promise for a yes, whatever it resolves to.
+  while (!(await page.evaluate(isKept, [kind, text]))) await page.waitForTimeout(20);
+}
+
+/** Whether the page it runs in keeps such a record. */
+async function isKept([kind, text]) {
+  const result = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  for (const { name } of await indexedDB.databases()) {
+    const database = await result(indexedDB.open(name));
+    const table = database.transaction("kept").objectStore("kept");
+    const [keys, values] = await Promise.all([result(table.getAllKeys()), result(table.getAll())]);
+    database.close();
+    if (keys.some((key, at) => key.startsWith(kind) && JSON.stringify(values[at]).includes(text))) return true;
+  }
+  return false;
+}
+
 test("a server killed while people write has each message once", withServer(async (server) => {
   const ann = await openDevice(server);
   await register(ann, "ann");
@@ -106,12 +128,13 @@ test("who stays logged in finds messages, drafts and what was not sent after a r
   await register(ann, "ann", { remember: true });
   await say(ann, "kept on this device");
   await message(ann, "kept on this device").getByLabel("Stored on the server").waitFor();
-  await ann.waitForFunction(async () => (await indexedDB.databases()).length > 0);
-  await ann.waitForTimeout(1500);
+  await untilKept(ann, "login", "ann");
+  await untilKept(ann, "rows", "kept on this device");
   await server.kill();
   await say(ann, "not sent yet");
   await composer(ann).fill("half a sent");
-  await ann.waitForTimeout(1500);
+  await untilKept(ann, "outgoing", "not sent yet");
+  await untilKept(ann, "draft", "half a sent");
   // The page itself comes from the server, so the server is up while it loads, and only the WebSocket is kept from it.
   let isOpen = false;
   await ann.routeWebSocket(/.*/u, (socket) => {

@@ -6,8 +6,8 @@ use crate::identity::{Authority, Identity};
 use crate::process::{Client, Computer, Outcome};
 use crate::server::Server;
 
-/// What the client told of its connection.
-fn told(outcome: &Outcome) -> Vec<&str> {
+/// The lines in which the client reports about its connection.
+fn status_lines(outcome: &Outcome) -> Vec<&str> {
     outcome.stderr.lines().filter(|line| line.starts_with("* ")).collect()
 }
 
@@ -20,10 +20,10 @@ fn visit(computer: &Computer, server: &Server, more_args: &[&str]) -> Outcome {
     outcome
 }
 
-/// Nothing is told of the connection.
+/// Nothing is reported about the connection.
 fn visit_silently(computer: &Computer, server: &Server) {
     let outcome = visit(computer, server, &[]);
-    assert_eq!(told(&outcome), [""; 0], "{outcome:?}");
+    assert_eq!(status_lines(&outcome), [""; 0], "{outcome:?}");
 }
 
 /// The client leaves before it has said anything, with all this in its last words, and remembers what it remembered.
@@ -52,14 +52,14 @@ fn by_authority(server: &Server) -> String {
 fn the_first_sight_shows_the_fingerprint_and_the_next_times_nothing() {
     let (computer, server) = (Computer::new(), Server::start());
     let outcome = visit(&computer, &server, &[]);
-    let told = told(&outcome);
-    assert_eq!(told.len(), 1, "{outcome:?}");
+    let lines = status_lines(&outcome);
+    assert_eq!(lines.len(), 1, "{outcome:?}");
     let start = format!("* The certificate of localhost:{} cannot be verified ", server.port);
     let end = format!(
         "and the server is new here. From now on only this certificate is accepted, with the fingerprint {}.",
         server.fingerprint()
     );
-    assert!(told[0].starts_with(&start) && told[0].ends_with(&end), "{told:?}");
+    assert!(lines[0].starts_with(&start) && lines[0].ends_with(&end), "{lines:?}");
     assert_eq!(computer.remembered(), remembered(&server));
     visit_silently(&computer, &server);
     assert_eq!(computer.remembered(), remembered(&server));
@@ -95,7 +95,7 @@ fn a_changed_certificate_that_is_right_is_confirmed_by_its_fingerprint() {
     // In another spelling than it is shown.
     let given = server.fingerprint().replace(':', "").to_lowercase();
     let outcome = visit(&computer, &server, &["--fingerprint", &given]);
-    assert!(told(&outcome)[0].contains(&server.fingerprint()), "{outcome:?}");
+    assert!(status_lines(&outcome)[0].contains(&server.fingerprint()), "{outcome:?}");
     assert_eq!(computer.remembered(), remembered(&server));
     visit_silently(&computer, &server);
 }
@@ -146,7 +146,7 @@ fn an_authority_that_vouches_for_another_name_does_not_count() {
     computer.believe(&authority);
     let server = Server::start_as(&authority.vouch("other.example"));
     let outcome = visit(&computer, &server, &[]);
-    assert!(told(&outcome)[0].contains("(it is for a different name)"), "{outcome:?}");
+    assert!(status_lines(&outcome)[0].contains("(it is for a different name)"), "{outcome:?}");
     assert_eq!(computer.remembered(), remembered(&server));
     server.show(&authority.vouch("other.example"));
     refuse(&computer, &server, &[], &["presents a different certificate than before"]);
@@ -176,7 +176,10 @@ fn a_server_that_gets_an_authority_is_known_by_that_from_then_on() {
     visit(&computer, &server, &[]);
     server.show(&authority.vouch("localhost"));
     let outcome = visit(&computer, &server, &[]);
-    assert!(told(&outcome)[0].contains("now has a certificate from a known CA"), "{outcome:?}");
+    assert!(
+        status_lines(&outcome)[0].contains("now has a certificate from a known CA"),
+        "{outcome:?}"
+    );
     assert_eq!(computer.remembered(), by_authority(&server));
 }
 
@@ -198,7 +201,7 @@ fn an_expired_certificate_is_as_good_as_a_self_made_one() {
     let (computer, server) = (Computer::new(), Server::start_as(&Identity::expired()));
     computer.believe(&Authority::new("Mine"));
     let outcome = visit(&computer, &server, &[]);
-    assert!(told(&outcome)[0].contains("(it has expired)"), "{outcome:?}");
+    assert!(status_lines(&outcome)[0].contains("(it has expired)"), "{outcome:?}");
     visit_silently(&computer, &server);
     server.show(&Identity::expired());
     refuse(&computer, &server, &[], &["presents a different certificate than before"]);
@@ -263,7 +266,7 @@ fn a_connection_that_is_cut_is_told_from_one_that_the_server_closed() {
     peer.goodbye();
     let outcome = client.finish();
     assert_eq!(
-        told(&outcome)[..4],
+        status_lines(&outcome)[..4],
         [
             "* The connection broke (it was cut off without a proper close). Reconnecting …",
             "* Connected again.",
@@ -320,7 +323,7 @@ fn what_cannot_be_remembered_is_refused_but_with_its_fingerprint() {
         server.accept_ann().goodbye();
         let outcome = given.finish();
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
-        assert!(told(&outcome)[0].contains("annot save the certificate of"), "{outcome:?}");
+        assert!(status_lines(&outcome)[0].contains("annot save the certificate of"), "{outcome:?}");
     }
 }
 
@@ -332,6 +335,6 @@ fn damaged_lines_of_the_file_are_named_and_stay() {
     std::fs::write(computer.known_hosts(), &with_more).unwrap();
     let outcome = visit(&computer, &server, &[]);
     let path = computer.known_hosts();
-    assert_eq!(told(&outcome), [format!("* Line 1 of {} is invalid.", path.display())]);
+    assert_eq!(status_lines(&outcome), [format!("* Line 1 of {} is invalid.", path.display())]);
     assert_eq!(computer.remembered(), with_more);
 }

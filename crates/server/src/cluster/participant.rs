@@ -44,7 +44,7 @@ pub enum Exclusion {
 /// A node's part in a cluster. Times are in milliseconds by any steady clock.
 pub struct Participant {
     name: Box<str>,
-    /// Where clients may go, as [`proto::node::Node`] writes it; empty: nowhere else.
+    /// The address for clients, as [`proto::node::Node`] writes it; empty if there is none.
     advertise: Box<str>,
     seal: Seal,
     membership: Membership,
@@ -76,7 +76,7 @@ pub struct Participant {
     last_poll: u64,
     /// It has stalled for too long: awaited entries are refused, not published.
     unavailable: bool,
-    /// The hub knows that.
+    /// The hub has been informed of it.
     reported: bool,
     /// Awaited entries that were not sent, and of which the hub does not know yet.
     unsent: Vec<SentEntry>,
@@ -90,7 +90,7 @@ pub struct Participant {
 enum Phase {
     /// It was a member; its hub has yet to end all sessions.
     Ended,
-    /// It reads what it does not have yet.
+    /// It catches up with the log.
     Reading,
     /// It has published a request to join.
     Joining { since: u64, attempt: u64, bytes: Arc<[u8]> },
@@ -105,7 +105,7 @@ struct MemberState {
     heartbeats_sent: u64,
     /// When the next one is due.
     heartbeat_due: u64,
-    /// When it counts as missed, or missed once more.
+    /// When a heartbeat that was not delivered counts as missed, once or once more.
     heartbeat_missed: u64,
 }
 

@@ -120,7 +120,7 @@ fn entries_of_ended_sessions_are_not_published_after_rejoining() {
     }
     assert_eq!(log.entries, [1], "an entry from before the join is not lost");
 
-    // Another node finds it gone.
+    // Another node declares it gone.
     log.other_publishes(&join("b", 0, 6));
     let incarnation = log.last;
     let mut items = vec![Item::Heartbeat { purgeable: 0 }];

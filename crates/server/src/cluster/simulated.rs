@@ -26,7 +26,7 @@ pub(crate) struct SimulatedLog {
     pub(crate) faults: Faults,
     pub(crate) random: Random,
     stored: Vec<Arc<[u8]>>,
-    /// The first sequence that is still there.
+    /// The first sequence that it retains.
     first: u64,
     /// It is stalled until then.
     pub(crate) stalled_until: u64,
@@ -100,7 +100,7 @@ impl SimulatedLog {
         self.links[node].is_some()
     }
 
-    /// From now on, the replica that answers a node gets nothing new.
+    /// From now on, the replica that answers a node lags behind: it receives nothing new.
     pub(crate) fn stop_replica(&mut self, node: usize) {
         self.replicas[node] = Some(self.stored.len());
     }

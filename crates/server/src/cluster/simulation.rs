@@ -65,7 +65,7 @@ struct World {
     others: Vec<(usize, SessionId)>,
     /// What the state was after each sequence of the log.
     states: BTreeMap<u64, [u8; 32]>,
-    /// Whether the log or a node is out for long now and then.
+    /// Whether the log or a node is sometimes unavailable for long.
     outages: bool,
     /// Whether days pass, and old history expires.
     expires: bool,
@@ -124,7 +124,7 @@ impl World {
         }
     }
 
-    /// Whether the log or a node is out for long.
+    /// Whether the log or a node is unavailable for long.
     fn is_out(&self) -> bool {
         let long = self.log.now + 9000;
         self.log.stalled_until > long || self.cut_off_until.iter().any(|until| *until > long)
@@ -353,7 +353,7 @@ impl World {
                 assert!(sorted.into_iter().eq(all), "{name}: {numbers:?}");
             } else {
                 let refused = person.refused.iter().find(|number| numbers.contains(number));
-                assert_eq!(refused, None, "{name} was told that it is not there");
+                assert_eq!(refused, None, "{name}: the history has a message that was refused");
             }
             let mut of_connections: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
             for number in &numbers {
@@ -361,30 +361,33 @@ impl World {
             }
             for sent in of_connections.values().filter(|_| !person.resends) {
                 // A message given up may come after those of the next connection.
-                assert!(sent.is_sorted_by(|one, next| one < next), "{name} is there as {sent:?}");
+                assert!(
+                    sent.is_sorted_by(|one, next| one < next),
+                    "{name}: out of order: {sent:?}"
+                );
             }
             let lost = person.confirmed.iter().find(|number| !numbers.contains(number));
-            assert_eq!(lost, None, "{name} was told that it is there");
+            assert_eq!(lost, None, "{name}: the history lacks a message that was confirmed");
             let others: Vec<&Message> =
                 history.iter().filter(|(name, _)| *name != person.name).collect();
             for received in &person.received {
                 let Some(first) = received.first() else { continue };
                 let begin = others.iter().position(|message| *message == first);
                 let begin = begin.expect("what was received is in the history");
-                let there = &others[begin..others.len().min(begin + received.len())];
-                let same = there.iter().copied().eq(received);
-                assert!(same, "{} has received {received:?} of {there:?}", person.name);
+                let expected = &others[begin..others.len().min(begin + received.len())];
+                let same = expected.iter().copied().eq(received);
+                assert!(same, "{} has received {received:?} instead of {expected:?}", person.name);
             }
         }
         history.len() as u64
     }
 }
 
-/// Counts of what happened in some worlds: a test checks that it was enough.
+/// Counts of what happened in some worlds: a test checks that enough happened.
 #[derive(Default)]
 struct Outcome {
     messages: u64,
-    /// How often a hub was told that the log is unavailable, the messages refused then, and the
+    /// How often the log was reported to a hub as unavailable, the messages refused then, and the
     /// pings answered meanwhile.
     unavailable: usize,
     refused: usize,

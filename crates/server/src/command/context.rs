@@ -296,7 +296,7 @@ impl Context<'_> {
 
     /// Charges the account, or a guest's address, for what the current command stores.
     fn charge_stored(&mut self) {
-        let bytes = self.out.stores().iter().map(disk::bytes_of).sum();
+        let bytes = self.out.stores().iter().map(disk::stored_bytes).sum();
         if bytes > 0
             && let Some(payer) = self.payer_of_bytes()
         {

@@ -28,11 +28,11 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     }
     context.must_be_private()?;
     let (address, now) = (context.session().address, context.state.steady);
-    let hold_millis = match context.node.opers.check(address, name, now, &config.limits) {
+    let hold_millis = match context.node.oper_attempts.check(address, name, now, &config.limits) {
         Ok(hold_millis) => hold_millis,
         Err(seconds) => return Err(too_many(context, name, seconds)),
     };
-    context.node.opers.attempted(address, name, now);
+    context.node.oper_attempts.attempted(address, name, now);
     let granted = all.filter(|(of, _)| *of == name).any(|(_, right)| is_password(right, password));
     authentication::answer_after(context, name, Attempt::Oper(granted), hold_millis);
     Ok(())
@@ -56,7 +56,7 @@ pub fn answer(context: &mut Context<'_>, name: &str, granted: bool) {
 fn check(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Refusal> {
     let (address, now) = (context.session().address, context.state.steady);
     let node = &*context.node;
-    if let Err(seconds) = node.opers.may_answer(address, name, now, &node.config.limits) {
+    if let Err(seconds) = node.oper_attempts.may_answer(address, name, now, &node.config.limits) {
         return Err(too_many(context, name, seconds));
     }
     let has_factor = context.state.has_factor_for(&context.state.settings, context.me());
@@ -64,10 +64,10 @@ fn check(context: &mut Context<'_>, name: &str, granted: bool) -> Result<(), Ref
     let record = LogRecord::Operator { user, granted: granted && has_factor };
     context.out.push(Effect::Log(record));
     if !granted {
-        context.node.opers.failed(address, name, now);
+        context.node.oper_attempts.failed(address, name, now);
         return Err(Refusal::WrongPassword(name.to_owned()));
     }
-    context.node.opers.granted(address, name);
+    context.node.oper_attempts.granted(address, name);
     if !has_factor {
         let (code, context) = ("SECOND_FACTOR_REQUIRED", vec![name.to_owned()]);
         return Err(Refusal::Invalid { code, context, text: NEEDS_FACTOR });

@@ -20,7 +20,7 @@ pub fn session_ended(context: &mut Context<'_>, reason: &str) {
     context.log_left(reason);
     let (session, node) = (context.requester.session, &mut *context.node);
     let ended = node.sessions.remove(&session).expect("the caller has checked");
-    node.leave(&ended);
+    node.release(&ended);
     if let Some(message) = ended.batch.and_then(|batch| batch.message) {
         node.batches.remove(&(message.due, session));
     }
@@ -33,7 +33,7 @@ pub fn session_ended(context: &mut Context<'_>, reason: &str) {
     // None if its account was deleted.
     let known = ended.user.and_then(|user| context.state.users.get(&user));
     let attended = known.is_some_and(|user| !user.is_unattended(session));
-    let here = Some(ended.here).filter(|_| attended && !context.node.disk.is_scarce);
+    let here = Some(ended.present_until).filter(|_| attended && !context.node.disk.is_scarce);
     let request = Request::SessionEnded { reason, here };
     context.apply(request).expect("that a session ends is never refused");
     follow_up::carry_out(context);

@@ -32,7 +32,7 @@ fn uptime(context: &mut Context<'_>) {
 }
 
 fn uses(context: &mut Context<'_>) {
-    for (verb, count) in VERBS.iter().zip(context.node.uses.clone()) {
+    for (verb, count) in VERBS.iter().zip(context.node.verb_counts.clone()) {
         if count > 0 {
             context.numeric_only(n::RPL_STATSCOMMANDS, &[verb.name, &count.to_string()]);
         }

@@ -35,10 +35,10 @@ pub fn session_registered(context: &mut Context<'_>, before: Option<EventId>) {
     let others = others.filter(|other| !user.is_unattended(**other));
     // Sessions at other nodes are unknown here.
     let others = others.filter_map(|other| context.node.sessions.get(other));
-    let others = others.map(|other| other.here);
+    let others = others.map(|other| other.present_until);
     // Nothing precedes a first login.
-    let was_here = others.chain(before).max().unwrap_or(context.state.last_event());
-    context.session_mut().was_here = was_here;
+    let absent_since = others.chain(before).max().unwrap_or(context.state.last_event());
+    context.session_mut().absent_since = absent_since;
 }
 
 /// Tells a session what is unread, after its welcome: a client everything, a person in a sentence.
@@ -75,7 +75,7 @@ fn ask(context: &mut Context<'_>, of: Option<(Conversation, Arc<str>)>, form: Un
     // A client shows messages as unread until its user has read them, and reports that by markers.
     let unmarked = match form {
         UnreadForm::Batch => 0,
-        UnreadForm::Sentences | UnreadForm::Greeting { .. } => context.session().was_here,
+        UnreadForm::Sentences | UnreadForm::Greeting { .. } => context.session().absent_since,
     };
     let muted = notify::muted(&context.state, me);
     read(context, ReadKind::Unread { of, form, unmarked, muted, now });

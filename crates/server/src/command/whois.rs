@@ -104,7 +104,7 @@ fn show_private(context: &mut Context<'_>, id: UserId) {
     context.numeric(n::RPL_WHOISMODES, &[&nick], &modes);
     let user = &context.state.users[&id];
     let mut elsewhere = BTreeMap::<String, usize>::new();
-    for node in user.sessions.iter().filter_map(|one| context.node.name_elsewhere(*one)) {
+    for node in user.sessions.iter().filter_map(|one| context.node.other_node_name(*one)) {
         *elsewhere.entry(node.to_owned()).or_default() += 1;
     }
     for (node, count) in elsewhere {

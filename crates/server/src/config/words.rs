@@ -62,7 +62,7 @@ mod tests {
     use crate::config::Config;
 
     /// The error for a config file with this text.
-    fn told(text: &str) -> String {
+    fn error_of(text: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("parlor.toml");
         std::fs::write(&path, text).unwrap();
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_in_words() {
+    fn mistakes_are_explained_in_words() {
         let count = "a whole number from 0 to 9223372036854775807";
         for (text, expected) in [
             ("[limits]\nconnections = \"many\"", format!("line 2: connections is the string \"many\", but must be {count}")),
@@ -94,8 +94,8 @@ mod tests {
             ("[http]\norigins = [\"https://chat.example/x\"]", "an origin is a scheme and a host".into()),
             ("[http]\norigins = [\"https://\"]", "an origin is a scheme and a host".into()),
         ] {
-            let told = told(text);
-            assert!(told.contains(&expected), "{text}: {told}");
+            let error = error_of(text);
+            assert!(error.contains(&expected), "{text}: {error}");
         }
         for text in [
             "[server",
@@ -104,9 +104,9 @@ mod tests {
             "[server]\nmotd = \"",
             "a = 99999999999999999999",
         ] {
-            let told = told(text);
+            let error = error_of(text);
             for word in ["usize", "u16", "u32", "u64", "i64", "struct", "field", "expected a"] {
-                assert!(!told.contains(word), "{text}: {told}");
+                assert!(!error.contains(word), "{text}: {error}");
             }
         }
     }

@@ -338,7 +338,7 @@ pub enum LogRecord {
     /// The disk's reserve is in use, or no longer.
     Reserve {
         /// Whether it is in use.
-        touched: bool,
+        in_use: bool,
         /// Free bytes.
         free: u64,
     },

@@ -346,7 +346,7 @@ fn delayed_commands_keep_their_order_and_nobody_sees_a_difference() {
 #[test]
 fn with_the_capability_a_client_gets_the_nodes_after_the_welcome_and_on_change() {
     let mut world = World::new(true);
-    let told = |world: &World, slot| -> Vec<String> {
+    let lines_to = |world: &World, slot| -> Vec<String> {
         let lines = world.shards.lines[&session(slot)].iter();
         lines.filter(|line| line.contains("NODES")).cloned().collect()
     };
@@ -357,10 +357,10 @@ fn with_the_capability_a_client_gets_the_nodes_after_the_welcome_and_on_change()
     world.send(0, "CAP REQ :parlor/nodes");
     set(&mut world, &["a:1", "b:2"]);
     set(&mut world, &["a:1", "b:2"]);
-    assert_eq!(told(&world, 0), [":parlor NODES a:1 b:2"], "once");
-    assert_eq!(told(&world, 1), [""; 0], "it has not asked");
+    assert_eq!(lines_to(&world, 0), [":parlor NODES a:1 b:2"], "once");
+    assert_eq!(lines_to(&world, 1), [""; 0], "it has not asked");
     set(&mut world, &[]);
-    assert_eq!(told(&world, 0)[1..], [":parlor NODES"]);
+    assert_eq!(lines_to(&world, 0)[1..], [":parlor NODES"]);
 
     let fingerprint = "0".repeat(64);
     let long = |at| format!("{}.{at}.example:9999={fingerprint}", "n".repeat(80));
@@ -373,7 +373,7 @@ fn with_the_capability_a_client_gets_the_nodes_after_the_welcome_and_on_change()
         world.send(at, line);
         world.deliver_all();
     }
-    let lines = told(&world, at).into_iter().filter(|line| line.contains(" NODES "));
+    let lines = lines_to(&world, at).into_iter().filter(|line| line.contains(" NODES "));
     let lines: Vec<String> = lines.collect();
     let expected = [
         format!(":parlor NODES * {} {} {}", long[0], long[1], long[2]),

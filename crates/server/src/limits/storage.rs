@@ -23,6 +23,6 @@ pub const FORGET_LATE_MILLIS: i64 = 1000;
 /// is in use.
 pub const DISK_LOOK_MILLIS: u64 = 1000;
 /// The part of the reserve that must be free in addition before a used reserve counts as restored.
-pub const RESERVE_HEALED_PART: u64 = 8;
+pub const RESERVE_HYSTERESIS_PART: u64 = 8;
 /// Bytes that must be free on the data folder's disk, or the server is unhealthy.
 pub const DISK_FREE_LEAST: u64 = 64 * 1024 * 1024;

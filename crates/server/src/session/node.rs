@@ -1,4 +1,4 @@
-//! What belongs to one node: its sessions, and what it allows them.
+//! What belongs to one node: its sessions, their limits, and how far the node has come in the log.
 
 use super::admission::Admission;
 use super::budget::Budgets;
@@ -14,7 +14,7 @@ use crate::session_id::SessionId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-/// What a node knows about its own connections. No other node ever learns it.
+/// The part of the hub's data that is no part of the replicated state.
 #[derive(Debug)]
 pub struct Node {
     /// The number of entries sent to the log; none without a log, where entries are applied at
@@ -25,7 +25,7 @@ pub struct Node {
     /// Everything up to this sequence of the log is stored, and is read again only to rebuild the
     /// state.
     pub stored: u64,
-    /// Where clients may go, each as [`proto::node::Node`] writes it: all live nodes that advertise an
+    /// The addresses for clients, each as [`proto::node::Node`] writes it: all live nodes that advertise an
     /// address.
     pub nodes: Box<[Box<str>]>,
     /// The names of all nodes by number, from 1 on.
@@ -33,7 +33,7 @@ pub struct Node {
     /// Due work, such as the end of bans, has been requested and is in flight.
     pub housekeeping: bool,
     /// The store has more of the expired history to remove.
-    pub forgets: bool,
+    pub expiry_unfinished: bool,
     /// The log is unavailable: commands that need it are refused.
     pub log_unavailable: bool,
     /// By how much the cluster's monotonic clock is ahead of this node's.
@@ -57,7 +57,7 @@ pub struct Node {
     /// Recent login attempts.
     pub logins: LoginAttempts,
     /// Recent attempts to become an operator; a successful login clears none of them.
-    pub opers: LoginAttempts,
+    pub oper_attempts: LoginAttempts,
     /// The debts of work.
     pub budgets: Budgets,
     /// The disk on which everything is stored.
@@ -67,10 +67,10 @@ pub struct Node {
     /// Open client batches, by the time at which they are refused.
     pub batches: BTreeSet<(i64, SessionId)>,
     /// How often each verb has been used since the start, in the order of the table.
-    pub uses: Vec<u64>,
+    pub verb_counts: Vec<u64>,
     /// An operator has asked for a reload of the config file and has no answer yet.
     pub reloading: bool,
-    /// When the server started (milliseconds since the epoch).
+    /// When the server started, in milliseconds since the epoch.
     pub started: i64,
     /// The same in monotonic milliseconds.
     pub up_since: i64,
@@ -86,7 +86,7 @@ impl Node {
             nodes: Box::default(),
             names: Box::default(),
             housekeeping: false,
-            forgets: false,
+            expiry_unfinished: false,
             log_unavailable: false,
             steady_ahead: 0,
             config,
@@ -98,12 +98,12 @@ impl Node {
             banned: 0,
             admission: Admission::default(),
             logins: LoginAttempts::default(),
-            opers: LoginAttempts::default(),
+            oper_attempts: LoginAttempts::default(),
             budgets: Budgets::default(),
             disk: Disk::default(),
             shares: Shares::default(),
             batches: BTreeSet::new(),
-            uses: vec![0; verbs],
+            verb_counts: vec![0; verbs],
             reloading: false,
             started,
             up_since,
@@ -111,13 +111,13 @@ impl Node {
     }
 
     /// The name of the node of a session, if that is another node.
-    pub fn name_elsewhere(&self, session: SessionId) -> Option<&str> {
+    pub fn other_node_name(&self, session: SessionId) -> Option<&str> {
         let other = session.node != self.sessions.node;
         let at = usize::from(session.node).checked_sub(1).filter(|_| other)?;
         self.names.get(at).map(|name| &**name)
     }
 
-    /// A session waits for an entry.
+    /// Records that a session waits for an entry.
     pub fn put_in_flight(&mut self, session: SessionId, entry: InFlight) {
         if let Some(known) = self.sessions.get_mut(&session) {
             self.in_flight_bytes += entry.bytes;
@@ -125,10 +125,10 @@ impl Node {
         }
     }
 
-    /// The entry of this number is not in flight any more; returns it if its session still waited.
+    /// Takes an entry off the list of those in flight, if its session still waits for it.
     pub fn take_in_flight(&mut self, session: SessionId, number: u64) -> Option<InFlight> {
         let in_flight = &mut self.sessions.get_mut(&session)?.in_flight;
-        let at = in_flight.iter().position(|it| it.number == number)?;
+        let at = in_flight.iter().position(|entry| entry.number == number)?;
         let taken = in_flight.remove(at)?;
         if in_flight.is_empty() {
             *in_flight = VecDeque::new(); // Idle connections own no memory for it.
@@ -137,15 +137,16 @@ impl Node {
         Some(taken)
     }
 
-    /// A removed session no longer counts for its address, holds budgets, or waits for anything.
-    pub fn leave(&mut self, ended: &Session) {
+    /// Releases what a removed session held: its place in the counts of its address, budgets, entries in
+    /// flight.
+    pub fn release(&mut self, ended: &Session) {
         if ended.console {
             self.consoles -= 1;
         } else {
             self.admission.release(ended.address);
         }
         self.banned -= usize::from(ended.banned.is_some());
-        self.in_flight_bytes -= ended.in_flight.iter().map(|it| it.bytes).sum::<usize>();
+        self.in_flight_bytes -= ended.in_flight.iter().map(|entry| entry.bytes).sum::<usize>();
         self.budgets.release(ended.address_budget);
         if let Some(budget) = ended.user_budget {
             self.budgets.release(budget);

@@ -184,12 +184,12 @@ fn a_single_server_becomes_the_first_node_with_all_its_history() {
     ann.until("*as it was");
 }
 
-/// Logs in as somebody who has an account, and returns what they are told, too.
-fn comes_back(server: &Server, name: &str) -> (Client, Vec<String>) {
+/// Logs in as somebody who has an account, and returns the lines of the welcome.
+fn log_in_again(server: &Server, name: &str) -> (Client, Vec<String>) {
     let mut client = server.connect(name);
     client.log_in_only(name);
-    let told = client.until_answered();
-    (client, told)
+    let welcome = client.until_answered();
+    (client, welcome)
 }
 
 /// Leaves, and has left as far as somebody else sees it.
@@ -208,14 +208,14 @@ fn private_messages_stored_at_one_node_are_delivered_once_at_another() {
     leaves(bob, &mut ann);
     ann.send("PM bob :while you were away");
     ann.until(":parlor NOTE PM STORED bob *");
-    let kept = |told: &[String]| told.iter().filter(|line| line.contains("were away")).count();
+    let kept = |lines: &[String]| lines.iter().filter(|line| line.contains("were away")).count();
     // Whatever comes from him shows that he has received it.
-    let (bob, told) = comes_back(&second, "bob");
-    assert_eq!(kept(&told), 1, "{told:#?}");
+    let (bob, lines) = log_in_again(&second, "bob");
+    assert_eq!(kept(&lines), 1, "{lines:#?}");
     leaves(bob, &mut ann);
     for node in [&first, &second] {
-        let (bob, told) = comes_back(node, "bob");
-        assert_eq!(kept(&told), 0, "{told:#?}");
+        let (bob, lines) = log_in_again(node, "bob");
+        assert_eq!(kept(&lines), 0, "{lines:#?}");
         leaves(bob, &mut ann);
     }
 }
@@ -231,9 +231,9 @@ fn what_is_unread_is_the_same_at_every_node() {
     bob.until_answered();
 
     // Since she was last there, at the other node; and each of her devices counts for itself.
-    let (mut ann, told) = comes_back(&second, "ann");
-    let said = |told: &[String], words: &str| told.iter().any(|line| line.contains(words));
-    assert!(said(&told, "NOTE LOGIN UNREAD ann 2 1 :2 new in #lobby"), "{told:#?}");
+    let (mut ann, lines) = log_in_again(&second, "ann");
+    let said = |lines: &[String], words: &str| lines.iter().any(|line| line.contains(words));
+    assert!(said(&lines, "NOTE LOGIN UNREAD ann 2 1 :2 new in #lobby"), "{lines:#?}");
     let mut phone = first.connect("phone");
     phone.request_only("batch parlor/unread draft/read-marker");
     phone.send("CAP END");
@@ -253,8 +253,8 @@ fn what_is_unread_is_the_same_at_every_node() {
     assert_eq!(phone.until(":parlor MARKREAD #lobby *"), marker);
     for client in [&mut ann, &mut phone] {
         client.send("UNREAD");
-        let told = client.until_answered();
-        assert!(!said(&told, "#lobby"), "{told:#?}");
+        let lines = client.until_answered();
+        assert!(!said(&lines, "#lobby"), "{lines:#?}");
     }
     bob.send("BM :four");
     bob.until_answered();
@@ -320,8 +320,11 @@ fn nodes_join_by_a_copy_and_leave_as_single_servers() {
 
     let status = about(&cluster, "status", &["--json"]);
     assert_success(&status);
-    let told = String::from_utf8_lossy(&status.stdout);
-    assert!(told.contains(r#""node":"a""#) && told.contains(r#""members":["a","b"]"#), "{told}");
+    let output = String::from_utf8_lossy(&status.stdout);
+    assert!(
+        output.contains(r#""node":"a""#) && output.contains(r#""members":["a","b"]"#),
+        "{output}"
+    );
     assert_success(&about(&cluster, "status", &[]));
 
     // A backup, by any node, is data of a node.
@@ -334,8 +337,8 @@ fn nodes_join_by_a_copy_and_leave_as_single_servers() {
     second.kill();
     let ill = about(&cluster, "status", &[]);
     assert_eq!(ill.status.code(), Some(1));
-    let told = String::from_utf8_lossy(&ill.stdout);
-    assert!(told.contains("Node b takes part and does not answer."), "{told}");
+    let output = String::from_utf8_lossy(&ill.stdout);
+    assert!(output.contains("Node b takes part and does not answer."), "{output}");
 
     // The restored data include what was sent after the copy.
     let mut ann = first.log_in("ann");

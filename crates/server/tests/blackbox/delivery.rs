@@ -1,18 +1,18 @@
 //! A private message is kept until a connection of its receiver has taken it: has sent a line after
-//! it was told.
+//! the message came.
 
 use crate::support::{Client, Server};
 
-const TOLD: &str = ":bob!*@* PRIVMSG ann :*hello";
+const MESSAGE: &str = ":bob!*@* PRIVMSG ann :*hello";
 
-/// Ann is here and has said nothing since she was told; Bob, too.
-fn told(server: &Server) -> (Client, Client) {
+/// Ann has received a message and not sent a line since, so she has not acknowledged it; and Bob, its author.
+fn unacknowledged_message(server: &Server) -> (Client, Client) {
     let mut ann = server.log_in("ann");
     let mut bob = server.log_in("bob");
     ann.until(":bob!* JOIN #lobby");
     bob.send("PM ann :hello");
     bob.expect(":parlor NOTE PM SENT ann * :On its way to ann");
-    ann.expect(TOLD);
+    ann.expect(MESSAGE);
     (ann, bob)
 }
 
@@ -28,7 +28,7 @@ fn is_shown(server: &Server) -> bool {
 #[test]
 fn messages_sent_to_a_dead_link_are_shown_at_the_next_login() {
     let server = Server::start("limits.ping_seconds = 1");
-    let (ann, mut bob) = told(&server);
+    let (ann, mut bob) = unacknowledged_message(&server);
     // Bob's client answers; hers does not.
     while !bob.until("*").starts_with(":ann!") {
         bob.send("PONG :parlor");
@@ -41,7 +41,7 @@ fn messages_sent_to_a_dead_link_are_shown_at_the_next_login() {
 #[test]
 fn messages_sent_to_a_breaking_connection_are_shown_at_the_next_login() {
     let server = Server::start("");
-    let (ann, mut bob) = told(&server);
+    let (ann, mut bob) = unacknowledged_message(&server);
     drop(ann);
     bob.until(":ann!* QUIT :*");
     assert!(is_shown(&server));
@@ -51,7 +51,7 @@ fn messages_sent_to_a_breaking_connection_are_shown_at_the_next_login() {
 #[test]
 fn pending_messages_are_shown_again_if_the_connection_dies_after_the_login() {
     let server = Server::start("");
-    let (mut ann, mut bob) = told(&server);
+    let (mut ann, mut bob) = unacknowledged_message(&server);
     ann.send("QUIT");
     bob.until(":ann!* QUIT :*");
     assert!(!is_shown(&server), "whoever quits has read");
@@ -61,7 +61,7 @@ fn pending_messages_are_shown_again_if_the_connection_dies_after_the_login() {
     for _ in 0..2 {
         let mut ann = server.connect("ann");
         ann.log_in_only("ann");
-        ann.until(TOLD);
+        ann.until(MESSAGE);
         drop(ann);
         bob.until(":ann!* QUIT :*");
     }
@@ -72,7 +72,7 @@ fn pending_messages_are_shown_again_if_the_connection_dies_after_the_login() {
 #[test]
 fn unacknowledged_messages_survive_a_kill_and_acknowledged_ones_are_done() {
     let mut server = Server::start("");
-    let (_ann, _bob) = told(&server);
+    let (_ann, _bob) = unacknowledged_message(&server);
     server.restart();
     assert!(is_shown(&server));
     server.restart();
@@ -83,8 +83,8 @@ fn unacknowledged_messages_survive_a_kill_and_acknowledged_ones_are_done() {
 fn messages_acknowledged_by_one_device_are_not_pending_for_another() {
     let server = Server::start("");
     let mut phone = server.log_in("ann");
-    let (ann, mut bob) = told(&server);
-    phone.until(TOLD);
+    let (ann, mut bob) = unacknowledged_message(&server);
+    phone.until(MESSAGE);
     phone.until_answered();
     drop((ann, phone));
     bob.until(":ann!* QUIT :*");
@@ -95,7 +95,7 @@ fn messages_acknowledged_by_one_device_are_not_pending_for_another() {
 #[test]
 fn acknowledging_later_messages_does_not_acknowledge_unseen_earlier_ones() {
     let server = Server::start("");
-    let (mut ann, mut bob) = told(&server);
+    let (mut ann, mut bob) = unacknowledged_message(&server);
     ann.send("QUIT");
     ann.until_closed();
     // A thousand are shown at once. Of one sender only so many are kept, and of many only few each.
@@ -129,7 +129,7 @@ fn messages_marked_as_read_are_not_shown_again() {
     phone.send("AWAY *");
     phone.log_in("ann");
     phone.send("CH bob");
-    phone.until(TOLD);
+    phone.until(MESSAGE);
     phone.send("MARKREAD bob timestamp=9999-12-31T23:59:59.999Z");
     phone.until(":parlor MARKREAD bob *");
     assert!(!is_shown(&server));

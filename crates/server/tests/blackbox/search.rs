@@ -14,7 +14,7 @@ fn texts(client: &mut Client, command: &str) -> Vec<String> {
     texts.map(str::to_owned).collect()
 }
 
-fn comes(server: &Server, name: &str) -> Client {
+fn log_in(server: &Server, name: &str) -> Client {
     let mut client = server.connect(name);
     client.request("batch message-tags server-time draft/message-redaction");
     client.log_in(name);
@@ -27,7 +27,7 @@ fn after_kills_a_search_finds_what_the_history_has() {
     let mut server = Server::start("limits.history_page = 1000");
     let mut number = 0;
     for _ in 0..8 {
-        let mut ann = comes(&server, "ann");
+        let mut ann = log_in(&server, "ann");
         let mut msgids = Vec::new();
         for _ in 0..random.below(60) {
             number += 1;
@@ -42,7 +42,7 @@ fn after_kills_a_search_finds_what_the_history_has() {
         thread::sleep(Duration::from_micros(random.below(200_000)));
         server.kill();
         server.restart();
-        let mut ann = comes(&server, "ann");
+        let mut ann = log_in(&server, "ann");
         let history = texts(&mut ann, "CH #lobby 1000");
         for lot in 0..7 {
             let of_lot: Vec<_> =
@@ -67,7 +67,7 @@ fn after_kills_a_search_finds_what_the_history_has() {
 #[test]
 fn a_damaged_search_index_stops_nobody_and_is_rebuilt() {
     let mut server = Server::start("");
-    let mut ann = comes(&server, "ann");
+    let mut ann = log_in(&server, "ann");
     for number in 0..20 {
         ann.send(&format!("BM :tea number{number}"));
         ann.until("*NOTE BM SENT *");
@@ -78,7 +78,7 @@ fn a_damaged_search_index_stops_nobody_and_is_rebuilt() {
     for damage in [vec![], vec![0x55; 100], vec![0xaa; usize::try_from(length).unwrap()]] {
         fs::write(&path, damage).unwrap();
         server.restart();
-        let mut ann = comes(&server, "ann");
+        let mut ann = log_in(&server, "ann");
         assert_eq!(texts(&mut ann, "FIND number7"), ["tea number7"]);
         ann.send("BM :one more cup");
         ann.until("*NOTE BM SENT *");
@@ -123,7 +123,7 @@ fn too_many_searches_at_once_are_refused() {
 #[test]
 fn messages_restored_from_a_backup_are_found() {
     let mut server = Server::start("");
-    let mut ann = comes(&server, "ann");
+    let mut ann = log_in(&server, "ann");
     for number in 0..100 {
         ann.send(&format!("BM :tea number{number}"));
         ann.until("*NOTE BM SENT *");
@@ -141,7 +141,7 @@ fn messages_restored_from_a_backup_are_found() {
     run("restore");
     assert!(!data.join("search.db").exists(), "a backup has no index");
     server.restart();
-    let mut ann = comes(&server, "ann");
+    let mut ann = log_in(&server, "ann");
     assert_eq!(texts(&mut ann, "FIND number77"), ["tea number77"]);
     server.wait_for_log(|line| line.contains("[INFO] Building the search index events="));
     server.wait_for_log(|line| line.contains("[INFO] The search index is complete events="));
@@ -155,7 +155,7 @@ fn with_a_full_disk_under_the_index_all_is_found() {
     use crate::disk_full::limit_files;
 
     let mut server = Server::start_on_small_disk("");
-    let mut ann = comes(&server, "ann");
+    let mut ann = log_in(&server, "ann");
     let mut said = Vec::new();
     let given_up = "[ERROR] The search index cannot be written; searches are slow";
     while !server.log().contains(given_up) {
@@ -176,5 +176,5 @@ fn with_a_full_disk_under_the_index_all_is_found() {
     said.push("more tea".to_owned());
     assert_eq!(texts(&mut ann, "FIND tea"), said);
     server.restart();
-    assert_eq!(texts(&mut comes(&server, "ann"), "FIND tea"), said);
+    assert_eq!(texts(&mut log_in(&server, "ann"), "FIND tea"), said);
 }

@@ -43,7 +43,7 @@ fn reads(client: &mut Client, room: &str) -> Vec<String> {
     shown
 }
 
-fn comes(server: &Server, name: &str, room: &str) -> Client {
+fn log_in_and_join(server: &Server, name: &str, room: &str) -> Client {
     let mut client = server.connect(name);
     client.request("batch message-tags server-time draft/chathistory znc.in/playback");
     client.log_in(name);
@@ -52,7 +52,7 @@ fn comes(server: &Server, name: &str, room: &str) -> Client {
     client
 }
 
-fn does(client: &mut Client, lines: &[&str]) {
+fn send_all(client: &mut Client, lines: &[&str]) {
     lines.iter().for_each(|line| client.send(line));
     client.until_answered();
 }
@@ -60,17 +60,17 @@ fn does(client: &mut Client, lines: &[&str]) {
 #[test]
 fn members_of_a_secret_room_read_from_their_join_on_even_after_a_restart() {
     let mut server = Server::start_as(Start::OnDisk, "");
-    let mut ann = comes(&server, "ann", "#a");
-    let mut old = comes(&server, "old", "#a");
-    does(&mut ann, &["PRIVMSG #a :open", "MODE #a +s", "PRIVMSG #a :secret"]);
-    let mut bob = comes(&server, "bob", "#a");
+    let mut ann = log_in_and_join(&server, "ann", "#a");
+    let mut old = log_in_and_join(&server, "old", "#a");
+    send_all(&mut ann, &["PRIVMSG #a :open", "MODE #a +s", "PRIVMSG #a :secret"]);
+    let mut bob = log_in_and_join(&server, "bob", "#a");
     assert_eq!(reads(&mut bob, "#a"), [""; 0]);
-    does(&mut ann, &["PRIVMSG #a :later"]);
+    send_all(&mut ann, &["PRIVMSG #a :later"]);
     assert_eq!(reads(&mut bob, "#a"), ["later"]);
     assert_eq!(reads(&mut old, "#a"), ["open", "secret", "later"], "was a member then");
     // Opened again, it stays closed what was said till then.
-    does(&mut ann, &["MODE #a -s", "PRIVMSG #a :all"]);
-    let mut cid = comes(&server, "cid", "#a");
+    send_all(&mut ann, &["MODE #a -s", "PRIVMSG #a :all"]);
+    let mut cid = log_in_and_join(&server, "cid", "#a");
     assert_eq!(reads(&mut cid, "#a"), ["all"]);
     server.restart();
     for (name, texts) in [
@@ -79,36 +79,36 @@ fn members_of_a_secret_room_read_from_their_join_on_even_after_a_restart() {
         ("cid", &["all"]),
         ("dan", &["all"]),
     ] {
-        assert_eq!(reads(&mut comes(&server, name, "#a"), "#a"), texts, "{name}");
+        assert_eq!(reads(&mut log_in_and_join(&server, name, "#a"), "#a"), texts, "{name}");
     }
     // Who leaves and comes back comes anew.
-    let mut ann = comes(&server, "ann", "#a");
-    does(&mut ann, &["MODE #a +i", "INVITE bob #a"]);
-    let mut bob = comes(&server, "bob", "#a");
-    does(&mut bob, &["PART #a"]);
-    does(&mut ann, &["INVITE bob #a"]);
-    does(&mut bob, &["JOIN #a"]);
+    let mut ann = log_in_and_join(&server, "ann", "#a");
+    send_all(&mut ann, &["MODE #a +i", "INVITE bob #a"]);
+    let mut bob = log_in_and_join(&server, "bob", "#a");
+    send_all(&mut bob, &["PART #a"]);
+    send_all(&mut ann, &["INVITE bob #a"]);
+    send_all(&mut bob, &["JOIN #a"]);
     assert_eq!(reads(&mut bob, "#a"), [""; 0]);
 }
 
 #[test]
 fn a_setting_of_the_room_decides_and_only_its_operators_may_set_it() {
     let server = Server::start("");
-    let mut ann = comes(&server, "ann", "#a");
+    let mut ann = log_in_and_join(&server, "ann", "#a");
     ann.request("draft/metadata-2");
-    does(&mut ann, &["MODE #a +s", "METADATA #a SET history :members", "PRIVMSG #a :one"]);
-    let mut bob = comes(&server, "bob", "#a");
+    send_all(&mut ann, &["MODE #a +s", "METADATA #a SET history :members", "PRIVMSG #a :one"]);
+    let mut bob = log_in_and_join(&server, "bob", "#a");
     assert_eq!(reads(&mut bob, "#a"), ["one"]);
     bob.request("draft/metadata-2");
     bob.send("METADATA #a SET history :since-join");
     bob.until(":parlor FAIL METADATA KEY_NO_PERMISSION *");
     ann.send("METADATA #a SET history :whoever");
     ann.until(":parlor FAIL METADATA VALUE_INVALID *");
-    does(&mut ann, &["MODE #a -s", "METADATA #a SET history :since-join", "PRIVMSG #a :two"]);
-    let mut cid = comes(&server, "cid", "#a");
+    send_all(&mut ann, &["MODE #a -s", "METADATA #a SET history :since-join", "PRIVMSG #a :two"]);
+    let mut cid = log_in_and_join(&server, "cid", "#a");
     assert_eq!(reads(&mut cid, "#a"), [""; 0]);
-    does(&mut ann, &["METADATA #a SET history", "PRIVMSG #a :three"]);
-    let mut dan = comes(&server, "dan", "#a");
+    send_all(&mut ann, &["METADATA #a SET history", "PRIVMSG #a :three"]);
+    let mut dan = log_in_and_join(&server, "dan", "#a");
     assert_eq!(reads(&mut dan, "#a"), ["three"], "what was closed stays so");
     assert_eq!(reads(&mut bob, "#a"), ["one", "two", "three"]);
 }

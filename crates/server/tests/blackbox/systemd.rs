@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Client, PATIENCE, Server, chatserver};
 
-/// The manager's end: what it is told, and a folder for its socket.
+/// The manager's end: what receives notifications, and a folder for its socket.
 struct Manager {
     socket: UnixDatagram,
     folder: tempfile::TempDir,
@@ -33,8 +33,8 @@ impl Manager {
         })
     }
 
-    /// The next thing it is told; none within `patience`.
-    fn told(&self, patience: Duration) -> Option<String> {
+    /// The next notification; none if none comes within `patience`.
+    fn receive(&self, patience: Duration) -> Option<String> {
         self.socket.set_read_timeout(Some(patience)).expect("a timeout");
         let mut buffer = [0; 4096];
         match self.socket.recv(&mut buffer) {
@@ -42,16 +42,20 @@ impl Manager {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 None
             }
-            Err(error) => panic!("the manager cannot hear: {error}"),
+            Err(error) => panic!("the notification socket fails: {error}"),
         }
     }
 
     fn expect(&self, words: &[&str]) -> String {
-        let told = self.told(PATIENCE).unwrap_or_else(|| panic!("{words:?} was not told"));
+        let notification =
+            self.receive(PATIENCE).unwrap_or_else(|| panic!("{words:?} was not received"));
         for word in words {
-            assert!(told.lines().any(|line| line.starts_with(word)), "no {word} in {told:?}");
+            assert!(
+                notification.lines().any(|line| line.starts_with(word)),
+                "no {word} in {notification:?}"
+            );
         }
-        told
+        notification
     }
 }
 
@@ -64,15 +68,15 @@ fn systemd_is_notified_of_readiness_reloads_and_the_stop() {
     for config in ["server.motd = \"x\"\n", "a mistake"] {
         server.write_config(config);
         server.hang_up();
-        let told = manager.expect(&["RELOADING=1", "MONOTONIC_USEC=", "STATUS="]);
-        let clock = told.lines().find_map(|line| line.strip_prefix("MONOTONIC_USEC="));
-        assert!(clock.is_some_and(|clock| clock.parse::<u64>().is_ok()), "{told}");
+        let notification = manager.expect(&["RELOADING=1", "MONOTONIC_USEC=", "STATUS="]);
+        let clock = notification.lines().find_map(|line| line.strip_prefix("MONOTONIC_USEC="));
+        assert!(clock.is_some_and(|clock| clock.parse::<u64>().is_ok()), "{notification}");
         manager.expect(&["READY=1", &port]);
     }
     let (status, _) = server.terminate();
     assert!(status.success(), "{status}");
     manager.expect(&["STOPPING=1", "STATUS=Stopping"]);
-    assert_eq!(manager.told(Duration::from_millis(1)), None);
+    assert_eq!(manager.receive(Duration::from_millis(1)), None);
 }
 
 /// The disk does not answer, so the journal does not; then it does.
@@ -90,7 +94,7 @@ fn the_watchdog_is_fed_only_while_messages_can_be_stored() {
     database.execute_batch("BEGIN IMMEDIATE").expect("it is ours");
     ann.send("BM :is anybody there");
     let begin = Instant::now();
-    while manager.told(Duration::from_millis(800)).is_some() {
+    while manager.receive(Duration::from_millis(800)).is_some() {
         assert!(begin.elapsed() < Duration::from_secs(4), "it says that it is alive");
     }
     database.execute_batch("ROLLBACK").expect("it is given back");

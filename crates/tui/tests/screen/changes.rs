@@ -48,9 +48,9 @@ fn apply(scene: &mut Scene, step: &Step) {
     match step {
         Step::Says(text) => {
             let who = ["bob", "carol", "日本"][text % 3];
-            scene.says(who, "#lobby", TEXTS[*text]);
+            scene.message(who, "#lobby", TEXTS[*text]);
         }
-        Step::Joins => scene.does("zoe", "JOIN #lobby"),
+        Step::Joins => scene.room_event("zoe", "JOIN #lobby"),
         Step::Resizes(columns, rows) => {
             scene.terminal.resize(*columns, *rows);
             scene.tui.resize(*columns, *rows);
@@ -98,7 +98,7 @@ proptest! {
 fn a_new_message_costs_two_kilobytes_at_most() {
     let mut scene = lively(200, 50);
     for number in 0..200 {
-        scene.says(
+        scene.message(
             "bob",
             "#lobby",
             &format!("{number}: {}", "words of usual length ".repeat(number % 6)),
@@ -108,7 +108,7 @@ fn a_new_message_costs_two_kilobytes_at_most() {
     let mut most = 0;
     for number in 0..50 {
         let who = ["bob", "carol", "dave"][number % 3];
-        scene.says(who, "#lobby", &format!("{number}: something that somebody says now"));
+        scene.message(who, "#lobby", &format!("{number}: something that somebody says now"));
         scene.draw();
         most = most.max(scene.frame.len());
     }

@@ -19,16 +19,16 @@ fn searched(columns: u16, rows: u16) -> Scene {
     scene.perform(Intent::Search { words: "test from:bob".to_owned(), before_ms: None });
     let sent = scene.take_sent();
     let label = sent[0].strip_prefix("@label=").unwrap().split(' ').next().unwrap().to_owned();
-    scene.line(&format!("@label={label} :parlor BATCH +s soju.im/search"));
+    scene.receive(&format!("@label={label} :parlor BATCH +s soju.im/search"));
     for (msgid, text) in
         [("s1", "a test"), ("s2", "tests are \x02good\x02, 日本語 too"), ("s3", "test")]
     {
-        scene.line(&format!(
+        scene.receive(&format!(
             "@batch=s;msgid={msgid};time=2026-11-20T10:00:00.000Z :bob!bob@parlor PRIVMSG #dev :{text}"
         ));
     }
-    scene.line(":parlor BATCH -s");
-    scene.line(":parlor NOTE SEARCH END :The search went back to 1 November 2026.");
+    scene.receive(":parlor BATCH -s");
+    scene.receive(":parlor NOTE SEARCH END :The search went back to 1 November 2026.");
     scene.tui.overlay = Some(Overlay::Search(list("test from:bob", 1)));
     scene
 }

@@ -15,44 +15,45 @@ pub(crate) fn lively(columns: u16, rows: u16) -> Scene {
 }
 
 pub(crate) fn lively_in(scene: &mut Scene) {
-    scene.room("#lobby", "Welcome! Be kind.", "@bob %carol +dave ann eve");
-    scene.room("#dev", "The build", "ann bob");
-    scene.ready();
+    scene.join_room("#lobby", "Welcome! Be kind.", "@bob %carol +dave ann eve");
+    scene.join_room("#dev", "The build", "ann bob");
+    scene.end_welcome();
     scene.open("#lobby");
     let sent = scene.take_sent();
     let label = sent.iter().find_map(|line| line.split_once("CHATHISTORY LATEST #lobby"));
     let label = label.and_then(|(tags, _)| tags.strip_prefix("@label=")).unwrap().trim().to_owned();
-    scene.page(&label, "#lobby", &[]);
-    scene.later(-60 * 20);
-    scene.says("bob", "#lobby", "The release is tomorrow.");
-    scene.later(60 * 20);
-    let question = scene.says("bob", "#lobby", "Has anybody looked at the failing test?");
-    scene.says("bob", "#lobby", "It is in \x02store\x02, see https://ci.example/builds/4711.");
-    scene.later(2);
+    scene.history_page(&label, "#lobby", &[]);
+    scene.advance_minutes(-60 * 20);
+    scene.message("bob", "#lobby", "The release is tomorrow.");
+    scene.advance_minutes(60 * 20);
+    let question = scene.message("bob", "#lobby", "Has anybody looked at the failing test?");
+    scene.message("bob", "#lobby", "It is in \x02store\x02, see https://ci.example/builds/4711.");
+    scene.advance_minutes(2);
     for name in ["frank", "grace", "heidi", "ivan", "judy"] {
-        scene.does(name, "JOIN #lobby");
+        scene.room_event(name, "JOIN #lobby");
     }
-    scene.does("ivan", "PART #lobby :bye");
-    let answer = scene.says_with(
+    scene.room_event("ivan", "PART #lobby :bye");
+    let answer = scene.message_with_tags(
         "eve",
         "#lobby",
         "Yes: `cargo test -p store` hangs when the disk is full.",
         &format!(";+draft/reply={question}"),
     );
-    scene.line(&format!("@+draft/reply={answer};+draft/react=👍 :bob!bob@parlor TAGMSG #lobby"));
-    scene.line(&format!("@+draft/reply={answer};+draft/react=👍 :ann!ann@parlor TAGMSG #lobby"));
-    scene
-        .line(&format!("@+draft/reply={answer};+draft/react=🎉 :carol!carol@parlor TAGMSG #lobby"));
-    scene.later(1);
-    scene.says("carol", "#lobby", "\x01ACTION waves to everybody\x01");
-    let slip = scene.says("dave", "#lobby", "wrong window");
-    scene.line(&format!(":dave!dave@parlor REDACT #lobby {slip}"));
-    scene.says("dave", "#lobby", "ann: could you have a look?");
+    scene.receive(&format!("@+draft/reply={answer};+draft/react=👍 :bob!bob@parlor TAGMSG #lobby"));
+    scene.receive(&format!("@+draft/reply={answer};+draft/react=👍 :ann!ann@parlor TAGMSG #lobby"));
+    scene.receive(&format!(
+        "@+draft/reply={answer};+draft/react=🎉 :carol!carol@parlor TAGMSG #lobby"
+    ));
+    scene.advance_minutes(1);
+    scene.message("carol", "#lobby", "\x01ACTION waves to everybody\x01");
+    let slip = scene.message("dave", "#lobby", "wrong window");
+    scene.receive(&format!(":dave!dave@parlor REDACT #lobby {slip}"));
+    scene.message("dave", "#lobby", "ann: could you have a look?");
     say(scene, "#lobby", "I can. Give me ten minutes.");
     confirm(scene, "#lobby", "I can. Give me ten minutes.");
     say(scene, "#lobby", "(and a coffee)");
-    scene.says("bob", "#dev", "ann: the build is green again");
-    scene.says("eve", "ann", "psst");
+    scene.message("bob", "#dev", "ann: the build is green again");
+    scene.message("eve", "ann", "psst");
     scene.take_sent();
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn confirm(scene: &mut Scene, to: &str, text: &str) {
     let sent = scene.take_sent();
     let line = sent.iter().rev().find(|line| line.contains("PRIVMSG")).unwrap();
     let label = line.strip_prefix("@label=").unwrap().split(';').next().unwrap();
-    scene.says_with("ann", to, text, &format!(";label={label}"));
+    scene.message_with_tags("ann", to, text, &format!(";label={label}"));
 }
 
 #[test]

@@ -17,21 +17,21 @@ const INK: &str = "#c0caf5";
 
 fn conversation() -> Scene {
     let mut scene = Scene::new(COLUMNS, ROWS);
-    scene.room(
+    scene.join_room(
         "#lobby",
         "Plans for the science fair: bring your own soldering iron",
         "@maria %tom ann ben yuki zoe",
     );
-    scene.room("#robots", "", "ann ben");
-    scene.room("#music", "", "ann zoe");
-    scene.line(":parlor NOTIFY #music mute");
-    scene.ready();
+    scene.join_room("#robots", "", "ann ben");
+    scene.join_room("#music", "", "ann zoe");
+    scene.receive(":parlor NOTIFY #music mute");
+    scene.end_welcome();
     scene.open("#lobby");
     let sent = scene.take_sent();
     let label = sent.iter().find_map(|line| line.strip_prefix("@label=")?.split_once(' '));
     let label = label.expect("the history was asked for").0.to_owned();
-    scene.later(-60 * 17);
-    scene.page(
+    scene.advance_minutes(-60 * 17);
+    scene.history_page(
         &label,
         "#lobby",
         &[("h1", scene.now_ms, "maria", "Rehearsal is tomorrow at two, in the \x02big hall\x02.")],
@@ -39,43 +39,43 @@ fn conversation() -> Scene {
     scene.draw();
     let label = scene.take_sent().concat();
     let label = label.strip_prefix("@label=").and_then(|sent| sent.split_once(' '));
-    scene.page(label.expect("what is above was asked for").0, "#lobby", &[]);
-    scene.later(60 * 17);
+    scene.history_page(label.expect("what is above was asked for").0, "#lobby", &[]);
+    scene.advance_minutes(60 * 17);
     let question =
-        scene.says("ben", "#lobby", "Does anybody still have the wiring plan of the robot arm?");
-    scene.says("ben", "#lobby", "Mine says `pin 7 -> servo`, and that smells of smoke.");
-    scene.later(1);
+        scene.message("ben", "#lobby", "Does anybody still have the wiring plan of the robot arm?");
+    scene.message("ben", "#lobby", "Mine says `pin 7 -> servo`, and that smells of smoke.");
+    scene.advance_minutes(1);
     for name in ["lena", "omar", "nils"] {
-        scene.does(name, "JOIN #lobby");
+        scene.room_event(name, "JOIN #lobby");
     }
-    scene.does("nils", "QUIT :Bye");
-    scene.later(1);
-    let answer = scene.says_with(
+    scene.room_event("nils", "QUIT :Bye");
+    scene.advance_minutes(1);
+    let answer = scene.message_with_tags(
         "yuki",
         "#lobby",
         "Here it is: https://fair.example/arm/wiring.pdf. It is pin 9!",
         &format!(";+draft/reply={question}"),
     );
     for (who, emoji) in [("ben", "🎉"), ("ann", "👍"), ("tom", "👍"), ("maria", "👍")] {
-        scene.line(&format!(
+        scene.receive(&format!(
             "@+draft/reply={answer};+draft/react={emoji} :{who}!{who}@parlor TAGMSG #lobby"
         ));
     }
-    scene.says("tom", "#lobby", "\x01ACTION opens a window\x01");
-    let slip = scene.says("zoe", "#lobby", "hunter2");
-    scene.line(&format!(":zoe!zoe@parlor REDACT #lobby {slip}"));
-    scene.later(3);
+    scene.message("tom", "#lobby", "\x01ACTION opens a window\x01");
+    let slip = scene.message("zoe", "#lobby", "hunter2");
+    scene.receive(&format!(":zoe!zoe@parlor REDACT #lobby {slip}"));
+    scene.advance_minutes(3);
     say(&mut scene, "#lobby", "I can bring two power supplies and the spare servo.");
     confirm(&mut scene, "#lobby", "I can bring two power supplies and the spare servo.");
-    scene.says("maria", "#lobby", "ann: wonderful! お願いします 🙏");
-    scene.says("maria", "#lobby", "And please nobody touch the blue cable.");
-    scene.later(1);
+    scene.message("maria", "#lobby", "ann: wonderful! お願いします 🙏");
+    scene.message("maria", "#lobby", "And please nobody touch the blue cable.");
+    scene.advance_minutes(1);
     say(&mut scene, "#lobby", "On my way");
-    scene.says("ben", "#robots", "ann: the arm moves!");
-    scene.says("ben", "#robots", "(most of the time)");
-    scene.says("zoe", "#music", "la la la");
-    scene.says("yuki", "ann", "shall I wait for you?");
-    scene.line("@+typing=active :tom!tom@parlor TAGMSG #lobby");
+    scene.message("ben", "#robots", "ann: the arm moves!");
+    scene.message("ben", "#robots", "(most of the time)");
+    scene.message("zoe", "#music", "la la la");
+    scene.message("yuki", "ann", "shall I wait for you?");
+    scene.receive("@+typing=active :tom!tom@parlor TAGMSG #lobby");
     scene.tui.composer().set("Tell me when the hall is open");
     scene.draw();
     scene

@@ -87,18 +87,18 @@ proptest! {
     ) {
         let mut scene = Scene::new(columns, rows);
         let [name, topic, first, second, third, other] = &texts[..] else { unreachable!() };
-        scene.room("#lobby", &in_line(topic), "ann bob");
-        scene.ready();
+        scene.join_room("#lobby", &in_line(topic), "ann bob");
+        scene.end_welcome();
         scene.open("#lobby");
         let nick: String = in_line(name).chars().filter(|c| !c.is_whitespace()).collect();
         let nick = format!("x{}", nick.replace(['!', '@', ':'], ""));
-        scene.does(&nick, "JOIN #lobby");
-        let msgid = scene.says(&nick, "#lobby", &in_line(first));
-        scene.says_with("bob", "#lobby", &in_line(second), &format!(";+draft/reply={msgid}"));
+        scene.room_event(&nick, "JOIN #lobby");
+        let msgid = scene.message(&nick, "#lobby", &in_line(first));
+        scene.message_with_tags("bob", "#lobby", &in_line(second), &format!(";+draft/reply={msgid}"));
         let emoji: String = in_line(third).chars().filter(|c| !matches!(c, ' ' | ';' | '\\')).collect();
-        scene.line(&format!("@+draft/reply={msgid};+draft/react={emoji} :bob!b@parlor TAGMSG #lobby"));
-        scene.does("bob", &format!("TOPIC #lobby :{}", in_line(third)));
-        scene.line(&format!(":parlor FAIL * CODE :{}", in_line(other)));
+        scene.receive(&format!("@+draft/reply={msgid};+draft/react={emoji} :bob!b@parlor TAGMSG #lobby"));
+        scene.room_event("bob", &format!("TOPIC #lobby :{}", in_line(third)));
+        scene.receive(&format!(":parlor FAIL * CODE :{}", in_line(other)));
         scene.chat.listed.push(Listed { name: other.clone(), members: 3, topic: topic.clone() });
         scene.chat.search.words.clone_from(third);
         let found = scene.chat.find_message("#lobby", &msgid).cloned();

@@ -1,4 +1,4 @@
-//! A person in front of the screen, and a scripted server.
+//! The screen of a person, ann, with an emulated terminal and a scripted server.
 
 use crate::emulator::Emulator;
 use chat::{Chat, Intent};
@@ -15,15 +15,16 @@ pub(crate) struct Scene {
     pub(crate) now_ms: i64,
     /// What the client would have sent.
     pub(crate) sent: Vec<u8>,
-    /// What the screen asked for and is not the core's to do.
-    pub(crate) asked: Vec<Action>,
+    /// Actions of the screen that the client would perform, not the core.
+    pub(crate) client_actions: Vec<Action>,
     /// The bytes of the newest frame.
     pub(crate) frame: Vec<u8>,
+    /// The number in the newest msgid.
     number: u64,
 }
 
 impl Scene {
-    /// Ann has logged in, and nothing has been opened.
+    /// Ann has logged in; the welcome is not complete.
     pub(crate) fn new(columns: u16, rows: u16) -> Scene {
         Scene::with(columns, rows, Settings::default())
     }
@@ -37,7 +38,7 @@ impl Scene {
             terminal: Emulator::new(columns, rows),
             now_ms: START_MS,
             sent: Vec::new(),
-            asked: Vec::new(),
+            client_actions: Vec::new(),
             frame: Vec::new(),
             number: 0,
         };
@@ -51,59 +52,66 @@ impl Scene {
     pub(crate) fn login(&mut self) {
         let capabilities = chat::WANTED.iter().map(|name| ((*name).to_owned(), String::new()));
         self.chat.logged_in("ann", capabilities, &mut self.sent);
-        self.line(":parlor 001 ann :Welcome");
-        self.line(":parlor 005 ann CHANTYPES=# PREFIX=(ohv)@%+ CHATHISTORY=100 :are supported");
+        self.receive(":parlor 001 ann :Welcome");
+        self.receive(":parlor 005 ann CHANTYPES=# PREFIX=(ohv)@%+ CHATHISTORY=100 :are supported");
     }
 
-    /// Ann is in a room with these people, and in it from its beginning.
-    pub(crate) fn room(&mut self, name: &str, topic: &str, members: &str) {
-        self.line(&format!(":ann!ann@parlor JOIN {name}"));
-        self.line(&format!(":parlor 332 ann {name} :{topic}"));
-        self.line(&format!(":parlor 353 ann = {name} :{members}"));
-        self.line(&format!(":parlor 366 ann {name} :End"));
+    /// Ann joins a room with these members.
+    pub(crate) fn join_room(&mut self, name: &str, topic: &str, members: &str) {
+        self.receive(&format!(":ann!ann@parlor JOIN {name}"));
+        self.receive(&format!(":parlor 332 ann {name} :{topic}"));
+        self.receive(&format!(":parlor 353 ann = {name} :{members}"));
+        self.receive(&format!(":parlor 366 ann {name} :End"));
     }
 
-    /// All that belongs to the welcome has come.
-    pub(crate) fn ready(&mut self) {
-        self.line(":parlor PONG parlor welcomed");
+    /// The welcome ends.
+    pub(crate) fn end_welcome(&mut self) {
+        self.receive(":parlor PONG parlor welcomed");
     }
 
-    pub(crate) fn line(&mut self, line: &str) {
+    /// Receives a line from the server.
+    pub(crate) fn receive(&mut self, line: &str) {
         self.chat.receive(line, self.now_ms, &mut self.sent);
-        self.changed();
+        self.show_changes();
     }
 
     /// The connection breaks.
     pub(crate) fn broken(&mut self) {
         self.chat.broken();
-        self.changed();
+        self.show_changes();
     }
 
-    fn changed(&mut self) {
+    fn show_changes(&mut self) {
         let changes = self.chat.take_changes();
         let actions = self.tui.changed(&changes, &self.chat);
-        self.act(actions);
+        self.run_actions(actions);
     }
 
-    /// Somebody says something now; returns its msgid.
-    pub(crate) fn says(&mut self, who: &str, to: &str, text: &str) -> String {
-        self.says_with(who, to, text, "")
+    /// Somebody sends a message; returns its msgid.
+    pub(crate) fn message(&mut self, who: &str, to: &str, text: &str) -> String {
+        self.message_with_tags(who, to, text, "")
     }
 
-    pub(crate) fn says_with(&mut self, who: &str, to: &str, text: &str, tags: &str) -> String {
+    pub(crate) fn message_with_tags(
+        &mut self,
+        who: &str,
+        to: &str,
+        text: &str,
+        tags: &str,
+    ) -> String {
         self.number += 1;
         let msgid = format!("m{}", self.number);
         let time = self.time();
-        self.line(&format!(
+        self.receive(&format!(
             "@msgid={msgid};time={time}{tags} :{who}!{who}@parlor PRIVMSG {to} :{text}"
         ));
         msgid
     }
 
-    /// Something happens in a room: `JOIN #room`, say.
-    pub(crate) fn does(&mut self, who: &str, what: &str) {
+    /// Somebody causes an event in a room: `JOIN #room`, say.
+    pub(crate) fn room_event(&mut self, who: &str, what: &str) {
         let time = self.time();
-        self.line(&format!("@time={time} :{who}!{who}@parlor {what}"));
+        self.receive(&format!("@time={time} :{who}!{who}@parlor {what}"));
     }
 
     fn time(&self) -> String {
@@ -112,32 +120,32 @@ impl Scene {
         String::from_utf8(time).unwrap()
     }
 
-    pub(crate) fn later(&mut self, minutes: i64) {
+    pub(crate) fn advance_minutes(&mut self, minutes: i64) {
         self.now_ms += minutes * 60_000;
     }
 
     pub(crate) fn perform(&mut self, intent: Intent) {
         self.chat.perform(intent, self.now_ms, &mut self.sent).unwrap();
-        self.changed();
+        self.show_changes();
     }
 
     pub(crate) fn open(&mut self, name: &str) {
         let actions = self.tui.open(name, &self.chat);
-        self.act(actions);
+        self.run_actions(actions);
     }
 
-    pub(crate) fn act(&mut self, actions: Vec<Action>) {
+    pub(crate) fn run_actions(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                // What cannot be done now is the client's to say.
+                // The client reports what is refused.
                 Action::Do(intent) => drop(self.chat.perform(intent, self.now_ms, &mut self.sent)),
-                other => self.asked.push(other),
+                other => self.client_actions.push(other),
             }
         }
         self.chat.take_changes();
     }
 
-    /// Draws until nothing follows from what was seen.
+    /// Draws until a frame causes no further actions.
     pub(crate) fn draw(&mut self) {
         for _ in 0..4 {
             self.frame.clear();
@@ -146,7 +154,7 @@ impl Scene {
             if actions.is_empty() {
                 return;
             }
-            self.act(actions);
+            self.run_actions(actions);
         }
     }
 
@@ -155,23 +163,28 @@ impl Scene {
         self.terminal.picture()
     }
 
-    /// The lines that would have been sent since this was asked last.
+    /// The lines that would have been sent since the last call.
     pub(crate) fn take_sent(&mut self) -> Vec<String> {
         let sent = String::from_utf8(std::mem::take(&mut self.sent)).unwrap();
         sent.lines().map(str::to_owned).collect()
     }
 
-    /// A page of history as the answer to the request with this label.
-    pub(crate) fn page(&mut self, label: &str, target: &str, messages: &[(&str, i64, &str, &str)]) {
-        self.line(&format!("@label={label} :parlor BATCH +h chathistory {target}"));
+    /// Receives a page of history as the answer to the request with this label.
+    pub(crate) fn history_page(
+        &mut self,
+        label: &str,
+        target: &str,
+        messages: &[(&str, i64, &str, &str)],
+    ) {
+        self.receive(&format!("@label={label} :parlor BATCH +h chathistory {target}"));
         for (msgid, time_ms, who, text) in messages {
             let mut time = Vec::new();
             proto::time::write_server_time(*time_ms, &mut time);
             let time = String::from_utf8(time).unwrap();
-            self.line(&format!(
+            self.receive(&format!(
                 "@batch=h;msgid={msgid};time={time} :{who}!{who}@parlor PRIVMSG {target} :{text}"
             ));
         }
-        self.line(":parlor BATCH -h");
+        self.receive(":parlor BATCH -h");
     }
 }

@@ -6,24 +6,28 @@ use insta::assert_snapshot;
 
 fn scene(columns: u16, rows: u16) -> Scene {
     let mut scene = Scene::new(columns, rows);
-    scene.room("#lobby", "日本語の部屋 🎉", "@bob ann さくら محمد");
-    scene.ready();
+    scene.join_room("#lobby", "日本語の部屋 🎉", "@bob ann さくら محمد");
+    scene.end_welcome();
     scene.open("#lobby");
-    scene.says(
+    scene.message(
         "さくら",
         "#lobby",
         "日本語の長いメッセージは、空白がなくても、行の終わりで正しく折り返されます。",
     );
-    scene.says(
+    scene.message(
         "bob",
         "#lobby",
         "family 👨‍👩‍👧‍👦, flag 🏳️‍🌈, heart ❤️, keycap 1️⃣, thumbs 👍🏽, country 🇩🇪, done.",
     );
-    scene.says("bob", "#lobby", "combining: e\u{301}\u{327} a\u{308}; Zalgo: t\u{336}\u{335}\u{337}h\u{338}is; none: \u{200b}|\u{200b}");
-    scene.says("محمد", "#lobby", "السلام عليكم ورحمة الله");
-    scene.says("bob", "#lobby", "हिन्दी: नमस्ते दुनिया, ไทย: สวัสดี, עברית: שלום");
-    scene.says("bob", "#lobby", &format!("a long word: {}", "x".repeat(90)));
-    scene.says("bob", "#lobby", "a tab\tand \x1b[31mno red\x1b[0m, \u{202e}not reversed\u{202c}.");
+    scene.message("bob", "#lobby", "combining: e\u{301}\u{327} a\u{308}; Zalgo: t\u{336}\u{335}\u{337}h\u{338}is; none: \u{200b}|\u{200b}");
+    scene.message("محمد", "#lobby", "السلام عليكم ورحمة الله");
+    scene.message("bob", "#lobby", "हिन्दी: नमस्ते दुनिया, ไทย: สวัสดี, עברית: שלום");
+    scene.message("bob", "#lobby", &format!("a long word: {}", "x".repeat(90)));
+    scene.message(
+        "bob",
+        "#lobby",
+        "a tab\tand \x1b[31mno red\x1b[0m, \u{202e}not reversed\u{202c}.",
+    );
     scene
 }
 

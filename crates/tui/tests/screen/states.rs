@@ -10,8 +10,8 @@ use tui::tui::Link;
 /// A room whose newest page has come: `count` messages of every other minute, `older` of them before what is here.
 fn with_history(columns: u16, rows: u16, from: usize, count: usize) -> Scene {
     let mut scene = Scene::new(columns, rows);
-    scene.room("#dev", "", "ann bob carol");
-    scene.ready();
+    scene.join_room("#dev", "", "ann bob carol");
+    scene.end_welcome();
     scene.open("#dev");
     let label = label(&scene.take_sent(), "CHATHISTORY LATEST #dev");
     answer(&mut scene, &label, from, count);
@@ -31,7 +31,7 @@ fn answer(scene: &mut Scene, label: &str, from: usize, count: usize) {
         .iter()
         .map(|(id, time, who, text)| (id.as_str(), *time, *who, text.as_str()))
         .collect();
-    scene.page(label, "#dev", &page);
+    scene.history_page(label, "#dev", &page);
     scene.now_ms = START_MS + 24 * 3_600_000;
 }
 
@@ -45,13 +45,13 @@ fn label(sent: &[String], request: &str) -> String {
 #[test]
 fn what_people_say_of_themselves_stands_beside_their_names() {
     let mut scene = Scene::new(110, 12);
-    scene.room("#dev", "", "ann @bob");
-    scene.ready();
-    scene.line(":parlor METADATA bob display-name * :Bob the Builder");
+    scene.join_room("#dev", "", "ann @bob");
+    scene.end_welcome();
+    scene.receive(":parlor METADATA bob display-name * :Bob the Builder");
     scene.open("#dev");
     let picture = scene.picture();
     assert!(picture.contains("@bob Bob the"), "{picture}");
-    scene.line(":parlor METADATA bob status * :among roses");
+    scene.receive(":parlor METADATA bob status * :among roses");
     scene.open("bob");
     let picture = scene.picture();
     assert!(picture.contains("bob  Bob the Builder · among roses"), "{picture}");
@@ -60,8 +60,8 @@ fn what_people_say_of_themselves_stands_beside_their_names() {
 #[test]
 fn a_room_opened_during_a_break_is_joined_before_its_history_is_asked_for() {
     let mut scene = Scene::new(80, 12);
-    scene.room("#dev", "", "ann bob");
-    scene.ready();
+    scene.join_room("#dev", "", "ann bob");
+    scene.end_welcome();
     scene.open("#dev");
     scene.broken();
     scene.open("#new");
@@ -73,7 +73,7 @@ fn a_room_opened_during_a_break_is_joined_before_its_history_is_asked_for() {
     scene.take_sent();
     scene.login();
     scene.draw();
-    scene.ready();
+    scene.end_welcome();
     scene.draw();
     let sent = scene.take_sent();
     let at = |request| sent.iter().position(|line| line.contains(request));
@@ -84,14 +84,14 @@ fn a_room_opened_during_a_break_is_joined_before_its_history_is_asked_for() {
 #[test]
 fn rows_of_lists_have_what_they_are_about() {
     let mut scene = Scene::new(150, 14);
-    scene.room("#dev", "", "@ann bob");
-    scene.ready();
+    scene.join_room("#dev", "", "@ann bob");
+    scene.end_welcome();
     scene.open("#dev");
-    scene.line(":parlor NOTE BAN ENTRY #dev $a:bob ann 2026-11-29T19:46:22.000Z :being rude");
-    scene.line(":parlor NOTE BAN ENTRY #dev eve!*@* ann * :");
-    scene.line(":parlor NOTE ROOM SETTING #dev slow-mode :0");
-    scene.line(":parlor NOTE ACCOUNTS ENTRY bob 2026-11-28T10:00:00.000Z active member 0 :");
-    scene.line(":parlor NOTE REPORTS ENTRY 7 ann bob :28 November 2026, sleeps");
+    scene.receive(":parlor NOTE BAN ENTRY #dev $a:bob ann 2026-11-29T19:46:22.000Z :being rude");
+    scene.receive(":parlor NOTE BAN ENTRY #dev eve!*@* ann * :");
+    scene.receive(":parlor NOTE ROOM SETTING #dev slow-mode :0");
+    scene.receive(":parlor NOTE ACCOUNTS ENTRY bob 2026-11-28T10:00:00.000Z active member 0 :");
+    scene.receive(":parlor NOTE REPORTS ENTRY 7 ann bob :28 November 2026, sleeps");
     let picture = scene.picture();
     for row in [
         "Banned $a:bob by ann until 2026-11-29T19:46:22.000Z: being rude",
@@ -107,13 +107,13 @@ fn rows_of_lists_have_what_they_are_about() {
 #[test]
 fn changes_of_the_ignore_list_are_shown() {
     let mut scene = Scene::new(100, 12);
-    scene.room("#dev", "", "ann bob");
-    scene.ready();
+    scene.join_room("#dev", "", "ann bob");
+    scene.end_welcome();
     scene.open("#dev");
-    scene.line(":ann!ann@parlor SILENCE +bob");
-    scene.line(":ann!ann@parlor SILENCE -gus!*@*");
-    scene.line(":parlor 271 ann eve");
-    scene.line(":parlor 301 ann gus *");
+    scene.receive(":ann!ann@parlor SILENCE +bob");
+    scene.receive(":ann!ann@parlor SILENCE -gus!*@*");
+    scene.receive(":parlor 271 ann eve");
+    scene.receive(":parlor 301 ann gus *");
     let picture = scene.picture();
     for row in [
         "You ignore bob from now on",
@@ -128,12 +128,12 @@ fn changes_of_the_ignore_list_are_shown() {
 #[test]
 fn somebody_who_left_and_came_back_has_come_once() {
     let mut scene = Scene::new(80, 12);
-    scene.room("#dev", "", "ann dave");
-    scene.ready();
+    scene.join_room("#dev", "", "ann dave");
+    scene.end_welcome();
     scene.open("#dev");
     for line in ["bob!b@s JOIN #dev", "bob!b@s QUIT :x", "bob!b@s JOIN #dev", "dave!d@s PART #dev"]
     {
-        scene.line(&format!(":{line}"));
+        scene.receive(&format!(":{line}"));
     }
     let picture = scene.picture();
     assert!(picture.contains("bob came; dave left"), "{picture}");
@@ -169,7 +169,9 @@ fn history_that_is_refused_is_not_asked_for_again() {
     let mut scene = with_history(60, 16, 100, 5);
     scene.draw();
     let label = label(&scene.take_sent(), "CHATHISTORY BEFORE #dev msgid=h100 50");
-    scene.line(&format!("@label={label} :parlor FAIL CHATHISTORY MESSAGE_ERROR BEFORE #dev :No."));
+    scene.receive(&format!(
+        "@label={label} :parlor FAIL CHATHISTORY MESSAGE_ERROR BEFORE #dev :No."
+    ));
     scene.draw();
     scene.draw();
     assert_eq!(scene.take_sent(), [""; 0]);
@@ -187,7 +189,7 @@ fn scrolled_up_while_messages_come() {
     };
     let before = timeline(&scene);
     for number in 0..5 {
-        scene.says("bob", "#dev", &format!("new {number}"));
+        scene.message("bob", "#dev", &format!("new {number}"));
     }
     scene.draw();
     assert_eq!(timeline(&scene), before, "the place is kept");
@@ -209,12 +211,12 @@ fn scrolled_up_while_messages_come() {
 fn a_room_opens_at_its_unread_line() {
     let mut scene = with_history(60, 14, 100, 50);
     scene.draw();
-    scene.room("#lobby", "", "ann bob");
+    scene.join_room("#lobby", "", "ann bob");
     scene.open("#lobby");
     scene.draw();
     for number in 0..30 {
-        scene.later(1);
-        scene.says("bob", "#dev", &format!("missed {number}"));
+        scene.advance_minutes(1);
+        scene.message("bob", "#dev", &format!("missed {number}"));
     }
     scene.take_sent();
     scene.open("#dev");
@@ -231,10 +233,10 @@ fn a_room_opens_at_its_unread_line() {
 #[test]
 fn unread_messages_that_are_not_here_are_fetched() {
     let mut scene = Scene::new(60, 14);
-    scene.room("#dev", "", "ann bob carol");
-    scene.line("UNREAD #dev 70 0 h80");
+    scene.join_room("#dev", "", "ann bob carol");
+    scene.receive("UNREAD #dev 70 0 h80");
     scene.open("#dev");
-    scene.ready();
+    scene.end_welcome();
     scene.draw();
     let sent = scene.take_sent();
     let latest = label(&sent, "CHATHISTORY LATEST #dev * 50");
@@ -254,9 +256,9 @@ fn what_comes_while_nobody_looks_gets_a_line() {
     let mut scene = with_history(60, 14, 100, 20);
     scene.draw();
     scene.tui.focused = false;
-    scene.says("bob", "#dev", "are you there?");
-    scene.later(1);
-    scene.says("bob", "#dev", "hello?");
+    scene.message("bob", "#dev", "are you there?");
+    scene.advance_minutes(1);
+    scene.message("bob", "#dev", "hello?");
     scene.take_sent();
     assert_snapshot!(scene.picture());
     assert_eq!(scene.take_sent(), [""; 0]);
@@ -271,7 +273,7 @@ fn nothing_is_read_below_an_overlay() {
     scene.draw();
     scene.take_sent();
     scene.tui.overlay = Some(tui::overlay::Overlay::Search(tui::overlay::List::default()));
-    scene.says("bob", "#dev", "psst");
+    scene.message("bob", "#dev", "psst");
     scene.draw();
     assert_eq!(scene.take_sent(), [""; 0]);
 }
@@ -286,9 +288,9 @@ fn a_gap_after_a_break_is_shown_and_fills() {
     scene.tui.link = Link::Connected { tls: true };
     scene.take_sent();
     scene.login();
-    scene.room("#dev", "", "ann bob carol");
-    scene.ready();
-    scene.says("bob", "#dev", "after the break");
+    scene.join_room("#dev", "", "ann bob carol");
+    scene.end_welcome();
+    scene.message("bob", "#dev", "after the break");
     scene.draw();
     assert_snapshot!("a_gap_that_is_loading", scene.terminal.picture());
     let latest = label(&scene.take_sent(), "CHATHISTORY LATEST #dev * 50");
@@ -305,9 +307,9 @@ fn a_break_does_not_move_a_reader_further_up() {
     let before = scene.terminal.rows()[1..12].to_vec();
     scene.broken();
     scene.login();
-    scene.room("#dev", "", "ann bob carol");
-    scene.line("UNREAD #dev 3 0 h160");
-    scene.ready();
+    scene.join_room("#dev", "", "ann bob carol");
+    scene.receive("UNREAD #dev 3 0 h160");
+    scene.end_welcome();
     scene.draw();
     let after: Vec<String> =
         scene.terminal.rows()[1..12].iter().map(|row| row.replace(" 3 │", "   │")).collect();
@@ -320,7 +322,7 @@ fn a_refused_message_says_why() {
     say(&mut scene, "#lobby", "too fast");
     let sent = scene.take_sent();
     let label = sent[0].strip_prefix("@label=").unwrap().split(';').next().unwrap();
-    scene.line(&format!("@label={label} :parlor 404 ann #lobby :You may not speak here now."));
+    scene.receive(&format!("@label={label} :parlor 404 ann #lobby :You may not speak here now."));
     assert_snapshot!(scene.picture());
 }
 
@@ -360,7 +362,7 @@ fn a_jump_shows_a_message_as_soon_as_it_is_here() {
     scene.draw();
     scene.take_sent();
     let actions = scene.tui.jump("#dev", "h20", &scene.chat);
-    scene.act(actions);
+    scene.run_actions(actions);
     scene.draw();
     let around = label(&scene.take_sent(), "CHATHISTORY AROUND #dev msgid=h20 50");
     answer(&mut scene, &around, 0, 45);
@@ -388,10 +390,10 @@ fn a_draft_grows_to_a_third_of_the_screen() {
 #[test]
 fn somebody_is_typing() {
     let mut scene = lively(60, 10);
-    scene.line("@+typing=active :bob!bob@parlor TAGMSG #lobby");
+    scene.receive("@+typing=active :bob!bob@parlor TAGMSG #lobby");
     assert_snapshot!("somebody_is_typing", scene.picture());
-    scene.line("@+typing=active :eve!eve@parlor TAGMSG #lobby");
-    scene.line("@+typing=active :carol!c@parlor TAGMSG #lobby");
+    scene.receive("@+typing=active :eve!eve@parlor TAGMSG #lobby");
+    scene.receive("@+typing=active :carol!c@parlor TAGMSG #lobby");
     assert!(scene.picture().contains(" 3 are typing … "));
     scene.now_ms += 60_000;
     assert!(!scene.picture().contains("typing"));
@@ -407,7 +409,7 @@ fn an_error_is_a_line_above_the_composer() {
 #[test]
 fn nobody_in_a_room_elsewhere_is_no_empty_list() {
     let mut scene = lively(80, 12);
-    scene.line(":parlor 366 ann #nowhere :End of NAMES list");
+    scene.receive(":parlor 366 ann #nowhere :End of NAMES list");
     assert!(scene.picture().contains("There is no room #nowhere that you may see."));
 }
 
@@ -416,8 +418,8 @@ fn a_private_conversation_and_the_servers() {
     let mut scene = lively(80, 12);
     scene.open("eve");
     assert_snapshot!("a_private_conversation", scene.picture());
-    scene.line(":parlor NOTICE ann :The server restarts at midnight.");
-    scene.line(":parlor 401 ann nobody :There is nobody by that name.");
+    scene.receive(":parlor NOTICE ann :The server restarts at midnight.");
+    scene.receive(":parlor 401 ann nobody :There is nobody by that name.");
     scene.open("");
     assert_snapshot!("the_servers_conversation", scene.picture());
 }
@@ -425,12 +427,12 @@ fn a_private_conversation_and_the_servers() {
 #[test]
 fn an_empty_room() {
     let mut scene = Scene::new(80, 12);
-    scene.room("#new", "", "@ann");
-    scene.ready();
+    scene.join_room("#new", "", "@ann");
+    scene.end_welcome();
     scene.open("#new");
     assert_snapshot!("a_room_that_loads", scene.picture());
     let label = label(&scene.take_sent(), "CHATHISTORY LATEST #new");
-    scene.page(&label, "#new", &[]);
+    scene.history_page(&label, "#new", &[]);
     assert_snapshot!("an_empty_room", scene.picture());
 }
 
@@ -438,12 +440,12 @@ fn an_empty_room() {
 fn muted_rooms_are_dim_and_many_do_not_fit() {
     let mut scene = Scene::new(80, 8);
     for name in ["#a", "#b", "#c", "#d", "#e", "#f", "#g", "#h"] {
-        scene.room(name, "", "ann bob");
+        scene.join_room(name, "", "ann bob");
     }
-    scene.line(":parlor NOTIFY #b mute");
-    scene.ready();
+    scene.receive(":parlor NOTIFY #b mute");
+    scene.end_welcome();
     for name in ["#a", "#b", "#b", "#h"] {
-        scene.says("bob", name, "hi");
+        scene.message("bob", name, "hi");
     }
     scene.open("#a");
     scene.draw();
@@ -455,12 +457,12 @@ fn muted_rooms_are_dim_and_many_do_not_fit() {
 #[test]
 fn what_happens_in_a_room() {
     let mut scene = lively(80, 16);
-    scene.does("bob", "TOPIC #lobby :Bring \x02cake\x02");
-    scene.does("bob", "MODE #lobby +o dave");
-    scene.does("zoe", "JOIN #lobby");
-    scene.does("bob", "KICK #lobby zoe :no reason");
-    scene.does("eve", "NICK eva");
-    scene.does("eva", "QUIT :bye");
+    scene.room_event("bob", "TOPIC #lobby :Bring \x02cake\x02");
+    scene.room_event("bob", "MODE #lobby +o dave");
+    scene.room_event("zoe", "JOIN #lobby");
+    scene.room_event("bob", "KICK #lobby zoe :no reason");
+    scene.room_event("eve", "NICK eva");
+    scene.room_event("eva", "QUIT :bye");
     assert_snapshot!(scene.picture());
 }
 
@@ -486,11 +488,11 @@ fn a_selection_is_the_text_of_the_timeline() {
 fn long_messages_are_cut_until_they_are_focused() {
     let mut scene = lively(60, 20);
     let lines: Vec<String> = (1..=60).map(|line| format!("line {line}")).collect();
-    scene.line("@msgid=long :bob!b@parlor BATCH +1 draft/multiline #lobby");
+    scene.receive("@msgid=long :bob!b@parlor BATCH +1 draft/multiline #lobby");
     for line in &lines {
-        scene.line(&format!("@batch=1 :bob!b@parlor PRIVMSG #lobby :{line}"));
+        scene.receive(&format!("@batch=1 :bob!b@parlor PRIVMSG #lobby :{line}"));
     }
-    scene.line(":parlor BATCH -1");
+    scene.receive(":parlor BATCH -1");
     let cut = scene.picture();
     assert!(cut.contains("line 40") && !cut.contains("line 41"), "{cut}");
     // The newest is what is still on its way.
@@ -513,7 +515,7 @@ fn more_than_fits_the_screen_is_read_when_the_person_has_gone_through_it() {
     // Under an overlay nothing is seen, and there is more than fits once it is gone.
     scene.tui.overlay = Some(tui::overlay::Overlay::Help(0));
     for number in 0..30 {
-        scene.says("bob", "#dev", &format!("new {number}"));
+        scene.message("bob", "#dev", &format!("new {number}"));
     }
     scene.draw();
     scene.tui.overlay = None;
@@ -525,9 +527,9 @@ fn more_than_fits_the_screen_is_read_when_the_person_has_gone_through_it() {
     scene.draw();
     assert_eq!(marks(&mut scene), 1);
     // Who wants the end need not see the rest.
-    scene.later(1);
+    scene.advance_minutes(1);
     for number in 30..60 {
-        scene.says("bob", "#dev", &format!("new {number}"));
+        scene.message("bob", "#dev", &format!("new {number}"));
     }
     scene.draw();
     assert_eq!(marks(&mut scene), 0);
@@ -535,9 +537,9 @@ fn more_than_fits_the_screen_is_read_when_the_person_has_gone_through_it() {
     scene.draw();
     assert_eq!(marks(&mut scene), 1);
     // On a screen too small for anything nothing is seen.
-    scene.later(1);
+    scene.advance_minutes(1);
     scene.tui.resize(8, 16);
-    scene.says("bob", "#dev", "unseen");
+    scene.message("bob", "#dev", "unseen");
     scene.draw();
     assert_eq!(marks(&mut scene), 0);
 }

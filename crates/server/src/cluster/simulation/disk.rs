@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use store::{MemoryStore, SqliteStore, Store, Write};
 use tempfile::TempDir;
 
-/// Bytes of the head of SQLite's write-ahead log, and of a frame in it: a head and a page.
+/// Bytes of the header of SQLite's write-ahead log, and of a frame in it: a header and a page.
 const HEAD: usize = 32;
 const FRAME: usize = 24 + 8192;
 
@@ -59,14 +59,14 @@ impl Disk {
         }
     }
 
-    /// These are about to be committed.
+    /// Transactions are about to be committed.
     pub(super) fn commits(&mut self, writes: &[Write]) {
         if let Disk::Memory(transactions) = self {
             transactions.push(writes.to_vec());
         }
     }
 
-    /// These have been.
+    /// Transactions have been committed.
     pub(super) fn committed(&mut self, writes: &[Write]) {
         if let Disk::Real(folder, flushed) = self {
             let database = written(folder.path());
@@ -101,7 +101,7 @@ impl Disk {
                 let lost = random.below(2 * torn + 1).min(now.frames.saturating_sub(least));
                 if lost > 0 {
                     let end = HEAD + (now.frames - lost) * FRAME;
-                    // Of the first that is lost some may be there.
+                    // A part of the first lost transaction may be on disk.
                     let some = random.below(FRAME);
                     log.truncate(end + some);
                     log[end..].iter_mut().rev().take(some / 2).for_each(|byte| *byte = 0);
@@ -130,7 +130,7 @@ fn is_live(write: &Write) -> bool {
     matches!(write, Write::Live { .. })
 }
 
-/// A folder with the same files, but for what only a running store has.
+/// A copy of a folder, without the files that only a running store has.
 fn copy_of(folder: &Path) -> TempDir {
     let copy = tempfile::tempdir().expect("a folder");
     for name in ["parlor.db", "parlor.db-wal", "state"] {
@@ -142,7 +142,7 @@ fn copy_of(folder: &Path) -> TempDir {
     copy
 }
 
-/// The write-ahead log of a folder, and how many frames of it count.
+/// The write-ahead log of a folder, and how many frames of it are valid.
 fn log_of(folder: &Path) -> (Vec<u8>, Flushed) {
     let log = fs::read(folder.join("parlor.db-wal")).unwrap_or_default();
     let Some(salt) = log.get(16..24) else { return (log, Flushed::default()) };

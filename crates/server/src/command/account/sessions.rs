@@ -48,7 +48,7 @@ pub(super) fn list(context: &mut Context<'_>) {
     for id in &sessions {
         let Some(session) = context.node.sessions.get(id) else {
             // Only its own node knows more about it.
-            if let Some(node) = context.node.name_elsewhere(*id) {
+            if let Some(node) = context.node.other_node_name(*id) {
                 let text = format!("Connected to the node {node}, which shows more about it");
                 let params = [&*name(*id), "*", "*", "*", "*", "*", "*"];
                 context.note("ACCOUNT", "SESSION", &params, &text);
