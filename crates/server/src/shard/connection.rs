@@ -336,6 +336,12 @@ mod tests {
     use crate::transport::certificate::Certificate;
 
     #[test]
+    fn what_a_shard_keeps_for_each_idle_connection_stays_small() {
+        // In bytes, on a machine of 64 bits. What few connections need at one time belongs into a box.
+        assert!(size_of::<Connection>() <= 232, "{}", size_of::<Connection>());
+    }
+
+    #[test]
     fn a_session_told_to_log_in_has_at_most_half_a_minute() {
         let (mut connection, _peer) = unread(0);
         let limits = |login_seconds| Limits { login_seconds, ..Limits::default() };

@@ -19,8 +19,8 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// is already written does not count, although it is only freed with the rest.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    /// Can be written now.
-    ready: Pieces,
+    /// Can be written now; boxed because most connections have nothing to write.
+    ready: Option<Box<Pieces>>,
     /// What follows answers that have not arrived yet.
     held: Option<Box<HeldBack>>,
 }
@@ -72,8 +72,11 @@ impl Outbox {
     }
 
     fn append(&mut self, bytes: usize, append: impl FnOnce(&mut Pieces)) {
+        if bytes == 0 {
+            return;
+        }
         match &mut self.held {
-            None => append(&mut self.ready),
+            None => append(self.ready.get_or_insert_default()),
             Some(held) => {
                 let last = held.placeholders.back_mut().expect("held while a placeholder is kept");
                 append(&mut last.behind);
@@ -111,8 +114,12 @@ impl Outbox {
                 held.placeholders.pop_front().expect("just looked at");
             let answer = answer.expect("just looked at");
             held.bytes -= answer.len() + behind.bytes;
-            self.ready.add(Piece::Own(answer));
-            behind.pieces.into_iter().for_each(|piece| self.ready.add(piece));
+            let ready = self.ready.get_or_insert_default();
+            ready.add(Piece::Own(answer));
+            behind.pieces.into_iter().for_each(|piece| ready.add(piece));
+            if ready.pieces.is_empty() {
+                self.ready = None; // The answer was empty.
+            }
         }
         if held.placeholders.is_empty() {
             self.held = None;
@@ -126,15 +133,16 @@ impl Outbox {
 
     /// Whether something can be written now.
     pub fn is_ready(&self) -> bool {
-        self.ready.bytes > 0
+        self.ready.as_ref().is_some_and(|ready| ready.bytes > 0)
     }
 
     /// Fills `slices` with what can be written now, as far as there is room; returns how many are
     /// used.
     pub fn ready<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let mut skip = self.ready.written;
+        let Some(ready) = &self.ready else { return 0 };
+        let mut skip = ready.written;
         let mut count = 0;
-        for (slice, piece) in slices.iter_mut().zip(&self.ready.pieces) {
+        for (slice, piece) in slices.iter_mut().zip(&ready.pieces) {
             *slice = IoSlice::new(&piece.bytes()[skip..]);
             skip = 0;
             count += 1;
@@ -144,12 +152,17 @@ impl Outbox {
 
     /// The socket has accepted this many bytes.
     pub fn advance(&mut self, bytes: usize) {
-        self.ready.advance(bytes);
+        let Some(ready) = &mut self.ready else { return };
+        ready.advance(bytes);
+        if ready.pieces.is_empty() {
+            self.ready = None;
+        }
     }
 
     /// The number of bytes queued.
     pub fn len(&self) -> usize {
-        self.ready.bytes + self.held.as_ref().map_or(0, |held| held.bytes)
+        let ready = self.ready.as_ref().map_or(0, |ready| ready.bytes);
+        ready + self.held.as_ref().map_or(0, |held| held.bytes)
     }
 
     /// Whether nothing is queued or reserved.
@@ -185,10 +198,6 @@ impl Pieces {
         {
             self.written -= first.bytes().len();
             self.pieces.pop_front();
-        }
-        if self.pieces.is_empty() {
-            // An idle connection owns no buffer.
-            self.pieces = VecDeque::new();
         }
     }
 }
@@ -272,7 +281,7 @@ mod tests {
         }
         assert_eq!(outbox.len(), number * short.len());
         assert_eq!(Arc::strong_count(&short), 1, "short lines are copied");
-        let pieces = &outbox.ready.pieces;
+        let pieces = &outbox.ready.as_ref().unwrap().pieces;
         assert!(pieces.len() <= outbox.len() / (PIECE_BYTES - short.len()) + 1);
         let room: usize = pieces.iter().map(|piece| piece.bytes().len()).sum();
         assert_eq!(room, outbox.len());
@@ -281,6 +290,10 @@ mod tests {
             outbox.advance(bytes);
         }
         assert!(outbox.is_empty());
-        assert_eq!(outbox.ready.pieces.capacity(), 0, "at rest it owns no buffer");
+        assert!(outbox.ready.is_none(), "at rest it owns no buffer");
+        outbox.push(b"");
+        let placeholder = outbox.reserve();
+        outbox.fill(placeholder, Vec::new());
+        assert!(outbox.ready.is_none() && outbox.held.is_none(), "nor after an empty answer");
     }
 }
