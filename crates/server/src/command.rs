@@ -281,7 +281,8 @@ pub fn line(context: &mut Context<'_>, error: Option<LineError>, line: &str) {
     if let Some(error) = error {
         return bad_line(context, error, line);
     }
-    if let Some(prompt) = context.session_mut().prompt.take() {
+    let extras = context.session_mut().extras_if_any();
+    if let Some(prompt) = extras.and_then(|extras| extras.prompt.take()) {
         answer(context, *prompt, line);
         return;
     }
@@ -533,7 +534,7 @@ fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
         }
         if let Err(refusal) = context.must_have_budget() {
             // The question stays.
-            context.session_mut().prompt = Some(Box::new(prompt));
+            context.session_mut().extras_mut().prompt = Some(Box::new(prompt));
             return Err((verb.to_owned(), refusal));
         }
         let done = match prompt {
@@ -558,7 +559,7 @@ fn answer(context: &mut Context<'_>, prompt: Prompt, line: &str) {
 /// An invalid line has arrived: says so. `head` is its readable part, up to the verb. If it was to
 /// answer a question, the question stays.
 fn bad_line(context: &mut Context<'_>, error: LineError, head: &str) {
-    let command = Message::parse(head).ok().filter(|_| context.session().prompt.is_none());
+    let command = Message::parse(head).ok().filter(|_| context.session().extras().prompt.is_none());
     let label = command.as_ref().and_then(|command| label_of(context, command));
     let verb = command.map_or("*".to_owned(), |command| command.verb.to_ascii_uppercase());
     context.begin(label);

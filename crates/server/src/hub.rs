@@ -38,9 +38,7 @@ use crate::command::serverban::BANNED;
 use crate::command::{self, authentication, ordered, session_end};
 use crate::config::Config;
 use crate::effects::{Condition, Effect, Effects, LogRecord, SentEntry};
-use crate::limits::{
-    ADMIN_CONNECTIONS, BANNED_CONNECTIONS, CLOCK_JUMP_MILLIS, LINES_WAITING, TURN_WORK,
-};
+use crate::limits::{ADMIN_CONNECTIONS, BANNED_CONNECTIONS, CLOCK_JUMP_MILLIS, LINES_WAITING};
 use crate::metrics::{Count, Refused};
 use crate::session::Node;
 use crate::session::budget::Payer;
@@ -195,6 +193,7 @@ impl Hub {
                 return;
             }
             self.event(out, &batch.events[at], &batch.text);
+            self.node.free_extras(batch.events[at].session);
         }
         out.answers = Some(batch.shard);
     }
@@ -230,7 +229,8 @@ impl Hub {
             }
             ClientEvent::Encrypted { certificate } => {
                 let known = self.node.sessions.get_mut(&session).expect("just looked up");
-                known.certificate = certificate.filter(|_| !known.encrypted).map(Box::new);
+                let certificate = certificate.filter(|_| !known.encrypted);
+                known.extras_mut().certificate = certificate;
                 known.encrypted = true;
             }
             ClientEvent::Forwarded { address, encrypted } => {
@@ -258,9 +258,10 @@ impl Hub {
             }
             ClientEvent::Closed { reason } => {
                 let known = self.node.sessions.get_mut(&session).expect("just looked up");
-                if !known.in_flight.is_empty() {
-                    known.closed = Some(reason.as_str().into());
-                    known.lines.clear();
+                if !known.extras().in_flight.is_empty() {
+                    let extras = known.extras_mut();
+                    extras.closed = Some(reason.as_str().into());
+                    extras.lines.clear();
                     return;
                 }
                 session_end::session_ended(&mut self.context(out, session), reason);
@@ -337,7 +338,7 @@ impl Hub {
         let sessions: Vec<SessionId> = self.node.sessions.iter().map(|(id, _)| id).collect();
         for session in sessions {
             let known = self.node.sessions.get_mut(&session).expect("just listed");
-            let lost = std::mem::take(&mut known.in_flight);
+            let lost = std::mem::take(&mut known.extras_mut().in_flight);
             self.node.in_flight_bytes -= lost.iter().map(|it| it.bytes).sum::<usize>();
             session_end::end_session(&mut self.context(out, session), NODE_ENDED);
         }
@@ -405,7 +406,8 @@ impl Hub {
         let known = self.node.sessions.get_mut(&session).expect("the caller has checked");
         let proxy = std::mem::replace(&mut known.address, address);
         self.node.budgets.release(std::mem::replace(&mut known.address_budget, budget));
-        (known.forwarded, known.encrypted, known.certificate) = (true, encrypted, None);
+        (known.forwarded, known.encrypted) = (true, encrypted);
+        known.extras_mut().certificate = None;
         self.node.admission.release(proxy);
         self.admit(out, session, address);
     }
@@ -428,7 +430,7 @@ impl Hub {
                 self.node.banned += 1;
                 let mut context = self.context(out, session);
                 context.notice(&format!("{told} (only operators of the server can log in)"));
-                context.session_mut().banned = Some(told);
+                context.session_mut().extras_mut().banned = Some(told);
                 return;
             }
         };
@@ -450,10 +452,11 @@ impl Hub {
         error: Option<LineError>,
         line: &str,
     ) {
-        let over = self.turn_is_over(session);
+        let over = self.node.turn_is_over(session, self.state.steady);
         let known = self.node.sessions.get_mut(&session).expect("the caller has checked");
         (known.seen, known.present_until) = (self.state.steady, self.state.last_event());
-        let (waits, first) = (known.waits(), known.lines.is_empty() && !known.queued && !over);
+        let first = known.extras().lines.is_empty() && !known.queued && !over;
+        let waits = known.waits();
         let mut context = self.context(out, session);
         if first && (!waits || ordered::may_pipeline(&mut context, error, line)) {
             command::line(&mut context, error, line);
@@ -461,12 +464,15 @@ impl Hub {
             return session_end::settle(&mut self.context(out, session));
         }
         let known = self.node.sessions.get_mut(&session).expect("the caller has checked");
-        if known.pending_attempt.is_none() || known.held || known.lines.len() < LINES_WAITING {
+        let (held, extras) = (known.held, known.extras_mut());
+        let in_flight = !extras.in_flight.is_empty();
+        let logging_in = extras.pending_attempt.is_some();
+        if !logging_in || held || extras.lines.len() < LINES_WAITING {
             // A held session can have sent no more than its shard had gathered before it was told.
-            known.lines.push_back(WaitingLine { text: line.into(), error });
-            if waits && !known.in_flight.is_empty() {
+            extras.lines.push_back(WaitingLine { text: line.into(), error });
+            if waits && in_flight {
                 self.hold(out, session);
-            } else if known.pending_attempt.is_none() {
+            } else if !logging_in {
                 self.queue(out, session);
             }
         } else {
@@ -476,16 +482,6 @@ impl Hub {
             );
         }
         session_end::settle(&mut self.context(out, session));
-    }
-
-    /// Whether the session, its user, or its address has used up its part of this turn.
-    fn turn_is_over(&mut self, session: SessionId) -> bool {
-        let (known, turn) = (&self.node.sessions[&session], self.node.batch);
-        let mine = if known.turn.number == turn { known.turn.work } else { 0 };
-        let (steady, limits) = (self.state.steady, &self.node.config.limits);
-        let mut payers = std::iter::once(known.address_budget).chain(known.user_budget);
-        let budgets = &mut self.node.budgets;
-        mine >= TURN_WORK || payers.any(|payer| budgets.turn_is_over(payer, turn, steady, limits))
     }
 
     /// The session waits for a turn; until then its shard does not read from it.
@@ -506,7 +502,7 @@ impl Hub {
     }
 
     fn queue_if_paused(&mut self, out: &mut Effects, session: SessionId) {
-        if self.node.sessions.get(&session).is_some_and(|known| known.paused.is_some()) {
+        if self.node.sessions.get(&session).is_some_and(|known| known.extras().paused.is_some()) {
             self.queue(out, session);
         }
     }
@@ -517,26 +513,28 @@ impl Hub {
             known.queued = false;
         }
         while let Some(known) = self.node.sessions.get_mut(&session) {
-            if known.lines.is_empty() && known.paused.is_none() && std::mem::take(&mut known.held) {
-                out.push_when(Condition::Always, Effect::Hold { session, held: false });
-            }
-            if known.paused.is_none() && known.lines.is_empty() {
+            if known.extras().paused.is_none() && known.extras().lines.is_empty() {
+                if std::mem::take(&mut known.held) {
+                    out.push_when(Condition::Always, Effect::Hold { session, held: false });
+                }
                 break;
             }
             if known.waits() && !ordered::next_may_pipeline(&mut self.context(out, session)) {
                 break;
             }
-            if self.turn_is_over(session) {
+            if self.node.turn_is_over(session, self.state.steady) {
                 return self.queue(out, session);
             }
             let known = self.node.sessions.get_mut(&session).expect("just looked up");
-            if let Some(paused) = known.paused.take() {
+            let extras = known.extras_mut();
+            if let Some(paused) = extras.paused.take() {
                 command::go_on(&mut self.context(out, session), *paused);
-            } else if let Some(WaitingLine { text, error }) = known.lines.pop_front() {
+            } else if let Some(WaitingLine { text, error }) = extras.lines.pop_front() {
                 command::line(&mut self.context(out, session), error, &text);
             }
         }
         self.end_if_done(out, session);
+        self.node.free_extras(session);
     }
 
     /// A session whose input has ended is closed once all its lines are handled.
@@ -545,7 +543,8 @@ impl Hub {
         if known.waits() || known.is_uncertain() || known.queued {
             return;
         }
-        let (closed, ended) = (known.closed.take(), known.ended);
+        let ended = known.ended;
+        let closed = known.extras_if_any().and_then(|extras| extras.closed.take());
         if let Some(reason) = closed {
             session_end::session_ended(&mut self.context(out, session), &reason);
         } else if ended {

@@ -4,6 +4,7 @@ pub mod admission;
 pub mod budget;
 pub mod delivery;
 pub mod disk;
+pub mod extras;
 pub mod login;
 pub mod login_attempts;
 pub mod node;
@@ -22,6 +23,7 @@ use crate::limits::SESSION_IN_FLIGHT;
 use crate::secret::Secret;
 use crate::session::budget::Budget;
 use crate::session::delivery::DeliveryProgress;
+use crate::session::extras::Extras;
 use crate::session::login::{Change, LoginMethod};
 use crate::state::last_login::LastLogin;
 use crate::state::second_factor::UsedCode;
@@ -31,7 +33,7 @@ use proto::Fingerprint;
 use proto::line::LineError;
 use proto::sasl::Chunks;
 use proto::scram::ScramServer;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use store::{Account, AccountId, EventId, EventKind};
@@ -49,8 +51,6 @@ pub struct Session {
     pub client: Client,
     /// It connected through the admin socket: it has an admin's rights and no user.
     pub console: bool,
-    /// The certificate presented in the TLS handshake; boxed because few clients have one.
-    pub certificate: Option<Box<Fingerprint>>,
     /// Random bytes for this session's nonces.
     pub entropy: [u8; 16],
     /// The capabilities it has negotiated.
@@ -65,30 +65,10 @@ pub struct Session {
     pub registration: Option<Box<Registration>>,
     /// How much of its user's pending messages it has acknowledged.
     pub delivery: DeliveryProgress,
-    /// The names it watches (`MONITOR`), as it wrote them, by folded name; at most
-    /// [`MONITOR_NAMES`](crate::limits::MONITOR_NAMES).
-    pub watched: BTreeMap<Box<str>, Box<str>>,
-    /// Its network is banned, and this is the reason given: only operators of the server may log
-    /// in.
-    pub banned: Option<Box<str>>,
-    /// The question that its next line will answer.
-    pub prompt: Option<Box<Prompt>>,
-    /// Its open client batch.
-    pub batch: Option<Box<OpenBatch>>,
-    /// The `AUTHENTICATE` exchange in progress.
-    pub sasl: Option<Box<Sasl>>,
-    /// A password being checked, or an answer being delayed.
-    pub pending_attempt: Option<Box<PendingAttempt>>,
-    /// A command that continues in its next turn.
-    pub paused: Option<Box<PausedCommand>>,
-    /// The commands that the log has not ordered yet, in the order sent.
-    pub in_flight: VecDeque<InFlight>,
     /// It is in the queue of sessions waiting for a turn.
     pub queued: bool,
     /// Its shard has stopped reading from it, because lines of it are waiting here.
     pub held: bool,
-    /// Lines that arrived while it was waiting for one of the above.
-    pub lines: VecDeque<WaitingLine>,
     /// The budget of its address.
     pub address_budget: Budget,
     /// The budget of its user, once it has one.
@@ -108,18 +88,10 @@ pub struct Session {
     pub present_until: EventId,
     /// The newest event when its user was last present before this login; later ones are new to them.
     pub absent_since: EventId,
-    /// The invitation it has presented, until it has registered.
-    pub invitation: Option<Box<Invited>>,
-    /// The previous login, until the session has been told of it.
-    pub last_login: Option<Box<LastLogin>>,
-    /// A login that was verified and is not applied yet.
-    pub verified_login: Option<Box<VerifiedLogin>>,
-    /// Secrets generated for it, until they are stored and shown to it.
-    pub new_secrets: Option<Box<NewSecrets>>,
     /// The client sends nothing more; the session ends once its waiting lines are handled.
     pub ended: bool,
-    /// It has closed, for this reason; it ends when the command in flight has been applied.
-    pub closed: Option<Box<str>>,
+    /// What only few sessions have at any one time.
+    extras: Option<Box<Extras>>,
 }
 
 /// The kind of client program, as far as a server can know.
@@ -383,22 +355,24 @@ pub enum Attempt {
 impl Session {
     /// Whether its next line has to wait: for a password, or for a command in flight.
     pub fn waits(&self) -> bool {
-        self.pending_attempt.is_some() || self.in_flight.iter().any(|it| !it.uncertain)
+        let extras = self.extras();
+        extras.pending_attempt.is_some() || extras.in_flight.iter().any(|it| !it.uncertain)
     }
 
     /// Whether the log is unavailable and may have a command of it or not.
     pub fn is_uncertain(&self) -> bool {
-        self.in_flight.iter().any(|it| it.uncertain)
+        self.extras().in_flight.iter().any(|it| it.uncertain)
     }
 
     /// Whether its next line, if it is a message, may be sent to the log while others are in flight.
     pub fn may_pipeline(&self) -> bool {
-        let asks = self.pending_attempt.is_some() || self.prompt.is_some() || self.paused.is_some();
+        let Extras { pending_attempt, prompt, paused, in_flight, .. } = self.extras();
+        let asks = pending_attempt.is_some() || prompt.is_some() || paused.is_some();
         let pipelinable = |it: &InFlight| it.pipelinable && !it.uncertain;
         self.user.is_some()
             && !asks
-            && self.in_flight.len() < SESSION_IN_FLIGHT
-            && self.in_flight.iter().all(pipelinable)
+            && in_flight.len() < SESSION_IN_FLIGHT
+            && in_flight.iter().all(pipelinable)
     }
 
     /// Whether nobody can eavesdrop: it is encrypted, or does not leave this machine. A proxy does not
@@ -414,7 +388,7 @@ impl Session {
 
     /// The certificate presented in the TLS handshake.
     pub fn certificate(&self) -> Option<Fingerprint> {
-        self.certificate.as_deref().copied()
+        self.extras().certificate
     }
 
     /// Whether passwords may be sent over it. Everything that takes one asks this.
@@ -429,15 +403,12 @@ impl Session {
             address_budget,
             user_budget: None,
             turn: TurnWork::default(),
-            paused: None,
-            in_flight: VecDeque::new(),
             queued: false,
             held: false,
             encrypted: false,
             forwarded: false,
             client: Client::Lines,
             console: false,
-            certificate: None,
             entropy,
             capabilities: Capabilities::default(),
             cap302: false,
@@ -445,25 +416,14 @@ impl Session {
             user: None,
             registration: Some(Box::default()),
             delivery: DeliveryProgress::default(),
-            watched: BTreeMap::new(),
-            banned: None,
-            prompt: None,
-            batch: None,
-            sasl: None,
-            pending_attempt: None,
             credential: Credential::None,
             by_code: false,
             since: 0,
             seen: 0,
             present_until: 0,
             absent_since: 0,
-            invitation: None,
-            last_login: None,
-            verified_login: None,
-            new_secrets: None,
-            lines: VecDeque::new(),
             ended: false,
-            closed: None,
+            extras: None,
         }
     }
 }

@@ -111,7 +111,7 @@ fn make_secret(
     secret: NewSecrets,
 ) -> Result<(), Refusal> {
     make(context, change)?;
-    context.session_mut().new_secrets = Some(Box::new(secret));
+    context.session_mut().extras_mut().new_secrets = Some(Box::new(secret));
     Ok(())
 }
 
@@ -202,7 +202,8 @@ pub fn finish(context: &mut Context<'_>, name: &str, change: Change, outcome: Ou
 
 /// Shows the session the secrets generated for it.
 pub fn reveal(context: &mut Context<'_>) {
-    let Some(new_secrets) = context.session_mut().new_secrets.take() else { return };
+    let extras = context.session_mut().extras_if_any();
+    let Some(new_secrets) = extras.and_then(|extras| extras.new_secrets.take()) else { return };
     match (*new_secrets, of(context)) {
         (NewSecrets::AppPassword(name, secret), _) => app_passwords::show(context, &name, &secret),
         (NewSecrets::RecoveryCodes(secrets), _) => factor::show_codes(context, &secrets),

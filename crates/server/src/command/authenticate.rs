@@ -48,7 +48,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     } else if given == "*" {
         abort(context);
     } else {
-        match context.session_mut().sasl.take() {
+        match context.session_mut().extras_mut().sasl.take() {
             None => choose(context, given),
             Some(sasl) => go_on(context, *sasl, given),
         }
@@ -57,7 +57,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
 }
 
 fn abort(context: &mut Context<'_>) {
-    context.session_mut().sasl = None;
+    context.session_mut().extras_mut().sasl = None;
     context.numeric(n::ERR_SASLABORTED, &[], "SASL authentication aborted");
 }
 
@@ -89,7 +89,7 @@ fn refuse_mechanism(context: &mut Context<'_>, why: &str) {
 }
 
 fn keep(context: &mut Context<'_>, sasl: Sasl) {
-    context.session_mut().sasl = Some(Box::new(sasl));
+    context.session_mut().extras_mut().sasl = Some(Box::new(sasl));
 }
 
 fn ask(context: &mut Context<'_>, parameter: &str) {

@@ -94,7 +94,7 @@ pub fn may_enter(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
 /// Refuses everybody except operators of the server if the network is banned. For others nothing is
 /// derived or counted.
 pub fn must_not_be_banned(context: &Context<'_>, name: &str) -> Result<(), Refusal> {
-    let Some(told) = context.session().banned.as_deref() else { return Ok(()) };
+    let Some(told) = context.session().extras().banned.as_deref() else { return Ok(()) };
     let account = context.state.account(name);
     match account.and_then(|account| context.state.settings.role_of(&account.name)) {
         Some(_) => Ok(()),
@@ -209,7 +209,7 @@ pub fn wait(
     let known = context.node.logins.is_known(address, name);
     let (password, address) = (password.into(), crate::networks::address_key(address));
     let label = context.out.take_label();
-    context.session_mut().pending_attempt =
+    context.session_mut().extras_mut().pending_attempt =
         Some(Box::new(PendingAttempt { name: name.to_owned(), attempt, label }));
     let job = Arc::new(Derive { password, task, hold_millis, address, known });
     context.out.push(Effect::Derive { session, job });
@@ -218,7 +218,9 @@ pub fn wait(
 /// A password was checked, or keys were derived, or the delay is over: answers, and goes on with
 /// the registration.
 pub fn finish(context: &mut Context<'_>, outcome: Outcome) {
-    let Some(pending_attempt) = context.session_mut().pending_attempt.take() else { return };
+    let extras = context.session_mut().extras_if_any();
+    let pending_attempt = extras.and_then(|extras| extras.pending_attempt.take());
+    let Some(pending_attempt) = pending_attempt else { return };
     let PendingAttempt { name, attempt, label } = *pending_attempt;
     context.begin(label);
     answer(context, &name, attempt, outcome);
@@ -313,7 +315,8 @@ fn origin(context: &Context<'_>, method: LoginMethod) -> Origin {
 
 /// Registers a name with the keys of its first password, and logs in.
 fn register(context: &mut Context<'_>, name: &str, method: LoginMethod, keys: Keys) {
-    let invitation = context.session().invitation.as_deref().map(|invited| invited.code.clone());
+    let invitation =
+        context.session().extras().invitation.as_deref().map(|invited| invited.code.clone());
     let found = invitation.as_deref().and_then(|code| invitation::find(&context.state, code));
     let login = VerifiedLogin {
         name: name.into(),
@@ -363,29 +366,35 @@ pub fn log_in(
 }
 
 fn apply_login(context: &mut Context<'_>, login: VerifiedLogin, request: Request<'_>) {
-    context.session_mut().verified_login = Some(Box::new(login));
+    context.session_mut().extras_mut().verified_login = Some(Box::new(login));
     context.look_at_space();
     if let Err(refusal) = context.apply(request) {
         login_refused(context, &refusal);
     }
 }
 
+fn take_verified_login(context: &mut Context<'_>) -> Option<Box<VerifiedLogin>> {
+    context.session_mut().extras_if_any()?.verified_login.take()
+}
+
 /// The login in progress is refused.
 pub fn login_refused(context: &mut Context<'_>, refusal: &Refusal) {
-    if let Some(login) = context.session_mut().verified_login.take() {
+    if let Some(login) = take_verified_login(context) {
         refused(context, &login.name, login.method, refusal);
     }
 }
 
 /// The session has logged in, and goes on with its registration.
 pub fn logged_in(context: &mut Context<'_>) {
-    let Some(login) = context.session_mut().verified_login.take() else { return };
+    let Some(login) = take_verified_login(context) else { return };
     let VerifiedLogin { name, method, credential, new, last_login, rooms } = *login;
     let Some(account) = context.state.account(&name).cloned() else { return };
     let (address, now) = (context.session().address, context.state.now);
     let known = context.session_mut();
-    (known.credential, known.since, known.last_login) = (credential, now, last_login);
-    if let Some(invited) = known.invitation.as_deref_mut().filter(|_| new) {
+    (known.credential, known.since) = (credential, now);
+    let extras = known.extras_mut();
+    extras.last_login = last_login;
+    if let Some(invited) = extras.invitation.as_deref_mut().filter(|_| new) {
         invited.rooms = rooms;
     }
     context.node.logins.succeeded(address, &account.name);
@@ -499,7 +508,7 @@ pub fn failed(context: &mut Context<'_>, name: &str, reason: &'static str) {
 
 /// Ends an `AUTHENTICATE` exchange without success; the client may try again.
 fn sasl_failed(context: &mut Context<'_>, method: LoginMethod, refusal: &Refusal) {
-    context.session_mut().sasl = None;
+    context.session_mut().extras_mut().sasl = None;
     // A program that remembers its password must not take this for a wrong one.
     let not_tried = matches!(refusal, Refusal::Busy(_) | Refusal::LogUnavailable);
     if not_tried && context.has(Capability::StandardReplies) {

@@ -70,7 +70,7 @@ pub fn label(
     if reference.is_none() && !message.verb.eq_ignore_ascii_case(VERB) {
         return None;
     }
-    context.session_mut().batch.as_mut()?.message.as_mut()?.label.take()
+    context.session_mut().extras_if_any()?.batch.as_mut()?.message.as_mut()?.label.take()
 }
 
 /// Takes a line of a batch.
@@ -79,7 +79,8 @@ pub fn take_line(
     message: &Message<'_>,
     reference: &str,
 ) -> Result<(), Refusal> {
-    let batch = context.session_mut().batch.as_deref_mut();
+    let extras = context.session_mut().extras_if_any();
+    let batch = extras.and_then(|extras| extras.batch.as_deref_mut());
     let added = match batch.filter(|batch| *batch.reference == *reference) {
         None => Err(bad("No batch with this reference is open")),
         Some(OpenBatch { message: None, .. }) => return Ok(()), // It was refused.
@@ -91,7 +92,8 @@ pub fn take_line(
     }
     // The batch is answered as a whole.
     let label = context.out.take_label();
-    if let Some(batch) = &mut context.session_mut().batch
+    if let Some(extras) = context.session_mut().extras_if_any()
+        && let Some(batch) = &mut extras.batch
         && let Some(partial) = &mut batch.message
     {
         partial.label = label;
@@ -102,7 +104,8 @@ pub fn take_line(
 /// An invalid line has arrived that may have been part of the open batch: it is not sent without
 /// it.
 pub fn not_without(context: &mut Context<'_>) {
-    let Some(batch) = &mut context.session_mut().batch else { return };
+    let Some(extras) = context.session_mut().extras_if_any() else { return };
+    let Some(batch) = &mut extras.batch else { return };
     let Some(partial) = &mut batch.message else { return };
     let label = partial.label.take();
     refuse_open(context);
@@ -119,7 +122,8 @@ pub fn end_overdue(state: &mut State, node: &mut Node, out: &mut Effects) {
     {
         node.batches.remove(&(due, session));
         let mut context = Context::new(state, node, out, session);
-        let Some(batch) = &mut context.session_mut().batch else { continue };
+        let Some(extras) = context.session_mut().extras_if_any() else { continue };
+        let Some(batch) = &mut extras.batch else { continue };
         let reference = batch.reference.to_string();
         let label = batch.message.take().and_then(|partial| partial.label);
         super::run(&mut context, label, |_| {
@@ -132,7 +136,7 @@ pub fn end_overdue(state: &mut State, node: &mut Node, out: &mut Effects) {
 
 /// Whether the session may send batches. One that is open can be completed anyway.
 fn speaks(context: &Context<'_>) -> bool {
-    context.has(Capability::Multiline) || context.session().batch.is_some()
+    context.has(Capability::Multiline) || context.session().extras().batch.is_some()
 }
 
 fn bad(why: impl Into<Cow<'static, str>>) -> Refusal {
@@ -148,7 +152,7 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
         )));
     }
     // Until it is known to be valid, its lines are ignored.
-    context.session_mut().batch = Some(Box::new(OpenBatch::refused(reference)));
+    context.session_mut().extras_mut().batch = Some(Box::new(OpenBatch::refused(reference)));
     if another.is_some() {
         return Err(bad("Another batch was open; neither was sent"));
     }
@@ -171,14 +175,15 @@ fn open(context: &mut Context<'_>, reference: &str, message: &Message<'_>) -> Re
     };
     let session = context.requester.session;
     context.node.batches.insert((due, session));
-    context.session_mut().batch =
+    context.session_mut().extras_mut().batch =
         Some(Box::new(OpenBatch { message: Some(partial), ..OpenBatch::refused(reference) }));
     Ok(())
 }
 
 /// The batch is complete: its message is to be sent.
 fn close<'m>(context: &mut Context<'_>, reference: &str) -> Result<SharedPart<'m>, Refusal> {
-    if context.session().batch.as_ref().is_none_or(|batch| *batch.reference != *reference) {
+    if context.session().extras().batch.as_ref().is_none_or(|batch| *batch.reference != *reference)
+    {
         refuse_open(context);
         return Err(bad("No batch with this reference is open"));
     }
@@ -210,7 +215,7 @@ pub fn send(context: &mut ApplyContext<'_>, message: Multiline) -> Result<(), Re
 
 /// Closes the session's batch; returns its contents, if it was not refused.
 fn forget(context: &mut Context<'_>) -> Option<PartialMessage> {
-    let partial = context.session_mut().batch.take()?.message?;
+    let partial = context.session_mut().extras_if_any()?.batch.take()?.message?;
     let session = context.requester.session;
     context.node.batches.remove(&(partial.due, session));
     Some(partial)
@@ -218,10 +223,10 @@ fn forget(context: &mut Context<'_>) -> Option<PartialMessage> {
 
 /// Refuses the open batch, if any: the rest of it is ignored.
 fn refuse_open(context: &mut Context<'_>) {
-    let Some(batch) = &context.session().batch else { return };
+    let Some(batch) = &context.session().extras().batch else { return };
     let refused = Box::new(OpenBatch::refused(&batch.reference));
     forget(context);
-    context.session_mut().batch = Some(refused);
+    context.session_mut().extras_mut().batch = Some(refused);
 }
 
 impl OpenBatch {

@@ -19,7 +19,7 @@ pub fn ask<'m>(
     if message.rest(0).is_some() {
         return Ok(SharedPart::AsSent);
     }
-    context.session_mut().prompt = Some(Box::new(Prompt::BmText));
+    context.session_mut().extras_mut().prompt = Some(Box::new(Prompt::BmText));
     context.note("BM", "TEXT_REQUIRED", &[], "Enter the message:");
     Ok(SharedPart::None)
 }

@@ -209,7 +209,7 @@ fn begin(context: &mut Context<'_>) {
 fn end(context: &mut Context<'_>) {
     if let Some(registration) = context.registration() {
         registration.negotiating = false;
-        if context.session_mut().sasl.take().is_some() {
+        if context.session_mut().extras_mut().sasl.take().is_some() {
             context.numeric(n::ERR_SASLABORTED, &[], "SASL authentication aborted");
         }
     }

@@ -265,12 +265,13 @@ impl Context<'_> {
     /// Pauses the current command: it is called again in another turn, to continue there.
     pub fn go_on_at(&mut self, cursor: Cursor) {
         let paused = PausedCommand { line: Box::default(), cursor, written: 0, label: None };
-        self.session_mut().paused = Some(Box::new(paused));
+        self.session_mut().extras_mut().paused = Some(Box::new(paused));
     }
 
     /// The paused rest of the current command.
     pub fn paused(&mut self) -> Option<&mut PausedCommand> {
-        self.node.sessions.get_mut(&self.responder.requester.session)?.paused.as_deref_mut()
+        let session = self.node.sessions.get_mut(&self.responder.requester.session)?;
+        session.extras_if_any()?.paused.as_deref_mut()
     }
 
     /// Refuses requesters who have stored too much, and while the disk's reserve is in use

@@ -18,7 +18,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
     match message.rest(0) {
         Some(words) => look_for(context, words),
         None => {
-            context.session_mut().prompt = Some(Box::new(Prompt::FindWords));
+            context.session_mut().extras_mut().prompt = Some(Box::new(Prompt::FindWords));
             context.note("FIND", "WORDS_REQUIRED", &[], "Enter the words to find:");
             Ok(())
         }

@@ -76,7 +76,7 @@ pub fn accept(context: &mut Context<'_>, code: &str) -> Result<(), Refusal> {
         return Err(Refusal::Invalid { code: "NO_SUCH_INVITATION", context: Vec::new(), text });
     }
     let invited = Invited { code: code.into(), rooms: Vec::new() };
-    context.session_mut().invitation = Some(Box::new(invited));
+    context.session_mut().extras_mut().invitation = Some(Box::new(invited));
     Ok(())
 }
 

@@ -23,7 +23,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
                 let name = context.state.users[&user].nick.clone();
                 return Err(Refusal::AlreadyLoggedIn(name));
             }
-            context.session_mut().prompt = Some(Box::new(Prompt::LoginUser));
+            context.session_mut().extras_mut().prompt = Some(Box::new(Prompt::LoginUser));
             context.note("LOGIN", "USER_REQUIRED", &[], "Enter username:");
             Ok(())
         }
@@ -39,7 +39,7 @@ pub fn user(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
     if context.state.account(name).is_none() {
         match context.may_register(name) {
             Err(Refusal::Invalid { code: registration::NEEDED, .. }) => {
-                context.session_mut().prompt =
+                context.session_mut().extras_mut().prompt =
                     Some(Box::new(Prompt::LoginInvitation(name.to_owned())));
                 let text = "Enter invitation code:";
                 context.note("LOGIN", registration::NEEDED, &[name], text);
@@ -52,7 +52,8 @@ pub fn user(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
         None => ("NEW_USER", "Enter Password:"),
         Some(_) => ("PASSWORD_REQUIRED", "Enter user's password:"),
     };
-    context.session_mut().prompt = Some(Box::new(Prompt::LoginPassword(name.to_owned())));
+    context.session_mut().extras_mut().prompt =
+        Some(Box::new(Prompt::LoginPassword(name.to_owned())));
     context.note("LOGIN", code, &[name], words);
     Ok(())
 }

@@ -24,7 +24,7 @@ pub fn run(context: &mut Context<'_>, message: &Message<'_>) -> Result<(), Refus
             }
         }
         "C" | "c" => {
-            let watched = std::mem::take(&mut context.session_mut().watched);
+            let watched = std::mem::take(&mut context.session_mut().extras_mut().watched);
             watch::remove_all(context.node, context.requester.session, &watched);
         }
         "L" | "l" => {
@@ -51,7 +51,7 @@ fn targets(context: &Context<'_>, message: &Message<'_>) -> Result<Vec<Arc<str>>
 }
 
 fn watched(context: &Context<'_>) -> Vec<String> {
-    context.session().watched.values().map(|name| name.to_string()).collect()
+    context.session().extras().watched.values().map(|name| name.to_string()).collect()
 }
 
 /// An invalid name is always offline: it is answered and not added.

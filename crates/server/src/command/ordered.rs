@@ -107,7 +107,8 @@ pub fn may_pipeline(context: &mut Context<'_>, error: Option<LineError>, line: &
         return false;
     }
     let Ok(message) = Message::parse(line) else { return false };
-    let in_flight: usize = context.session().in_flight.iter().map(|it| it.deliveries).sum();
+    let in_flight: usize =
+        context.session().extras().in_flight.iter().map(|it| it.deliveries).sum();
     let more = message.param(0).map_or(0, |targets| deliveries_to(&context.state, targets));
     if in_flight + more > IN_FLIGHT_DELIVERIES {
         return false;
@@ -122,9 +123,10 @@ pub fn may_pipeline(context: &mut Context<'_>, error: Option<LineError>, line: &
 
 /// Whether the first waiting line may be pipelined in this way.
 pub fn next_may_pipeline(context: &mut Context<'_>) -> bool {
-    let Some(next) = context.session_mut().lines.pop_front() else { return false };
+    let extras = context.session_mut().extras_if_any();
+    let Some(next) = extras.and_then(|extras| extras.lines.pop_front()) else { return false };
     let may = may_pipeline(context, next.error, &next.text);
-    context.session_mut().lines.push_front(next);
+    context.session_mut().extras_mut().lines.push_front(next);
     may
 }
 
@@ -136,7 +138,9 @@ pub fn keep_label(context: &mut Context<'_>) -> bool {
     }
     let Responder { state, out, requester } = &mut context.responder;
     let known = context.node.sessions.get_mut(&requester.session);
-    let Some(in_flight) = known.and_then(|known| known.in_flight.back_mut()) else { return false };
+    let extras = known.and_then(|known| known.extras_if_any());
+    let in_flight = extras.and_then(|extras| extras.in_flight.back_mut());
+    let Some(in_flight) = in_flight else { return false };
     // The last one in flight may be an earlier command of the session.
     if in_flight.answer.is_some() {
         return false;
@@ -332,7 +336,9 @@ impl RefusalTarget {
         else {
             return Ok(());
         };
-        known.new_secrets = None;
+        if let Some(extras) = known.extras_if_any() {
+            extras.new_secrets = None;
+        }
         match self {
             RefusalTarget::Login => authentication::login_refused(context, &refusal),
             RefusalTarget::ComeOnline(nick) => welcome::refused(context, &nick, &refusal),

@@ -20,7 +20,7 @@ pub fn ask<'m>(
     match (message.param(0), message.rest(1)) {
         (None, _) => {
             show_online(context);
-            context.session_mut().prompt = Some(Box::new(Prompt::PmUser));
+            context.session_mut().extras_mut().prompt = Some(Box::new(Prompt::PmUser));
             context.note("PM", "USER_REQUIRED", &[], "Enter the user:");
         }
         (Some(""), _) => return Err(Refusal::NeedMoreParams),
@@ -42,7 +42,7 @@ pub fn user(context: &mut Context<'_>, name: &str) -> Result<(), Refusal> {
         find(context, name)?.1
     };
     context.note("PM", "TEXT_REQUIRED", &[&name], "Enter the message:");
-    context.session_mut().prompt = Some(Box::new(Prompt::PmText(name.to_string())));
+    context.session_mut().extras_mut().prompt = Some(Box::new(Prompt::PmText(name.to_string())));
     Ok(())
 }
 

@@ -31,7 +31,7 @@ pub fn may_register(state: &State, name: &str, invitation: Option<&str>) -> Resu
 impl Context<'_> {
     /// Refuses if the session may not register a free name.
     pub fn may_register(&self, name: &str) -> Result<(), Refusal> {
-        let invited = self.session().invitation.as_deref();
+        let invited = self.session().extras().invitation.as_deref();
         may_register(&self.state, name, invited.map(|invited| &*invited.code))
     }
 }

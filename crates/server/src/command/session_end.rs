@@ -21,13 +21,13 @@ pub fn session_ended(context: &mut Context<'_>, reason: &str) {
     let (session, node) = (context.requester.session, &mut *context.node);
     let ended = node.sessions.remove(&session).expect("the caller has checked");
     node.release(&ended);
-    if let Some(message) = ended.batch.and_then(|batch| batch.message) {
+    if let Some(message) = ended.extras().batch.as_ref().and_then(|batch| batch.message.as_ref()) {
         node.batches.remove(&(message.due, session));
     }
-    watch::remove_all(node, session, &ended.watched);
+    watch::remove_all(node, session, &ended.extras().watched);
     node.subscriptions.unsubscribe_all(session);
     // The command in flight may make it a user's session.
-    if ended.user.is_none() && ended.in_flight.is_empty() {
+    if ended.user.is_none() && ended.extras().in_flight.is_empty() {
         return;
     }
     // None if its account was deleted.
@@ -78,7 +78,9 @@ pub fn settle(context: &mut Context<'_>) {
     // A command in flight may still say that the session is unattended. While the log is unavailable, one
     // request is enough.
     let known = context.node.sessions.get(&session);
-    if known.is_some_and(|known| known.in_flight.iter().any(|it| !it.pipelinable || it.uncertain)) {
+    if known.is_some_and(|known| {
+        known.extras().in_flight.iter().any(|it| !it.pipelinable || it.uncertain)
+    }) {
         return;
     }
     let Some(ranges) = delivery::take(&context.responder.state, context.node, session) else {

@@ -34,7 +34,7 @@ pub const VERSION: &str = concat!("parlor-", env!("CARGO_PKG_VERSION"));
 pub fn register_if_complete(context: &mut Context<'_>) {
     let guests = context.node.config.server.guests;
     let Some(registration) = context.session().registration.as_deref() else { return };
-    if registration.negotiating || context.session().pending_attempt.is_some() {
+    if registration.negotiating || context.session().extras().pending_attempt.is_some() {
         return;
     }
     let introduced = registration.nick.is_some() && registration.realname.is_some();
@@ -46,7 +46,7 @@ pub fn register_if_complete(context: &mut Context<'_>) {
         }
         return;
     }
-    if !introduced || context.session().sasl.is_some() {
+    if !introduced || context.session().extras().sasl.is_some() {
         return;
     }
     let nick = registration.nick.clone().expect("introduced");
@@ -78,7 +78,7 @@ pub fn become_account(context: &mut Context<'_>, account: Arc<Account>) {
     let registration = Registration {
         username: Some(user_as_given(user).into()),
         nick: Some(account.name.to_string()),
-        realname: Some(user.realname.clone().into()),
+        realname: Some(user.realname.to_string()),
         account: Some(account),
         ..Registration::default()
     };
@@ -123,7 +123,7 @@ fn tell_how_to_log_in(context: &mut Context<'_>, nick: &str) {
             format!("LOGIN {nick} :password"),
         ),
         // A single command, since some clients send no second one before the welcome.
-        false if invite && context.session().invitation.is_none() => (
+        false if invite && context.session().extras().invitation.is_none() => (
             format!("The name {nick} is free; to register it you need an invitation"),
             "REGISTER * invite:code password".to_owned(),
         ),
@@ -195,7 +195,7 @@ fn come_online(context: &mut Context<'_>, full: bool) {
         Some(account) => (Some(account.id), account.name.clone()),
         None => (None, registration.nick.as_deref().unwrap_or("*").into()),
     };
-    let invited = known.invitation.as_deref().filter(|_| account.is_some());
+    let invited = known.extras().invitation.as_deref().filter(|_| account.is_some());
     let coming = ComeOnline {
         account,
         userhost: userhost(context, registration, &nick, account.is_none()),
@@ -254,7 +254,8 @@ pub fn came_online(context: &mut Context<'_>, user: UserId) {
     let budget = budgets.hold(Payer::User(user), steady, &config.limits);
     let known = context.session_mut();
     let was_guest = known.user.is_some();
-    (known.user, known.registration, known.sasl) = (Some(user), None, None);
+    (known.user, known.registration) = (Some(user), None);
+    known.extras_mut().sasl = None;
     let before = known.user_budget.replace(budget);
     if was_guest {
         known.delivery = delivery::DeliveryProgress::default();
@@ -265,7 +266,7 @@ pub fn came_online(context: &mut Context<'_>, user: UserId) {
     context.refresh();
     // A guest keeps its invitation for a later REGISTER.
     if !context.user().guest {
-        context.session_mut().invitation = None;
+        context.session_mut().extras_mut().invitation = None;
         return;
     }
     let (user, address) = (context.user().nick.clone(), context.session().address);
@@ -317,7 +318,8 @@ pub fn introduce(context: &mut Context<'_>, user: UserId, room: RoomId, metadata
 
 /// The session has been told about its rooms: sends the rest.
 pub fn welcomed(context: &mut Context<'_>, full: bool) {
-    let before = context.session_mut().last_login.take();
+    let extras = context.session_mut().extras_if_any();
+    let before = extras.and_then(|extras| extras.last_login.take());
     unread::session_registered(context, before.as_ref().and_then(|login| login.here));
     if let Some(login) = &before {
         registration::show_last_login(context, login, full);

@@ -148,7 +148,7 @@ impl World {
     /// A session presents the certificate.
     fn present_certificate(&mut self, slot: u32) {
         let known = self.hub.node.sessions.get_mut(&session(slot)).expect("it is there");
-        known.certificate = Some(Box::new(FINGERPRINT));
+        known.extras_mut().certificate = Some(FINGERPRINT);
     }
 
     fn reload(&mut self, change: impl FnOnce(&mut Config)) {
@@ -190,7 +190,7 @@ fn passwords_are_refused_on_unencrypted_connections_before_anything_is_derived()
         world.send(slot, line);
         let refused = format!(":parlor FAIL LOGIN ENCRYPTION_REQUIRED :{NOT_ENCRYPTED}");
         assert_eq!(world.lines(slot), [refused], "{line}");
-        assert!(world.hub.node.sessions[&session(slot)].prompt.is_none());
+        assert!(world.hub.node.sessions[&session(slot)].extras().prompt.is_none());
     }
     world.open(6, REMOTE);
     world.send(6, "NICK cem");
@@ -339,4 +339,21 @@ fn sessions_with_cap_notify_are_told_when_the_rule_for_passwords_changes() {
     assert_eq!(world.lines(2), [""; 0]);
     world.send(1, "CAP LIST");
     assert_eq!(world.lines(1), [":parlor CAP * LIST :cap-notify"]);
+}
+
+#[test]
+fn a_session_owns_extras_only_while_it_needs_them() {
+    let mut world = World::new("");
+    world.register(1, "ann");
+    let owns = |world: &World| world.hub.node.sessions[&session(1)].owns_extras();
+    assert!(!owns(&world), "everything that the login needed is gone");
+    world.send(1, "MONITOR + bob");
+    world.send(1, "PM bob");
+    assert!(owns(&world), "it was asked for a text, and watches somebody");
+    world.send(1, "hello");
+    assert!(owns(&world), "it still watches somebody");
+    world.send(1, "MONITOR C");
+    assert!(!owns(&world));
+    world.send(1, "PRIVMSG #lobby :hello");
+    assert!(!owns(&world), "a message needs none");
 }

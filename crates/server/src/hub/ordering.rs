@@ -142,8 +142,8 @@ impl World {
         let online = self.hub.state.users.values().any(|user| user.sessions.contains(&id));
         match self.hub.node.sessions.get(&id) {
             Some(known) => {
-                let closing = usize::from(known.closed.is_some());
-                known.lines.len() + known.in_flight.len() + closing
+                let closing = usize::from(known.extras().closed.is_some());
+                known.extras().lines.len() + known.extras().in_flight.len() + closing
             }
             // It has ended here, and elsewhere not yet.
             None => usize::from(online),
@@ -229,7 +229,12 @@ fn delayed(seed: u64) -> (World, Vec<(u32, Sent)>, Seen) {
     let patience = 1 + random.below(8);
     for step in 0..150 {
         let slot = random.below(SESSIONS as usize) as u32;
-        let open = world.hub.node.sessions.get(&session(slot)).is_some_and(|s| s.closed.is_none());
+        let open = world
+            .hub
+            .node
+            .sessions
+            .get(&session(slot))
+            .is_some_and(|s| s.extras().closed.is_none());
         let last = sent.get(&slot).and_then(|sent| sent.last());
         let open = open && last != Some(&Sent::Line("QUIT :bye".into()));
         let mut todo = Vec::new();
@@ -249,12 +254,13 @@ fn delayed(seed: u64) -> (World, Vec<(u32, Sent)>, Seen) {
                     if what == Sent::Gone {
                         // What still waits is dropped, as if it had not arrived.
                         let known = &world.hub.node.sessions[&session(slot)];
-                        sent.truncate(sent.len() - known.lines.len());
+                        sent.truncate(sent.len() - known.extras().lines.len());
                     }
                     sent.push(what.clone());
                     world.perform(slot, &what);
                     let known = world.hub.node.sessions.get(&session(slot));
-                    seen.pipelined += usize::from(known.is_some_and(|s| s.in_flight.len() > 1));
+                    seen.pipelined +=
+                        usize::from(known.is_some_and(|s| s.extras().in_flight.len() > 1));
                 }
                 None => world.deliver_next(),
             }

@@ -24,7 +24,7 @@ pub(super) fn begin(hub: &mut Hub, out: &mut Effects, unsent: &[SentEntry]) {
     // A session without a user can do nothing but log in.
     for session in sessions_in_flight(hub, |known| known.user.is_some() && known.waits()) {
         let known = hub.node.sessions.get_mut(&session).expect("just listed");
-        for in_flight in &mut known.in_flight {
+        for in_flight in &mut known.extras_mut().in_flight {
             in_flight.uncertain = true;
             in_flight.answer.get_or_insert_default();
         }
@@ -37,14 +37,16 @@ pub(super) fn end(hub: &mut Hub) {
     hub.node.log_unavailable = false;
     for session in sessions_in_flight(hub, Session::is_uncertain) {
         let known = hub.node.sessions.get_mut(&session).expect("just listed");
-        known.in_flight.iter_mut().for_each(|in_flight| in_flight.uncertain = false);
+        let in_flight = &mut known.extras_mut().in_flight;
+        in_flight.iter_mut().for_each(|in_flight| in_flight.uncertain = false);
     }
 }
 
 /// Sessions with a command in flight that satisfy a condition.
 fn sessions_in_flight(hub: &Hub, matches: impl Fn(&Session) -> bool) -> Vec<SessionId> {
     let sessions = hub.node.sessions.iter();
-    let wanted = sessions.filter(|(_, known)| !known.in_flight.is_empty() && matches(known));
+    let wanted =
+        sessions.filter(|(_, known)| !known.extras().in_flight.is_empty() && matches(known));
     wanted.map(|(session, _)| session).collect()
 }
 

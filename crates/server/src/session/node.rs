@@ -10,6 +10,7 @@ use super::subscriptions::Subscriptions;
 use super::watch::Watchers;
 use super::{InFlight, Session};
 use crate::config::Config;
+use crate::limits::TURN_WORK;
 use crate::session_id::SessionId;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -117,17 +118,34 @@ impl Node {
         self.names.get(at).map(|name| &**name)
     }
 
+    /// Whether a session, its user, or its address has used up its part of the current turn. `now` is
+    /// monotonic.
+    pub fn turn_is_over(&mut self, session: SessionId, now: i64) -> bool {
+        let (known, turn, limits) = (&self.sessions[&session], self.batch, &self.config.limits);
+        let mine = if known.turn.number == turn { known.turn.work } else { 0 };
+        let mut payers = std::iter::once(known.address_budget).chain(known.user_budget);
+        let budgets = &mut self.budgets;
+        mine >= TURN_WORK || payers.any(|payer| budgets.turn_is_over(payer, turn, now, limits))
+    }
+
+    /// A session that waits for nothing any more needs no memory for it.
+    pub fn free_extras(&mut self, session: SessionId) {
+        if let Some(known) = self.sessions.get_mut(&session) {
+            known.free_extras();
+        }
+    }
+
     /// Records that a session waits for an entry.
     pub fn put_in_flight(&mut self, session: SessionId, entry: InFlight) {
         if let Some(known) = self.sessions.get_mut(&session) {
             self.in_flight_bytes += entry.bytes;
-            known.in_flight.push_back(entry);
+            known.extras_mut().in_flight.push_back(entry);
         }
     }
 
     /// Takes an entry off the list of those in flight, if its session still waits for it.
     pub fn take_in_flight(&mut self, session: SessionId, number: u64) -> Option<InFlight> {
-        let in_flight = &mut self.sessions.get_mut(&session)?.in_flight;
+        let in_flight = &mut self.sessions.get_mut(&session)?.extras_if_any()?.in_flight;
         let at = in_flight.iter().position(|entry| entry.number == number)?;
         let taken = in_flight.remove(at)?;
         if in_flight.is_empty() {
@@ -145,8 +163,9 @@ impl Node {
         } else {
             self.admission.release(ended.address);
         }
-        self.banned -= usize::from(ended.banned.is_some());
-        self.in_flight_bytes -= ended.in_flight.iter().map(|entry| entry.bytes).sum::<usize>();
+        self.banned -= usize::from(ended.extras().banned.is_some());
+        let in_flight = ended.extras().in_flight.iter();
+        self.in_flight_bytes -= in_flight.map(|entry| entry.bytes).sum::<usize>();
         self.budgets.release(ended.address_budget);
         if let Some(budget) = ended.user_budget {
             self.budgets.release(budget);

@@ -51,7 +51,10 @@ impl Sessions {
             slots.resize_with(slot + 1, || None);
         }
         if let Some((generation, before)) = slots[slot].replace((id.generation, session)) {
-            assert!(before.closed.is_some(), "a shard reuses a slot only after closing it");
+            assert!(
+                before.extras().closed.is_some(),
+                "a shard reuses a slot only after closing it"
+            );
             self.displaced.insert(SessionId { generation, ..id }, before);
         }
         self.count += 1;
@@ -115,15 +118,16 @@ impl Index<&SessionId> for Sessions {
 
 /// The account that a session has logged in to, or is about to, while it is not its user's yet.
 fn logging_in(session: &Session) -> Option<AccountId> {
-    let by_sasl = match session.sasl.as_deref() {
+    let by_sasl = match session.extras().sasl.as_deref() {
         Some(Sasl::ScramFinal(_, _, account) | Sasl::ScramDone(account, ..)) => Some(account),
         _ => None,
     };
-    let proving = match session.pending_attempt.as_deref().map(|pending| &pending.attempt) {
+    let proving = match session.extras().pending_attempt.as_deref().map(|pending| &pending.attempt)
+    {
         Some(Attempt::ScramProof(_, _, account) | Attempt::Code(account, _)) => Some(account),
         _ => None,
     };
-    let asked = match session.prompt.as_deref() {
+    let asked = match session.extras().prompt.as_deref() {
         Some(Prompt::LoginCode(account)) => Some(account),
         _ => None,
     };

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use store::RoomId;
 
 /// The sessions that watch a name, by folded name; the reverse index is
-/// [`Session::watched`](crate::session::Session::watched).
+/// [`Extras::watched`](crate::session::extras::Extras::watched).
 pub type Watchers = BTreeMap<Box<str>, BTreeSet<SessionId>>;
 
 /// What `extended-monitor` includes, each with a capability of its own.
@@ -23,13 +23,14 @@ const EXTENDED: [Capability; 4] =
 pub fn add(node: &mut Node, session: SessionId, name: &str) -> bool {
     let watcher = node.sessions.get_mut(&session).expect("the requester is connected");
     let folded: Box<str> = fold(name).into();
-    if watcher.watched.contains_key(&folded) {
+    let watched = &mut watcher.extras_mut().watched;
+    if watched.contains_key(&folded) {
         return true;
     }
-    if watcher.watched.len() >= MONITOR_NAMES {
+    if watched.len() >= MONITOR_NAMES {
         return false;
     }
-    watcher.watched.insert(folded.clone(), name.into());
+    watched.insert(folded.clone(), name.into());
     node.watchers.entry(folded).or_default().insert(session);
     true
 }
@@ -38,7 +39,7 @@ pub fn add(node: &mut Node, session: SessionId, name: &str) -> bool {
 pub fn remove(node: &mut Node, session: SessionId, name: &str) {
     let folded = fold(name);
     let watcher = node.sessions.get_mut(&session).expect("the requester is connected");
-    if watcher.watched.remove(&*folded).is_some() {
+    if watcher.extras_mut().watched.remove(&*folded).is_some() {
         forget(&mut node.watchers, session, &folded);
     }
 }

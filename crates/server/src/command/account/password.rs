@@ -31,7 +31,7 @@ pub(super) fn run(
     match *params {
         [] if is_proven(context) => ask_new(context, None),
         [] => {
-            context.session_mut().prompt = Some(Box::new(Prompt::AccountOld));
+            context.session_mut().extras_mut().prompt = Some(Box::new(Prompt::AccountOld));
             context.note("ACCOUNT", "OLD_PASSWORD_REQUIRED", &[], "Enter your old password:");
             Ok(())
         }
@@ -51,7 +51,7 @@ fn is_proven(context: &Context<'_>) -> bool {
 }
 
 fn ask_new(context: &mut Context<'_>, old: Option<Secret>) -> Result<(), Refusal> {
-    context.session_mut().prompt = Some(Box::new(Prompt::AccountNew(old)));
+    context.session_mut().extras_mut().prompt = Some(Box::new(Prompt::AccountNew(old)));
     context.note("ACCOUNT", "NEW_PASSWORD_REQUIRED", &[], "Enter your new password:");
     Ok(())
 }

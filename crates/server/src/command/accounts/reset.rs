@@ -91,7 +91,7 @@ pub fn reset_done(
             let request = OneTimeCode { account, name: name.into(), keys, factor };
             context.apply(Request::Reset((&request).into())).map(|()| {
                 let new_secrets = NewSecrets::OneTimeCode(name.into(), code);
-                context.session_mut().new_secrets = Some(Box::new(new_secrets));
+                context.session_mut().extras_mut().new_secrets = Some(Box::new(new_secrets));
             })
         }
         _ => Err(Refusal::Busy(name.to_owned())),

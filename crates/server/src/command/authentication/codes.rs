@@ -36,7 +36,7 @@ pub(super) fn password_right(
     match code {
         Some(code) => code_given(context, &account, method, code),
         None if method == LoginMethod::Verb => {
-            context.session_mut().prompt = Some(Box::new(Prompt::LoginCode(account)));
+            context.session_mut().extras_mut().prompt = Some(Box::new(Prompt::LoginCode(account)));
             let text = "Enter the code of your second factor:";
             context.note("LOGIN", "CODE_REQUIRED", &[&name], text);
         }

@@ -265,8 +265,8 @@ pub fn everything(context: &Context<'_>) -> Vec<Target> {
     let mut owners: Vec<Target> = rooms.iter().map(room).collect();
     let mut users = BTreeSet::from([context.me()]);
     users.extend(rooms.iter().flat_map(|room| members(context, *room)));
-    let watched = context.session().watched.keys();
-    users.extend(watched.filter_map(|name| context.state.nicks.get(name)));
+    let watched = context.session().extras().watched.keys();
+    users.extend(watched.filter_map(|name| context.state.nicks.get(&**name)));
     owners.extend(users.into_iter().map(|user| user_target(context, user)));
     owners
 }

@@ -55,7 +55,7 @@ fn viewers(state: &State, node: &Node, of: Subject, key: &str) -> BTreeSet<Sessi
 /// Whether a session watches the name of a user (`MONITOR`).
 fn watches(state: &State, node: &Node, session: SessionId, user: UserId) -> bool {
     let name = state.users.get(&user).map(|user| fold(&user.nick));
-    name.is_some_and(|name| node.sessions[&session].watched.contains_key(&*name))
+    name.is_some_and(|name| node.sessions[&session].extras().watched.contains_key(&*name))
 }
 
 /// Whether a user shares a room with another one and can see them there.

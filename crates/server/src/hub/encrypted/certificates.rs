@@ -9,7 +9,8 @@ fn with_certificate() -> World {
     world.present_certificate(1);
     world.send(1, &format!("CERT ADD {FINGERPRINT}"));
     assert_eq!(world.writes, [write(Some(1), true)]);
-    world.hub.node.sessions.get_mut(&session(1)).expect("she is there").certificate = None;
+    world.hub.node.sessions.get_mut(&session(1)).expect("she is there").extras_mut().certificate =
+        None;
     world.open(2, REMOTE);
     world.encrypt(2, Some(FINGERPRINT));
     world

@@ -14,11 +14,13 @@ pub(super) fn check(hub: &Hub) {
     let open: BTreeSet<_> = node
         .sessions
         .iter()
-        .filter_map(|(id, session)| Some((session.batch.as_ref()?.message.as_ref()?.due, id)))
+        .filter_map(|(id, session)| {
+            Some((session.extras().batch.as_ref()?.message.as_ref()?.due, id))
+        })
         .collect();
     assert_eq!(node.batches, open, "exactly the open batches have deadlines");
     for (id, session) in node.sessions.iter() {
-        let mut watched = session.watched.keys();
+        let mut watched = session.extras().watched.keys();
         assert!(
             watched.all(|folded| node.watchers[folded].contains(&id)),
             "the index of watchers has every watcher"
@@ -72,7 +74,7 @@ pub(super) fn check(hub: &Hub) {
         assert_eq!(state.account(&owner.name).map(|account| account.id), Some(owner.account));
         assert!(state.certificates.of(owner.account).any(|one| one == certificate));
     }
-    let watching = |(folded, id)| node.sessions[id].watched.contains_key(folded);
+    let watching = |(folded, id)| node.sessions[id].extras().watched.contains_key(folded);
     let pairs = |(folded, ids)| std::iter::repeat(folded).zip(ids);
     assert!(
         node.watchers.iter().flat_map(pairs).all(watching),

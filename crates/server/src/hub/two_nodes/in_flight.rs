@@ -62,7 +62,7 @@ fn a_session_that_acknowledges_messages_during_an_outage_does_not_wait_for_the_l
                 world.send(session, &format!("PING {number}"));
                 assert!(world.take_output(session).contains(" PONG "), "{number}");
             }
-            assert!(world.hubs[0].node.sessions[&session].in_flight.len() <= 2);
+            assert!(world.hubs[0].node.sessions[&session].extras().in_flight.len() <= 2);
         }
     }
     world.log.push_front(one);
