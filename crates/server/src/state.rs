@@ -91,7 +91,7 @@ pub struct State {
     pub users: BTreeMap<UserId, Box<User>>,
     /// Their ids by folded nick.
     #[serde(skip)]
-    pub nicks: BTreeMap<Box<str>, UserId>,
+    pub nicks: BTreeMap<Arc<str>, UserId>,
     /// All accounts by folded name.
     pub accounts: BTreeMap<String, Arc<Account>>,
     /// The skeletons of their names.

@@ -9,9 +9,8 @@ use crate::effects::{Condition, Effect, FollowUp};
 use crate::render::Author;
 use crate::state::apply_context::ApplyContext;
 use crate::state::room::{MaskSubject, Member, Rank};
-use crate::state::user::{Presence, User, UserId};
+use crate::state::user::{Presence, User, UserId, folded};
 use crate::state::{dormant, founder, membership};
-use proto::name::fold;
 use proto::numeric as n;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -124,6 +123,14 @@ fn leave_guest(context: &mut ApplyContext<'_>, guest: UserId, name: &str) {
     session_end::leave(context, &reason, None);
 }
 
+/// The real name, which shares the nick's allocation if it is the same: many programs send that.
+fn realname(coming: &ComeOnline) -> Arc<str> {
+    match coming.realname.as_deref() {
+        Some(name) if *name != *coming.nick => name.into(),
+        _ => coming.nick.clone(),
+    }
+}
+
 /// Adds the session to its user, who may be online already; returns whether the user was offline.
 fn add_session(context: &mut ApplyContext<'_>, id: UserId, coming: &ComeOnline) -> bool {
     let (session, nick, guest) =
@@ -137,7 +144,7 @@ fn add_session(context: &mut ApplyContext<'_>, id: UserId, coming: &ComeOnline) 
         nick: nick.clone(),
         userhost: coming.userhost.clone(),
         guest,
-        realname: coming.realname.as_deref().unwrap_or(nick).into(),
+        realname: realname(coming),
         sessions: Vec::from([session]),
         unattended: Vec::new(),
         rooms: Vec::new(),
@@ -151,7 +158,7 @@ fn add_session(context: &mut ApplyContext<'_>, id: UserId, coming: &ComeOnline) 
         spoke: context.state.steady,
     };
     context.state.users.insert(id, Box::new(user));
-    context.state.nicks.insert(fold(nick).into(), id);
+    context.state.nicks.insert(folded(nick), id);
     context.state.users_most = context.state.users_most.max(context.state.users.len());
     if guest {
         dormant::guest_came(context.state, id);

@@ -11,6 +11,7 @@ use crate::effects::FollowUp;
 use crate::state::apply_context::ApplyContext;
 use crate::state::membership;
 use crate::state::room::Rank;
+use crate::state::user::folded;
 use proto::Message;
 use proto::name::{fold, same};
 use std::sync::Arc;
@@ -83,8 +84,9 @@ pub fn run(context: &mut ApplyContext<'_>, message: &Message<'_>) -> Result<(), 
         membership::remember(context.state, left);
     }
     context.state.nicks.remove(&*fold(&before));
-    context.state.nicks.insert(fold(name).into(), me);
-    context.user_mut().nick = name.into();
+    let nick: Arc<str> = name.into();
+    context.state.nicks.insert(folded(&nick), me);
+    context.user_mut().nick = nick;
     if !own {
         context.out.follow_up(FollowUp::TellOffline { name: before });
         context.out.follow_up(FollowUp::TellOnline { user: me });

@@ -10,6 +10,7 @@ use crate::state::membership;
 use crate::state::records;
 use crate::state::room::ACCOUNT_MASK;
 use crate::state::undo::Undo;
+use crate::state::user::folded;
 use proto::name::{fold, same};
 use std::sync::Arc;
 use store::{Account, RecordKind, RoomId, Write};
@@ -56,7 +57,7 @@ pub fn put(state: &mut State, after: &Arc<Account>) -> Option<Arc<Account>> {
         user.userhost = Some(username).filter(|username| **username != *after.name);
         user.nick = after.name.clone();
         state.nicks.remove(&*fold(&before.name));
-        state.nicks.insert(fold(&after.name).into(), id);
+        state.nicks.insert(folded(&after.name), id);
     }
     Some(before)
 }

@@ -3,6 +3,7 @@
 //! A snapshot begins with the version, which changes with the format, and a checksum. Indexes are
 //! not part of it; they are rebuilt when it is read.
 
+use crate::state::user::folded;
 use crate::state::{State, records};
 use proto::name::fold;
 use sha2::{Digest, Sha256};
@@ -64,7 +65,7 @@ impl State {
 
     /// Rebuilds the indexes.
     fn index(&mut self) {
-        self.nicks = self.users.values().map(|user| (fold(&user.nick).into(), user.id)).collect();
+        self.nicks = self.users.values().map(|user| (folded(&user.nick), user.id)).collect();
         for account in self.accounts.values() {
             self.account_skeletons.add(&account.name, account.id);
         }

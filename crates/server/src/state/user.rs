@@ -5,6 +5,7 @@ use crate::limits::GUEST_USERNAME_BYTES;
 use crate::render::Author;
 use crate::session_id::SessionId;
 use crate::text::shorten;
+use proto::name::fold;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::RoomId;
@@ -25,7 +26,7 @@ pub struct User {
     /// the host if it is not the server's.
     pub userhost: Option<Arc<str>>,
     /// Its real name (`USER`).
-    pub realname: Box<str>,
+    pub realname: Arc<str>,
     /// Its sessions, in the order they connected; never empty.
     pub sessions: Vec<SessionId>,
     /// Those of them that are unattended (`AWAY *`).
@@ -72,7 +73,7 @@ pub struct FormerUser {
     /// The rest of its source.
     pub userhost: Option<Arc<str>>,
     /// The real name.
-    pub realname: Box<str>,
+    pub realname: Arc<str>,
     /// The account; none for a guest.
     pub account: Option<Arc<str>>,
     /// When (milliseconds since the epoch).
@@ -141,6 +142,12 @@ impl User {
     pub fn author(&self) -> Author<'_> {
         Author { nick: &self.nick, userhost: self.userhost.as_deref(), guest: self.guest }
     }
+}
+
+/// A nick as it is compared. The two share one allocation if it has no upper case.
+pub fn folded(nick: &Arc<str>) -> Arc<str> {
+    let folded = fold(nick);
+    if *folded == **nick { nick.clone() } else { folded.into() }
 }
 
 /// The user name and host of a guest's source.
