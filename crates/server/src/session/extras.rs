@@ -85,12 +85,24 @@ impl Extras {
             new_secrets,
             closed,
         } = self;
-        let asks = prompt.is_some() || batch.is_some() || sasl.is_some();
-        let waits = pending_attempt.is_some() || paused.is_some() || !in_flight.is_empty();
-        let logs_in = invitation.is_some() || last_login.is_some() || verified_login.is_some();
-        let stays = certificate.is_some() || !watched.is_empty() || banned.is_some();
-        let waits = waits || !lines.is_empty() || closed.is_some();
-        !(asks || waits || logs_in || stays || new_secrets.is_some())
+        let any = [
+            certificate.is_some(),
+            !watched.is_empty(),
+            banned.is_some(),
+            prompt.is_some(),
+            batch.is_some(),
+            sasl.is_some(),
+            pending_attempt.is_some(),
+            paused.is_some(),
+            !in_flight.is_empty(),
+            !lines.is_empty(),
+            invitation.is_some(),
+            last_login.is_some(),
+            verified_login.is_some(),
+            new_secrets.is_some(),
+            closed.is_some(),
+        ];
+        !any.contains(&true)
     }
 }
 
@@ -149,7 +161,7 @@ mod tests {
     #[test]
     fn what_the_hub_keeps_for_each_idle_connection_stays_small() {
         // In bytes, on a machine of 64 bits; docs/performance.md has what an idle connection needs in
-        // all. What only few sessions have belongs into the extras.
+        // all. What only few sessions have belongs in the extras.
         assert!(size_of::<Session>() <= 200, "{}", size_of::<Session>());
         assert!(size_of::<User>() <= 184, "{}", size_of::<User>());
         assert!(size_of::<Member>() <= 24, "for each room: {}", size_of::<Member>());
