@@ -26,7 +26,9 @@ pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// off commits followed by a checkpoint; with 16 KiB, small commits are more expensive. A database
 /// keeps the size it was created with.
 const PAGE_BYTES: u32 = 8192;
-const WRITER_CACHE_KIB: i32 = 32 * 1024;
+/// Small, because the kernel has the pages, too, and what does not fit into the processor's cache is
+/// slower: compared to 32 MiB, 17 % less CPU per message in 500 rooms of two, and 32 MB less memory.
+const WRITER_CACHE_KIB: i32 = 1024;
 /// The size to which the log's file is truncated after it has grown during a backup.
 const LOG_KEPT_BYTES: i64 = 32 << 20;
 
