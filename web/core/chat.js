@@ -54,6 +54,8 @@ export class Chat {
   wanted = [];
   /** @type {Map<string, number>} When others were last notified that this person is typing, by folded name. */
   typingSent = new Map();
+  /** The room in sight, if its `JOIN` was refused during the welcome: the page opens a room at the end of that, and should not be refused a second time. */
+  refusedRoom = "";
   #added = 0;
 
   /** @param {string} resendPrefix Makes this tab's resend ids unlike all others of the account (`A-Z a-z 0-9 - _ . :`). */
@@ -130,7 +132,7 @@ export class Chat {
     }
     for (const conversation of this.conversations.values()) {
       // The server may not have received it.
-      conversation.joining &&= conversation.joining !== "refused" && "wanted";
+      conversation.joining &&= "wanted";
       conversation.joined = false;
       conversation.members.clear();
       conversation.names = undefined;
@@ -138,6 +140,7 @@ export class Chat {
       conversation.timeline.breakOff();
     }
     this.ready = false;
+    this.refusedRoom = "";
     this.typingSent.clear();
     this.touch("conversation", "");
   }
@@ -216,7 +219,9 @@ export class Chat {
   /** `JOIN` was answered; if the person is not in the room now, it was refused. @param {string} room */
   joinAnswered(room) {
     const conversation = this.conversation(room);
-    if (conversation) conversation.joining &&= !this.ready && same(this.current, room) && "refused";
+    if (!conversation?.joining) return;
+    conversation.joining = false;
+    if (!this.ready && same(this.current, room)) this.refusedRoom = room;
   }
 
   /** The conversation of a name, made if there is none; the server's if there are too many. @param {string} name @returns {Conversation} */

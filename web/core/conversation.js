@@ -32,9 +32,8 @@ export class Conversation {
   /** @type {Map<string, Member> | undefined} Names of an unfinished `NAMES`. */
   names;
   /**
-   * `JOIN` is sent at the next login, before anything is sent to the room; or was sent and not answered yet; or was refused
-   * during the welcome, at whose end the page opens the room it shows again: that must not be refused a second time.
-   * @type {false | "wanted" | "sent" | "refused"}
+   * `JOIN` is sent at the next login, before anything is sent to the room; or was sent and not answered yet.
+   * @type {false | "wanted" | "sent"}
    */
   joining = false;
 

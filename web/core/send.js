@@ -196,10 +196,10 @@ function openConversation(chat, { target }, out) {
   chat.current = target;
   const conversation = chat.conversationOrNew(target);
   if (conversation.kind === "room" && !conversation.joined) {
-    if (conversation.joining === "refused") conversation.joining = false;
-    else if (!chat.connected) conversation.joining = "wanted";
-    else if (chat.ready || !conversation.joining) sendJoin(chat, conversation, out);
+    if (!chat.connected) conversation.joining = "wanted";
+    else if ((chat.ready || !conversation.joining) && !same(chat.refusedRoom, target)) sendJoin(chat, conversation, out);
   }
+  chat.refusedRoom = "";
   refreshConversation(chat, target, out);
 }
 

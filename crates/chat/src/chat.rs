@@ -107,6 +107,9 @@ pub struct Chat {
     pub(crate) asked: Asked,
     /// An answer to `WHO` that is not complete has named somebody.
     pub(crate) who_found: bool,
+    /// The room in sight, if its `JOIN` was refused during the welcome: the client opens a room at the end of that, and
+    /// should not be refused a second time.
+    pub(crate) refused_room: String,
     /// An unfinished answer to `NAMES` of a room that this person is not in.
     pub(crate) names_elsewhere: Vec<Member>,
     /// The newest server time of any line, in milliseconds since 1970 UTC.
@@ -155,6 +158,7 @@ impl Chat {
         self.whois = Whois::default();
         self.asked = Asked::default();
         self.who_found = false;
+        self.refused_room.clear();
         self.names_elsewhere.clear();
         self.server.listing = Default::default();
         for request in std::mem::take(&mut self.requests).into_values() {
@@ -167,7 +171,7 @@ impl Chat {
             conversation.joining = match conversation.joining {
                 // The server may not have received it.
                 Joining::Sent | Joining::Wanted => Joining::Wanted,
-                Joining::Refused | Joining::Idle => Joining::Idle,
+                Joining::Idle => Joining::Idle,
             };
             conversation.joined = false;
             conversation.members.clear();

@@ -52,9 +52,6 @@ pub(crate) enum Joining {
     Wanted,
     /// `JOIN` was sent on this connection, and not answered yet.
     Sent,
-    /// `JOIN` was refused during the welcome, at whose end the client opens the room it shows again: that must not
-    /// be refused a second time.
-    Refused,
 }
 
 /// A conversation.

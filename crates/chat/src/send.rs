@@ -292,13 +292,15 @@ impl Chat {
     fn open(&mut self, name: &str, out: &mut Vec<u8>) {
         name.clone_into(&mut self.current);
         let (connected, ready) = (self.connected, self.ready);
+        let was_refused = same(&std::mem::take(&mut self.refused_room), name);
         let conversation = self.conversation_mut(name);
         if conversation.with == With::Room && !conversation.joined {
-            match conversation.joining {
-                Joining::Refused => conversation.joining = Joining::Idle,
-                Joining::Sent if !ready => {}
-                _ if connected => self.send_join(name, out),
-                _ => conversation.joining = Joining::Wanted,
+            let is_asked = conversation.joining == Joining::Sent && !ready;
+            if !connected {
+                conversation.joining = Joining::Wanted;
+            } else if !is_asked && !was_refused {
+                let room = conversation.name.clone();
+                self.send_join(&room, out);
             }
         }
         self.refresh(name, out);

@@ -54,6 +54,15 @@ impl Server {
         name.chars().next().is_some_and(|first| types.contains(first))
     }
 
+    /// What an answer to `NAMES` without names means. If it was about several rooms or none, its end names none of them.
+    pub fn no_names(&self, room: &str) -> String {
+        if self.is_room(room) && !room.contains(',') {
+            format!("There is no room {room} that you may see.")
+        } else {
+            "There is nobody whom you may see.".to_owned()
+        }
+    }
+
     /// The modes and marks of the ranks that members can have, highest first.
     pub fn ranks(&self) -> Vec<(char, char)> {
         let prefix = self.tokens.get("PREFIX").map_or("(ov)@+", String::as_str);

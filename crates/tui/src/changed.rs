@@ -42,8 +42,7 @@ impl Tui {
                     }
                 }
                 Change::Names { room, members } if members.is_empty() => {
-                    let sentence = format!("There is no room {room} that you may see.");
-                    self.show_status(&sentence, true);
+                    self.show_status(&chat.server.no_names(room), true);
                 }
                 Change::Names { room, members } => {
                     let names: Vec<String> =

@@ -41,10 +41,12 @@ impl Chat {
 
     /// `JOIN` of a room was answered; if the person is not in it now, it was refused.
     pub(super) fn join_answered(&mut self, room: &str) {
-        let is_reopened = !self.ready && same(&self.current, room);
         let Some(conversation) = self.conversations.get_mut(&fold(room)) else { return };
         if conversation.joining == Joining::Sent {
-            conversation.joining = if is_reopened { Joining::Refused } else { Joining::Idle };
+            conversation.joining = Joining::Idle;
+            if !self.ready && same(&self.current, room) {
+                room.clone_into(&mut self.refused_room);
+            }
         }
     }
 

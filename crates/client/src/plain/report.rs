@@ -34,7 +34,8 @@ impl Session {
             // `who` waits for them, and shows them itself.
             Change::Names { .. } if self.asked == Some("NAMES") => {}
             Change::Names { room, members } if members.is_empty() => {
-                self.show_status(&format!("There is no room {room} that you may see."))?;
+                let sentence = self.chat().server.no_names(room);
+                self.show_status(&sentence)?;
             }
             Change::Names { room, members } => {
                 let members: Vec<String> =

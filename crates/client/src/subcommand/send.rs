@@ -85,7 +85,10 @@ pub(super) fn run(
                 return Ok(if refused { Outcome::Undone } else { Outcome::Done });
             }
             may_join = false;
-            must_exist(caller, target)?;
+            // Other servers may hide or delay their lists.
+            if caller.chat().server.has("parlor/unread") {
+                must_exist(caller, target)?;
+            }
             join(caller, target)?;
             unsettled = send_again(caller, target)?;
             last = unsettled.last().copied().unwrap_or_default();
@@ -125,13 +128,25 @@ fn is_outside(caller: &Caller, target: &str) -> bool {
 
 /// Refuses a room that does not exist, as far as one may know: joining would create it, and nobody would read the message.
 fn must_exist(caller: &mut Caller, room: &str) -> Result<(), Failure> {
-    caller.ask(&format!("LIST {room}"), |chat, change| match change {
-        Change::Listed if chat.listed.iter().any(|listed| same(&listed.name, room)) => Some(Ok(())),
-        Change::Listed => Some(Err(format!(
-            "there is no room {room} that you may see; type JOIN {room} in chatclient to create or enter it"
-        ))),
-        change => refusal(change).map(Err),
-    })
+    loop {
+        let listed = caller.ask(&format!("LIST {room}"), |chat, change| match change {
+            Change::Listed => {
+                Some(Ok(Some(chat.listed.iter().any(|listed| same(&listed.name, room)))))
+            }
+            // The connection broke, and the question with it.
+            Change::Ready => Some(Ok(None)),
+            change => refusal(change).map(Err),
+        })?;
+        match listed {
+            Some(true) => return Ok(()),
+            Some(false) => {
+                return Err(Failure::Refused(format!(
+                    "there is no room {room} that you may see; type JOIN {room} in chatclient to create or enter it"
+                )));
+            }
+            None => {}
+        }
+    }
 }
 
 /// Joins a room, or gives the server's reason against it.

@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn what_a_shard_keeps_for_each_idle_connection_stays_small() {
-        // In bytes, on a machine of 64 bits. What few connections need at one time belongs into a box.
+        // In bytes, on a machine of 64 bits. What few connections need at one time belongs in a box.
         assert!(size_of::<Connection>() <= 232, "{}", size_of::<Connection>());
     }
 
