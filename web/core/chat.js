@@ -55,7 +55,7 @@ export class Chat {
   /** @type {Map<string, number>} When others were last notified that this person is typing, by folded name. */
   typingSent = new Map();
   /** The room in sight, if its `JOIN` was refused during the welcome: the page opens a room at the end of that, and should not be refused a second time. */
-  refused = "";
+  refusedJoin = "";
   #added = 0;
 
   /** @param {string} resendPrefix Makes this tab's resend ids unlike all others of the account (`A-Z a-z 0-9 - _ . :`). */
@@ -140,7 +140,7 @@ export class Chat {
       conversation.timeline.breakOff();
     }
     this.ready = false;
-    this.refused = "";
+    this.refusedJoin = "";
     this.typingSent.clear();
     this.touch("conversation", "");
   }
@@ -221,7 +221,7 @@ export class Chat {
     const conversation = this.conversation(room);
     if (!conversation?.joining) return;
     conversation.joining = false;
-    if (!this.ready && same(this.current, room)) this.refused = room;
+    if (!this.ready && same(this.current, room)) this.refusedJoin = room;
   }
 
   /** The conversation of a name, made if there is none; the server's if there are too many. @param {string} name @returns {Conversation} */

@@ -197,9 +197,9 @@ function openConversation(chat, { target }, out) {
   const conversation = chat.conversationOrNew(target);
   if (conversation.kind === "room" && !conversation.joined) {
     if (!chat.connected) conversation.joining = "wanted";
-    else if ((chat.ready || !conversation.joining) && !same(chat.refused, target)) sendJoin(chat, conversation, out);
+    else if ((chat.ready || !conversation.joining) && !same(chat.refusedJoin, target)) sendJoin(chat, conversation, out);
   }
-  chat.refused = "";
+  chat.refusedJoin = "";
   refreshConversation(chat, target, out);
 }
 

@@ -109,7 +109,7 @@ pub struct Chat {
     pub(crate) who_found: bool,
     /// The room in sight, if its `JOIN` was refused during the welcome: the client opens a room at the end of that, and
     /// should not be refused a second time.
-    pub(crate) refused_room: String,
+    pub(crate) refused_join: String,
     /// An unfinished answer to `NAMES` of a room that this person is not in.
     pub(crate) names_elsewhere: Vec<Member>,
     /// The newest server time of any line, in milliseconds since 1970 UTC.
@@ -158,7 +158,7 @@ impl Chat {
         self.whois = Whois::default();
         self.asked = Asked::default();
         self.who_found = false;
-        self.refused_room.clear();
+        self.refused_join.clear();
         self.names_elsewhere.clear();
         self.server.listing = Default::default();
         for request in std::mem::take(&mut self.requests).into_values() {

@@ -292,7 +292,7 @@ impl Chat {
     fn open(&mut self, name: &str, out: &mut Vec<u8>) {
         name.clone_into(&mut self.current);
         let (connected, ready) = (self.connected, self.ready);
-        let was_refused = same(&std::mem::take(&mut self.refused_room), name);
+        let was_refused = same(&std::mem::take(&mut self.refused_join), name);
         let conversation = self.conversation_mut(name);
         if conversation.with == With::Room && !conversation.joined {
             let is_asked = conversation.joining == Joining::Sent && !ready;

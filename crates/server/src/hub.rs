@@ -338,7 +338,8 @@ impl Hub {
         let sessions: Vec<SessionId> = self.node.sessions.iter().map(|(id, _)| id).collect();
         for session in sessions {
             let known = self.node.sessions.get_mut(&session).expect("just listed");
-            let lost = std::mem::take(&mut known.extras_mut().in_flight);
+            let lost = known.extras_if_any().map(|extras| std::mem::take(&mut extras.in_flight));
+            let lost = lost.unwrap_or_default();
             self.node.in_flight_bytes -= lost.iter().map(|it| it.bytes).sum::<usize>();
             session_end::end_session(&mut self.context(out, session), NODE_ENDED);
         }

@@ -45,7 +45,7 @@ impl Chat {
         if conversation.joining == Joining::Sent {
             conversation.joining = Joining::Idle;
             if !self.ready && same(&self.current, room) {
-                room.clone_into(&mut self.refused_room);
+                room.clone_into(&mut self.refused_join);
             }
         }
     }

@@ -33,6 +33,49 @@ fn says_hello(way: Way) -> (Server, Client, Peer) {
     (server, client, peer)
 }
 
+/// A script sends a message to a room that ann is not in, and the server refuses it.
+fn is_refused_outside(server: &Server, negotiate: fn(&mut Peer)) -> (Client, Peer) {
+    let computer = Computer::that_knows(server);
+    let mut command = computer.script(server);
+    command.args(["send", "#tea", "hello"]);
+    let client = Client::run_on(computer, command, "");
+    let mut peer = server.accept();
+    negotiate(&mut peer);
+    peer.demand_password("ann");
+    peer.let_ann_in();
+    peer.expect_message("PM #tea :hello");
+    peer.refuse("404 ann #tea :You are not in that room");
+    (client, peer)
+}
+
+#[test]
+fn a_question_whether_a_room_exists_that_a_break_loses_is_asked_again() {
+    let server = Server::start();
+    let (client, mut peer) = is_refused_outside(&server, Peer::negotiate);
+    peer.expect("LIST #tea");
+    peer.break_off();
+    let mut peer = server.accept_ann_again();
+    peer.expect("LIST #tea");
+    peer.send(":parlor 323 ann :End of LIST");
+    peer.goodbye();
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("there is no room #tea that you may see"), "{outcome:?}");
+}
+
+#[test]
+fn other_servers_are_not_asked_whether_a_room_exists() {
+    let server = Server::start();
+    let (client, mut peer) = is_refused_outside(&server, Peer::negotiate_as_another);
+    peer.expect_request("JOIN #tea");
+    peer.answer("473 ann #tea :By invitation only");
+    peer.expect_request("CHATHISTORY LATEST #tea * 50");
+    peer.goodbye();
+    let outcome = client.finish();
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("By invitation only"), "{outcome:?}");
+}
+
 const WAYS: [Way; 2] = [Way::Subcommand, Way::Pipe];
 
 #[test]

@@ -327,13 +327,22 @@ impl Peer {
     }
 
     pub(crate) fn negotiate(&mut self) {
+        self.negotiate_with(OFFERED);
+    }
+
+    /// As a server of another kind, without Parlor's own capability.
+    pub(crate) fn negotiate_as_another(&mut self) {
+        self.negotiate_with(&OFFERED.replace("parlor/unread ", ""));
+    }
+
+    fn negotiate_with(&mut self, offered: &str) {
         self.expect("CAP LS 302");
-        let offer = OFFERED.replace("sasl", "sasl=SCRAM-SHA-256,PLAIN");
+        let offer = offered.replace("sasl", "sasl=SCRAM-SHA-256,PLAIN");
         self.send(&format!(":parlor CAP * LS :{offer}"));
         let asked = self.line();
         let asked = asked.strip_prefix("CAP REQ :").unwrap_or_else(|| panic!("{asked:?}"));
         let all = |list: &str| list.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
-        assert_eq!(all(asked), all(OFFERED));
+        assert_eq!(all(asked), all(offered));
         self.send(&format!(":parlor CAP * ACK :{asked}"));
     }
 

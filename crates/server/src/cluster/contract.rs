@@ -436,13 +436,13 @@ fn answer_later(
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(async {
             tokio::time::sleep(Duration::from_millis(NATS_ASK_AGAIN_MILLIS / 2)).await;
-            let client = async_nats::connect(url).await.expect("it is there");
-            let asked = client.subscribe(subject).await;
-            let mut asked = asked.expect("it may");
-            let question = poll_fn(|context| Pin::new(&mut asked).poll_next(context)).await;
-            let whom = question.expect("it is asked").reply.expect("with a place for the answer");
-            client.publish(whom, answer.into()).await.expect("it is there");
-            client.flush().await.expect("it is there");
+            let client = async_nats::connect(url).await.expect("the server runs");
+            let subscribed = client.subscribe(subject).await;
+            let mut requests = subscribed.expect("everybody may subscribe");
+            let request = poll_fn(|context| Pin::new(&mut requests).poll_next(context)).await;
+            let reply_to = request.expect("a request").reply.expect("a subject for the reply");
+            client.publish(reply_to, answer.into()).await.expect("the server runs");
+            client.flush().await.expect("the server runs");
         });
     })
 }

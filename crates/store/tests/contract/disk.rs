@@ -258,7 +258,6 @@ fn a_full_disk_fails_the_whole_batch_and_nothing_else() {
     let mut store = open(folder.path());
     fill(&mut store);
     let before = store.load().unwrap();
-    store.limit_pages(Some(1)).unwrap();
     // Small things first, so that there is something to undo.
     let talk = Conversation::direct(1, 9);
     let mut batch = vec![
@@ -267,14 +266,18 @@ fn a_full_disk_fails_the_whole_batch_and_nothing_else() {
         resend(message(10, lobby()), "again"),
         keep_for(message(11, talk), 9),
     ];
-    batch.extend((12..3000).map(|n| say(n, talk)));
-    for _ in 0..2 {
-        let failed = try_commit(&mut store, &batch).unwrap_err();
+    batch.extend((12..60_000).map(|n| say(n, talk)));
+    // At once, again, and after the cache of the writer has overflowed into the log.
+    for pages in [1, 1, 240] {
+        store.limit_pages(Some(pages)).unwrap();
+        let failed = try_commit(&mut store, &batch).map(|done| done.len()).unwrap_err();
         assert!(matches!(failed, Failure::Sqlite { .. }), "{failed:?}");
         assert_eq!(store.load().unwrap(), before);
         assert_eq!(page(&store, lobby(), Latest, 9), [1, 2]);
         assert_eq!(page(&store, talk, Latest, 9), Vec::<u64>::new());
         assert_eq!(pending(&store, 9, 9000, 9), Vec::<u64>::new());
+        let log = fs::read(folder.path().join("parlor.db-wal")).unwrap();
+        assert_eq!(log[512 * 1024..].iter().any(|byte| *byte != 0), pages > 1, "it has overflowed");
     }
     store.limit_pages(None).unwrap();
     assert_eq!(commit(&mut store, &batch), vec![Outcome::Stored; batch.len()]);
@@ -282,10 +285,10 @@ fn a_full_disk_fails_the_whole_batch_and_nothing_else() {
     Box::new(store).close().unwrap();
     let mut store = open(folder.path());
     assert_eq!(store.load().unwrap(), after);
-    assert_eq!(page(&store, talk, Latest, 2), [2998, 2999]);
+    assert_eq!(page(&store, talk, Latest, 2), [59_998, 59_999]);
     let everything = parlor_store::Scope::Everything { account: 9, room: None };
     let asked = crate::support::query(everything, Latest, 2);
-    assert_eq!(crate::support::ids(&store, &asked), [2998, 2999]);
+    assert_eq!(crate::support::ids(&store, &asked), [59_998, 59_999]);
     assert_eq!(pending(&store, 9, 9000, 9), [11]);
     assert_eq!(check_after(store, &folder), Vec::<String>::new());
 }

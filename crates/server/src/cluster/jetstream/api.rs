@@ -72,14 +72,11 @@ impl Api<'_> {
         bytes: Vec<u8>,
     ) -> Result<u64, Refusal> {
         // Without an answer it may be stored, and must not be sent again.
-        let answer = repeat(
-            |refusal| matches!(refusal, Refusal::NoJetStream),
-            async || {
-                let (subject, headers, body) = (subject.to_owned(), headers.clone(), bytes.clone());
-                let answer = self.client.request_with_headers(subject, headers, body.into());
-                self.check_answer(answer.await)
-            },
-        );
+        let answer = repeat(reached_nobody, async || {
+            let (subject, headers, body) = (subject.to_owned(), headers.clone(), bytes.clone());
+            let answer = self.client.request_with_headers(subject, headers, body.into());
+            self.check_answer(answer.await)
+        });
         let answer: Value = parse(&answer.await?)?;
         answer["seq"].as_u64().ok_or_else(|| Refusal::Unreadable(answer.to_string()))
     }
@@ -92,13 +89,10 @@ impl Api<'_> {
     ) -> Result<Option<Message>, Refusal> {
         let subject = format!("$JS.API.DIRECT.GET.{stream}");
         let body = json!({ "seq": sequence }).to_string();
-        let answer = repeat(
-            |refusal| matches!(refusal, Refusal::NoJetStream),
-            async || {
-                let asked = self.client.request(subject.clone(), body.clone().into());
-                asked.await.map_err(|error| refused(error.kind()))
-            },
-        );
+        let answer = repeat(reached_nobody, async || {
+            let asked = self.client.request(subject.clone(), body.clone().into());
+            asked.await.map_err(|error| refused(error.kind()))
+        });
         let answer = answer.await?;
         if answer.status.is_some_and(|status| status.as_u16() == 404) {
             return Ok(None);
@@ -114,7 +108,7 @@ impl Api<'_> {
     ) -> Result<T, Refusal> {
         let wait = Duration::from_millis(NATS_ANSWER_MILLIS);
         let answer = repeat(
-            |refusal| matches!(refusal, Refusal::Silent | Refusal::NoJetStream),
+            |refusal| reached_nobody(refusal) || matches!(refusal, Refusal::Silent),
             async || {
                 let asked = self.client.request(subject.to_owned(), body.clone().into());
                 let answer = tokio::time::timeout(wait, asked).await;
@@ -157,6 +151,11 @@ async fn repeat<T>(
         }
     }
     attempt().await
+}
+
+/// Whether a request was certainly not carried out.
+fn reached_nobody(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::NoJetStream)
 }
 
 fn refused(kind: RequestErrorKind) -> Refusal {
