@@ -76,7 +76,7 @@ impl Members {
     /// Removes a connection; true if none is left.
     pub(crate) fn remove(&mut self, slot: usize) -> bool {
         if let Some(at) = self.slots.iter().position(|member| *member == slot) {
-            self.slots.swap_remove(at);
+            self.slots.remove(at);
         }
         self.slots.is_empty()
     }
@@ -462,4 +462,20 @@ impl Shard {
 
 fn slice<'a>(effects: &'a Effects, range: &Range<u32>) -> &'a [u8] {
     &effects.text[range.start as usize..range.end as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Members;
+
+    /// Nobody comes earlier or later because somebody else has left.
+    #[test]
+    fn members_are_told_in_the_order_in_which_they_joined() {
+        let mut members = Members::default();
+        (1..=4).for_each(|slot| members.add(slot));
+        assert!(!members.remove(2));
+        assert_eq!(members.slots, [1, 3, 4]);
+        assert!(!members.remove(2), "who is not a member changes nothing");
+        assert_eq!(members.slots, [1, 3, 4]);
+    }
 }
