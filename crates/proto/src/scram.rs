@@ -17,8 +17,10 @@ use crate::name::same;
 use crate::sasl::SaslError;
 use crate::saslprep::prepare;
 
-const KEY_BYTES: usize = 32;
-type Key = [u8; KEY_BYTES];
+type Key = [u8; 32];
+
+/// Rounds of PBKDF2 after which a derivation may pause.
+const ROUNDS_BETWEEN: u32 = 256;
 
 /// What a server stores instead of a password: enough to check it, not enough to log in.
 #[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -38,11 +40,28 @@ impl Keys {
     /// [`crate::limits::OWASP_ITERATIONS`]).
     #[must_use]
     pub fn derive(password: &str, salt: [u8; 16], iterations: u32) -> Keys {
-        Keys::derive_raw(&prepare(password), salt, iterations)
+        Keys::derive_in_steps(password, salt, iterations, &mut || {})
     }
 
-    fn derive_raw(password: &str, salt: [u8; 16], iterations: u32) -> Keys {
-        let salted = salted_password(password, &salt, iterations);
+    /// The same, and calls `between` after every 256 rounds, which take about 50 µs: where others
+    /// are to have the processor, it waits.
+    #[must_use]
+    pub fn derive_in_steps(
+        password: &str,
+        salt: [u8; 16],
+        iterations: u32,
+        between: &mut dyn FnMut(),
+    ) -> Keys {
+        Keys::derive_raw(&prepare(password), salt, iterations, between)
+    }
+
+    fn derive_raw(
+        password: &str,
+        salt: [u8; 16],
+        iterations: u32,
+        between: &mut dyn FnMut(),
+    ) -> Keys {
+        let salted = salted_password(password, &salt, iterations, between);
         let stored_key = Sha256::digest(hmac(&salted, b"Client Key")).into();
         Keys { salt, iterations, stored_key, server_key: hmac(&salted, b"Server Key") }
     }
@@ -53,21 +72,22 @@ impl Keys {
         self.stored_key.ct_eq(&others.stored_key).into()
     }
 
-    /// Whether the password matches; as slow as [`Keys::derive`], and compared in constant time.
+    /// Whether the password matches; as slow as [`Keys::derive_in_steps`], and compared in constant
+    /// time.
     #[must_use]
-    pub fn verify(&self, password: &str) -> bool {
-        self.verify_raw(&prepare(password))
+    pub fn verify(&self, password: &str, between: &mut dyn FnMut()) -> bool {
+        self.verify_raw(&prepare(password), between)
     }
 
     /// Whether these keys were derived from the unprepared password, before SASLprep was applied,
     /// and so must be renewed. Returns false at once if preparation changes nothing.
     #[must_use]
-    pub fn verify_unprepared(&self, password: &str) -> bool {
-        prepare(password) != password && self.verify_raw(password)
+    pub fn verify_unprepared(&self, password: &str, between: &mut dyn FnMut()) -> bool {
+        prepare(password) != password && self.verify_raw(password, between)
     }
 
-    fn verify_raw(&self, password: &str) -> bool {
-        let keys = Keys::derive_raw(password, self.salt, self.iterations);
+    fn verify_raw(&self, password: &str, between: &mut dyn FnMut()) -> bool {
+        let keys = Keys::derive_raw(password, self.salt, self.iterations, between);
         keys.stored_key.ct_eq(&self.stored_key).into()
     }
 }
@@ -297,7 +317,7 @@ impl ScramClient {
         let code = self.code.as_ref().map(|code| format!(",o={code}")).unwrap_or_default();
         let without_proof = format!("c={},r={nonce}{code}", STANDARD.encode(GS2_HEADER));
         let auth = auth_message(&self.first_bare(), text, &without_proof);
-        let salted = salted_password(&self.password, &salt, iterations);
+        let salted = salted_password(&self.password, &salt, iterations, &mut || {});
         let client_key = hmac(&salted, b"Client Key");
         let stored_key = Sha256::digest(client_key);
         let proof = xor(client_key, hmac(&stored_key, &auth));
@@ -340,8 +360,22 @@ pub fn iterations(server_first: &[u8]) -> Option<u32> {
         .find_map(|count| count.parse().ok())
 }
 
-fn salted_password(password: &str, salt: &[u8], iterations: u32) -> Key {
-    pbkdf2::pbkdf2_hmac_array::<Sha256, KEY_BYTES>(password.as_bytes(), salt, iterations)
+/// `Hi` of RFC 5802, that is, PBKDF2 with one block of output. Calls `between` after every
+/// [`ROUNDS_BETWEEN`].
+fn salted_password(password: &str, salt: &[u8], iterations: u32, between: &mut dyn FnMut()) -> Key {
+    let keyed = Hmac::<Sha256>::new_from_slice(password.as_bytes());
+    let keyed = keyed.expect("HMAC takes keys of any length");
+    let first = keyed.clone().chain_update(salt).chain_update(1_u32.to_be_bytes());
+    let mut block: Key = first.finalize().into_bytes().into();
+    let mut salted = block;
+    for round in 1..iterations {
+        if round.is_multiple_of(ROUNDS_BETWEEN) {
+            between();
+        }
+        block = keyed.clone().chain_update(block).finalize().into_bytes().into();
+        salted = xor(salted, block);
+    }
+    salted
 }
 
 fn hmac(key: &[u8], data: &[u8]) -> Key {

@@ -41,6 +41,14 @@ fn the_server_matches_the_rfcs_example() {
     assert_eq!(server.finish(rfc::CLIENT_FINAL.as_bytes()).unwrap(), rfc::SERVER_FINAL.as_bytes());
 }
 
+#[test]
+fn a_derivation_in_steps_makes_the_same_keys() {
+    let mut steps = 0;
+    let keys = Keys::derive_in_steps("pencil", rfc::SALT, 4096, &mut || steps += 1);
+    assert_eq!(keys, Keys::derive("pencil", rfc::SALT, 4096));
+    assert_eq!(steps, 15);
+}
+
 /// The salted password of RFC 5802 made by hand of the password as it is, as accounts of old have it.
 fn keys_of_old(password: &str) -> Keys {
     use hmac::{Hmac, KeyInit, Mac};
@@ -69,8 +77,11 @@ fn a_password_is_the_same_however_it_was_composed() {
     ] {
         for (made_of, typed) in [(made_of, typed), (typed, made_of)] {
             let keys = Keys::derive(made_of, SALT, ITERATIONS);
-            assert!(keys.verify(typed), "{typed:?}");
-            assert!(!keys.verify_unprepared(typed), "these keys are made of the prepared form");
+            assert!(keys.verify(typed, &mut || {}), "{typed:?}");
+            assert!(
+                !keys.verify_unprepared(typed, &mut || {}),
+                "these keys are made of the prepared form"
+            );
             let (client, mut server, client_final) = until_final("ann", typed, &keys);
             assert_eq!(client.verify(&server.finish(&client_final).unwrap()), Ok(()));
         }
@@ -80,11 +91,14 @@ fn a_password_is_the_same_however_it_was_composed() {
 #[test]
 fn keys_made_before_passwords_were_prepared_are_recognised() {
     let old = keys_of_old("passwort\u{b2}");
-    assert!(!old.verify("passwort\u{b2}"));
-    assert!(old.verify_unprepared("passwort\u{b2}"));
-    assert!(!old.verify_unprepared("passwort2") && !old.verify_unprepared("passwort\u{b3}"));
+    assert!(!old.verify("passwort\u{b2}", &mut || {}));
+    assert!(old.verify_unprepared("passwort\u{b2}", &mut || {}));
+    assert!(
+        !old.verify_unprepared("passwort2", &mut || {})
+            && !old.verify_unprepared("passwort\u{b3}", &mut || {})
+    );
     let plain = keys_of_old("secret");
-    assert!(plain.verify("secret") && !plain.verify_unprepared("secret"));
+    assert!(plain.verify("secret", &mut || {}) && !plain.verify_unprepared("secret", &mut || {}));
 }
 
 /// A whole exchange up to the client's final message, which the server has yet to see.
@@ -102,7 +116,7 @@ proptest! {
     #[test]
     fn both_sides_agree_on_any_password(user in "[a-z=,]{1,8}", password: String, salt: [u8; 16]) {
         let keys = Keys::derive(&password, salt, ITERATIONS);
-        prop_assert!(keys.verify(&password));
+        prop_assert!(keys.verify(&password, &mut || {}));
         let (client, mut server, client_final) = until_final(&user, &password, &keys);
         let server_final = server.finish(&client_final);
         prop_assert!(server_final.is_ok());
@@ -112,7 +126,7 @@ proptest! {
     #[test]
     fn another_password_never_works(right in "[a-c]{0,2}", wrong in "[a-c]{0,2}d") {
         let keys = Keys::derive(&right, SALT, ITERATIONS);
-        prop_assert!(!keys.verify(&wrong));
+        prop_assert!(!keys.verify(&wrong, &mut || {}));
         let (_, mut server, client_final) = until_final("ann", &wrong, &keys);
         prop_assert_eq!(server.finish(&client_final), Err(SaslError::WrongPassword));
     }

@@ -2,7 +2,7 @@
 
 use crate::limits::{INDEX_GATHER_MILLIS, INDEX_MAINTAIN_SECONDS, INDEX_NICE};
 use crate::metrics::Metrics;
-use crate::priority;
+use crate::priority::{self, Foreground};
 use std::thread;
 use std::time::{Duration, Instant};
 use store::WordIndex;
@@ -11,7 +11,7 @@ use store::WordIndex;
 const LAST_STEPS: usize = 3;
 
 /// Writes the index until no further commits come.
-pub fn run(mut index: WordIndex, metrics: &Metrics) {
+pub fn run(mut index: WordIndex, metrics: &Metrics, foreground: &Foreground) {
     priority::stand_back(INDEX_NICE, "The search index is written");
     let every = Duration::from_secs(INDEX_MAINTAIN_SECONDS);
     let mut maintained = Instant::now();
@@ -19,6 +19,7 @@ pub fn run(mut index: WordIndex, metrics: &Metrics) {
         // Commits that come meanwhile go into the same transaction.
         thread::sleep(Duration::from_millis(INDEX_GATHER_MILLIS));
         loop {
+            foreground.pause();
             let step = index.step();
             metrics.indexed(step.added, step.lag);
             if maintained.elapsed() >= every {

@@ -19,6 +19,7 @@ use crate::limits::{
     DISK_LOOK_MILLIS, JOURNAL_GROUP, JOURNAL_GROUP_BYTES, JOURNAL_QUEUE, WRITES_AT_ONCE,
 };
 use crate::metrics::{Metrics, Space};
+use crate::priority::Foreground;
 use crate::pulse::Pulse;
 use crate::queue::{Receiver, Sender, bounded};
 use crate::wake::Wake;
@@ -65,6 +66,8 @@ pub struct Journal {
     pub damage: Watch,
     /// Liveness checks.
     pub pulse: Arc<Pulse>,
+    /// Other threads pause while it stores and releases something.
+    pub foreground: Arc<Foreground>,
     /// Closed by the store's last reader when it ends.
     pub readers: mpsc::Receiver<Infallible>,
     /// The log that orders what is stored, if this is a node of a cluster: it is told what is on disk.
@@ -239,6 +242,8 @@ impl Journal {
     /// # Errors
     /// When it is uncertain what is stored, so nobody may be told anything.
     fn carry_out(&mut self, group: Vec<Effects>, question: u64) -> Result<(), Failure> {
+        let foreground = self.foreground.clone();
+        let _work = foreground.work();
         let probes = group.iter().any(|effects| effects.writes.contains(&Write::Probe));
         self.look_at_disk_when_due();
         let settled = self.settle(group).map_err(|failure| self.end_all(failure))?;
@@ -445,6 +450,7 @@ mod tests {
             looked: Instant::now(),
             metrics,
             pulse: Arc::default(),
+            foreground: Arc::default(),
             readers: mpsc::channel().1,
             log: None,
             wake: mpsc::sync_channel(1).0,

@@ -3,8 +3,9 @@
 
 use crate::effects::{Derive, Task};
 use crate::hub::Input;
-use crate::limits::{PASSWORD_QUEUE, PASSWORDS_OF_ADDRESS};
+use crate::limits::{PASSWORD_NICE, PASSWORD_QUEUE, PASSWORDS_OF_ADDRESS};
 use crate::networks::AddressKey;
+use crate::priority::{self, Foreground};
 use crate::queue::{Receiver, Sender, bounded};
 use crate::secret::{self, Secret};
 use crate::session::login::{Derived, Outcome};
@@ -96,14 +97,20 @@ pub struct Worker {
     jobs: Arc<Mutex<Jobs>>,
     words: Arc<Mutex<Receiver<()>>>,
     hub: Sender<Input>,
+    foreground: Arc<Foreground>,
 }
 
-/// Both ends of the queue. `waiting` is the gauge of its jobs.
-pub fn queue(hub: Sender<Input>, waiting: Gauge) -> (Passwords, Worker) {
+/// Both ends of the queue. `waiting` is the gauge of its jobs. The threads pause for the
+/// `foreground`.
+pub fn queue(
+    hub: Sender<Input>,
+    waiting: Gauge,
+    foreground: Arc<Foreground>,
+) -> (Passwords, Worker) {
     let jobs = Arc::new(Mutex::new(Jobs::default()));
     let (sender, receiver) = bounded(PASSWORD_QUEUE, waiting);
     let words = Arc::new(Mutex::new(receiver));
-    (Passwords { jobs: jobs.clone(), words: sender }, Worker { jobs, words, hub })
+    (Passwords { jobs: jobs.clone(), words: sender }, Worker { jobs, words, hub, foreground })
 }
 
 fn lock(jobs: &Mutex<Jobs>) -> MutexGuard<'_, Jobs> {
@@ -126,23 +133,26 @@ impl Passwords {
 impl Worker {
     /// Derives keys until the server stops.
     pub fn run(self) {
-        crate::priority::stand_back(crate::limits::PASSWORD_NICE, "Passwords are checked");
+        priority::stand_back(PASSWORD_NICE, "Passwords are checked");
+        let between = &mut || self.foreground.pause();
         loop {
             let word = self.words.lock().expect("no worker panics while it waits").recv();
             let Ok(()) = word else { return };
             let job = lock(&self.jobs).take().expect("there is one for each word");
             let outcome = match &job.derive.task {
                 Task::Compare { keys, iterations, others } => {
-                    compare(keys, others, &job.derive.password, *iterations)
+                    compare(keys, others, &job.derive.password, *iterations, between)
                 }
-                Task::Make { iterations } => make(&job.derive.password, None, *iterations),
-                Task::Change { old: Some((old, keys)), .. } if !is_of(keys, old.reveal()) => {
+                Task::Make { iterations } => make(&job.derive.password, None, *iterations, between),
+                Task::Change { old: Some((old, keys)), .. }
+                    if !is_of(keys, old.reveal(), between) =>
+                {
                     Outcome::Compared(false)
                 }
                 Task::Change { salt, iterations, .. } => {
-                    make(&job.derive.password, *salt, *iterations)
+                    make(&job.derive.password, *salt, *iterations, between)
                 }
-                Task::Draw { count, chars, keys } => draw(*count, *chars, *keys),
+                Task::Draw { count, chars, keys } => draw(*count, *chars, *keys, between),
                 Task::Wait => Outcome::Waited,
             };
             let derived = Derived { session: job.session, outcome };
@@ -154,52 +164,70 @@ impl Worker {
 }
 
 /// Compares a password with an account's keys. Keys from before SASLprep was applied are renewed.
-fn compare(keys: &Keys, others: &[(Box<str>, Keys)], password: &str, iterations: u32) -> Outcome {
-    let mut derived = Keys::derive(password, keys.salt, keys.iterations);
+fn compare(
+    keys: &Keys,
+    others: &[(Box<str>, Keys)],
+    password: &str,
+    iterations: u32,
+    between: &mut dyn FnMut(),
+) -> Outcome {
+    let mut derived = Keys::derive_in_steps(password, keys.salt, keys.iterations, between);
     if derived.are(keys) {
         return Outcome::Compared(true);
     }
     for (name, other) in others {
         // They share the account's salt, so one derivation checks them all.
         if (other.salt, other.iterations) != (derived.salt, derived.iterations) {
-            derived = Keys::derive(password, other.salt, other.iterations);
+            derived = Keys::derive_in_steps(password, other.salt, other.iterations, between);
         }
         if derived.are(other) {
             return Outcome::App(name.clone());
         }
     }
-    if !keys.verify_unprepared(password) {
+    if !keys.verify_unprepared(password, between) {
         return Outcome::Compared(false);
     }
     let salt = (!others.is_empty()).then_some(keys.salt);
     let iterations = if salt.is_some() { keys.iterations } else { iterations.max(keys.iterations) };
-    match make(password, salt, iterations) {
+    match make(password, salt, iterations, between) {
         Outcome::Made(keys) => Outcome::Renewed(keys),
         _ => Outcome::Compared(true),
     }
 }
 
 /// Whether a password matches some keys.
-fn is_of(keys: &Keys, password: &str) -> bool {
-    keys.verify(password) || keys.verify_unprepared(password)
+fn is_of(keys: &Keys, password: &str, between: &mut dyn FnMut()) -> bool {
+    keys.verify(password, between) || keys.verify_unprepared(password, between)
 }
 
 /// Keys for a new account, or for a new password.
-fn make(password: &str, salt: Option<[u8; 16]>, iterations: u32) -> Outcome {
+fn make(
+    password: &str,
+    salt: Option<[u8; 16]>,
+    iterations: u32,
+    between: &mut dyn FnMut(),
+) -> Outcome {
     if let Some(salt) = salt {
-        return Outcome::Made(Keys::derive(password, salt, iterations));
+        return Outcome::Made(Keys::derive_in_steps(password, salt, iterations, between));
     }
-    new_keys(password, iterations).map_or_else(|error| no_randomness(&error), Outcome::Made)
+    new_keys(password, iterations, between)
+        .map_or_else(|error| no_randomness(&error), Outcome::Made)
 }
 
 /// New random secrets.
-fn draw(count: usize, chars: usize, keys: Option<([u8; 16], u32)>) -> Outcome {
+fn draw(
+    count: usize,
+    chars: usize,
+    keys: Option<([u8; 16], u32)>,
+    between: &mut dyn FnMut(),
+) -> Outcome {
     let secrets: Result<Vec<Secret>, _> = (0..count).map(|_| secret::draw(chars)).collect();
     match secrets {
         Ok(secrets) => {
             let first = secrets.first().zip(keys);
-            let keys = first
-                .map(|(first, (salt, iterations))| Keys::derive(first.reveal(), salt, iterations));
+            let keys = first.map(|(first, (salt, iterations))| {
+                Keys::derive_in_steps(first.reveal(), salt, iterations, between)
+            });
             Outcome::Drawn(secrets, keys)
         }
         Err(error) => no_randomness(&error),
@@ -215,10 +243,14 @@ fn no_randomness(error: &getrandom::Error) -> Outcome {
 ///
 /// # Errors
 /// When the system has no randomness.
-pub fn new_keys(password: &str, iterations: u32) -> Result<Keys, getrandom::Error> {
+pub fn new_keys(
+    password: &str,
+    iterations: u32,
+    between: &mut dyn FnMut(),
+) -> Result<Keys, getrandom::Error> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt)?;
-    Ok(Keys::derive(password, salt, iterations))
+    Ok(Keys::derive_in_steps(password, salt, iterations, between))
 }
 
 #[cfg(test)]
@@ -242,7 +274,7 @@ mod tests {
     #[test]
     fn addresses_take_turns_and_known_ones_do_not_wait_behind_strangers() {
         let (hub, _input) = bounded(1, Gauge::default());
-        let (passwords, _worker) = queue(hub, Gauge::default());
+        let (passwords, _worker) = queue(hub, Gauge::default(), Arc::default());
         for slot in 0..5 {
             assert!(passwords.derive(job(slot, 1, false)));
         }
@@ -257,7 +289,7 @@ mod tests {
     fn waiting_jobs_are_limited_per_address_and_in_total() {
         let (hub, _input) = bounded(1, Gauge::default());
         let waiting = Gauge::default();
-        let (passwords, _worker) = queue(hub, waiting.clone());
+        let (passwords, _worker) = queue(hub, waiting.clone(), Arc::default());
         let filled = |address, known| {
             (0..PASSWORD_QUEUE as u32).filter(|n| passwords.derive(job(*n, address, known))).count()
         };
@@ -273,31 +305,35 @@ mod tests {
     fn keys_of_unnormalized_passwords_are_renewed_with_at_least_as_many_iterations() {
         // PBKDF2 of the raw "passwort²", without SASLprep.
         let old = old_keys();
-        let Outcome::Renewed(new) = compare(&old, &[], "passwort\u{b2}", 2) else {
+        let Outcome::Renewed(new) = compare(&old, &[], "passwort\u{b2}", 2, &mut || {}) else {
             panic!("the old keys are known");
         };
         assert_eq!(new.iterations, 3);
-        assert!(new.verify("passwort2") && new.verify("passwort\u{b2}"));
-        assert!(matches!(compare(&old, &[], "passwort2", 2), Outcome::Compared(false)));
-        assert!(matches!(compare(&new, &[], "passwort2", 2), Outcome::Compared(true)));
-        assert!(matches!(compare(&new, &[], "passwort\u{b2}", 2), Outcome::Compared(true)));
+        assert!(is_of(&new, "passwort2", &mut || {}) && is_of(&new, "passwort\u{b2}", &mut || {}));
+        assert!(matches!(compare(&old, &[], "passwort2", 2, &mut || {}), Outcome::Compared(false)));
+        assert!(matches!(compare(&new, &[], "passwort2", 2, &mut || {}), Outcome::Compared(true)));
+        assert!(matches!(
+            compare(&new, &[], "passwort\u{b2}", 2, &mut || {}),
+            Outcome::Compared(true)
+        ));
     }
 
     #[test]
     fn an_app_password_is_accepted_and_shares_the_salt() {
         let old = old_keys();
-        let Outcome::Drawn(secrets, Some(phone)) = draw(1, 20, Some((old.salt, old.iterations)))
+        let Outcome::Drawn(secrets, Some(phone)) =
+            draw(1, 20, Some((old.salt, old.iterations)), &mut || {})
         else {
             panic!("a password is drawn");
         };
         let others = [("phone".into(), phone)];
-        let outcome = compare(&old, &others, secrets[0].reveal(), 2);
+        let outcome = compare(&old, &others, secrets[0].reveal(), 2, &mut || {});
         assert!(matches!(outcome, Outcome::App(name) if &*name == "phone"));
-        let Outcome::Renewed(new) = compare(&old, &others, "passwort\u{b2}", 9) else {
+        let Outcome::Renewed(new) = compare(&old, &others, "passwort\u{b2}", 9, &mut || {}) else {
             panic!("the old keys are known");
         };
         assert_eq!((new.salt, new.iterations), (old.salt, old.iterations));
-        assert!(matches!(compare(&old, &others, "wrong", 2), Outcome::Compared(false)));
+        assert!(matches!(compare(&old, &others, "wrong", 2, &mut || {}), Outcome::Compared(false)));
     }
 
     fn old_keys() -> Keys {

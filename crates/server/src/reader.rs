@@ -11,8 +11,9 @@ use crate::effects::{Read, ReadKind, Silence, UnreadForm};
 use crate::inbox::{Inbox, Item};
 use crate::limits::{
     HISTORY_PAGE_MOST, PAGE_READERS, PENDING_SHOWN, PLAYBACK_BYTES, READ_QUEUE, READ_QUEUE_OF_ONE,
-    READ_TURN_MILLIS, SEARCH_QUEUE_OF_ONE, SEARCH_READERS,
+    READ_TURN_MILLIS, READER_NICE, SEARCH_QUEUE_OF_ONE, SEARCH_READERS,
 };
+use crate::priority::{self, Foreground};
 use crate::render::{Author, PLAYBACK, Renderer, Tagging};
 use crate::session_id::SessionId;
 use prometheus_client::metrics::gauge::Gauge;
@@ -68,7 +69,11 @@ pub struct Readers {
 }
 
 /// A reader's end of a queue.
-pub type Queue = fair_queue::Receiver<AccountId, ReadJob>;
+pub struct Queue {
+    jobs: fair_queue::Receiver<AccountId, ReadJob>,
+    /// Whether its reader pauses for messages. Searches do not: their time is limited.
+    pauses: bool,
+}
 
 /// The queues, and their receiving ends, one per thread. `waiting` is the gauge of queued reads.
 pub fn queues(waiting: &Gauge) -> (Readers, Vec<Queue>) {
@@ -78,7 +83,9 @@ pub fn queues(waiting: &Gauge) -> (Readers, Vec<Queue>) {
     let (searches, search_reader) = queue(READ_QUEUE / 4, SEARCH_QUEUE_OF_ONE);
     let mut readers = vec![page_reader; PAGE_READERS];
     readers.push(overview_reader);
-    readers.extend(vec![search_reader; SEARCH_READERS]);
+    let pausing = readers.into_iter().map(|jobs| Queue { jobs, pauses: true });
+    let searching = vec![search_reader; SEARCH_READERS].into_iter();
+    let readers = pausing.chain(searching.map(|jobs| Queue { jobs, pauses: false })).collect();
     (Readers { pages, overviews, searches }, readers)
 }
 
@@ -156,8 +163,14 @@ pub fn run(
     renderer: &Renderer,
     shards: &[Inbox],
     damage: &Watch,
+    foreground: &Arc<Foreground>,
 ) {
-    while let Some(mut turn) = queue.recv() {
+    priority::stand_back(READER_NICE, "History is read");
+    if queue.pauses {
+        let foreground = foreground.clone();
+        store.call_between_steps(Box::new(move || foreground.pause()));
+    }
+    while let Some(mut turn) = queue.jobs.recv() {
         let Some(mut job) = turn.item.take() else { continue };
         let mut page = Page::new(renderer, &mut job);
         match page.write_tagged(&mut *store) {

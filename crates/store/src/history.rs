@@ -27,6 +27,9 @@ use crate::{
 /// How many ids are looked up at once to fill a page.
 const STEP: usize = 256;
 
+/// SQLite's own steps after which a reader may pause.
+const STEPS_BETWEEN: i32 = 200;
+
 /// A read-only connection.
 pub(crate) struct SqliteReader {
     connection: Connection,
@@ -77,6 +80,15 @@ impl SqliteReader {
 }
 
 impl Reader for SqliteReader {
+    fn call_between_steps(&mut self, mut between: Box<dyn FnMut() + Send>) {
+        let go_on = move || {
+            between();
+            false
+        };
+        let done = self.connection.progress_handler(STEPS_BETWEEN, Some(go_on));
+        done.expect("the connection is this one's own, and open");
+    }
+
     fn page(&mut self, query: &Query) -> Result<Vec<Event>, Failure> {
         if query.limit == 0 {
             return Ok(Vec::new());

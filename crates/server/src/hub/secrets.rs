@@ -57,8 +57,10 @@ fn derived(effects: &Effects) -> Vec<(SessionId, Outcome)> {
         let made = |salt: Option<[u8; 16]>| Keys::derive(&job.password, salt.unwrap_or(SALT), 1);
         let outcome = match &job.task {
             Task::Make { .. } => Outcome::Made(made(None)),
-            Task::Compare { keys, .. } => Outcome::Compared(keys.verify(&job.password)),
-            Task::Change { old: Some((old, keys)), .. } if !keys.verify(old.reveal()) => {
+            Task::Compare { keys, .. } => Outcome::Compared(keys.verify(&job.password, &mut || {})),
+            Task::Change { old: Some((old, keys)), .. }
+                if !keys.verify(old.reveal(), &mut || {}) =>
+            {
                 Outcome::Compared(false)
             }
             Task::Change { salt, .. } => Outcome::Made(made(*salt)),

@@ -40,9 +40,8 @@ pub const PASSWORD_QUEUE: usize = 1024;
 pub const PASSWORDS_OF_ADDRESS: usize = 64;
 /// Threads that derive keys from passwords.
 pub const PASSWORD_THREADS: usize = 2;
-/// Their niceness: messages come first. Not more, because the lower their priority is, the longer
-/// commits wait on a busy core (see `ARCHITECTURE.md`).
-pub const PASSWORD_NICE: i32 = 1;
+/// Their niceness: messages come first.
+pub const PASSWORD_NICE: i32 = 10;
 /// Seconds between two rounds in which the hub looks for abandoned accounts.
 pub const EXPIRY_SECONDS: i64 = 60 * 60;
 /// Accounts examined in one step, which takes far less than a millisecond.

@@ -42,6 +42,8 @@ pub const READ_TURN_MILLIS: u64 = 5;
 pub const READS_PER_SESSION: usize = 4;
 /// Threads that read pages of history; one more thread reads overviews of many conversations.
 pub const PAGE_READERS: usize = 2;
+/// The niceness of all threads that read history: what is said now comes first.
+pub const READER_NICE: i32 = 10;
 /// The niceness of the thread that writes the search index: searches also find what is not indexed
 /// yet.
 pub const INDEX_NICE: i32 = 15;

@@ -1,5 +1,8 @@
 //! Work: what a line costs, and what one account, address or turn may take.
 
+/// Milliseconds for which threads that check passwords, read history or index words pause at most,
+/// while the hub or the journal is at work. Afterwards they run for as long as they have paused.
+pub const PAUSE_MILLIS: u64 = 20;
 /// Units of work per millisecond: one is about ten nanoseconds of one core.
 pub const WORK_PER_MILLI: u64 = 100_000;
 /// The work of any line.

@@ -8,6 +8,7 @@ use crate::hub::{Hub, Input, Stamped};
 use crate::journal::JournalHandle;
 use crate::limits::{ENDS_LEAST_MILLIS, ENDS_MOST_MILLIS};
 use crate::metrics::Metrics;
+use crate::priority::Foreground;
 use crate::pulse::Pulse;
 use crate::queue::Receiver;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,7 +68,7 @@ pub(super) fn run(
     (journal, log): (&JournalHandle, Option<&LogQueues>),
     committed: &AtomicU64,
     metrics: &Metrics,
-    pulse: &Pulse,
+    (pulse, foreground): (&Pulse, &Foreground),
 ) -> Result<(), Failure> {
     // Sessions that wait for their turn alternate with input from the shards.
     let mut their_turn = false;
@@ -85,6 +86,7 @@ pub(super) fn run(
             wait(&hub, inputs)
         };
         let Ok(input) = input else { return Ok(()) };
+        let _work = foreground.work();
         let is_turn = matches!(input, Input::Continue) && !hub.has_rest();
         their_turn = !is_turn;
         let committed = committed.load(Ordering::Acquire);

@@ -13,6 +13,7 @@ use crate::inbox::{self, Inbox, Item};
 use crate::journal::{self, Journal};
 use crate::limits::{HUB_QUEUE, MAINTAIN_SECONDS, PASSWORD_THREADS, WAKE_QUEUE};
 use crate::metrics::{Metrics, Queue};
+use crate::priority::Foreground;
 use crate::pulse::Pulse;
 use crate::queue::{Sender, bounded};
 use crate::session_id::SessionId;
@@ -92,7 +93,8 @@ impl Server {
         let damage = Watch::new(damage, metrics.clone());
         let (hub, to_hub) = bounded(HUB_QUEUE, metrics.waiting(Queue::Hub));
         let waiting = metrics.waiting(Queue::Passwords);
-        let (passwords, worker) = password::queue(hub.clone(), waiting);
+        let foreground = Arc::<Foreground>::default();
+        let (passwords, worker) = password::queue(hub.clone(), waiting, foreground.clone());
         let (readers, queues) = reader::queues(&metrics.waiting(Queue::Readers));
         let mut inboxes = Vec::new();
         let mut outlets = Vec::new();
@@ -129,17 +131,18 @@ impl Server {
         for (number, queue) in queues.into_iter().enumerate() {
             let (store, reading) = (store.reader()?, reading.clone());
             let (renderer, shards) = (renderer.clone(), server.inboxes.clone());
-            let damage = damage.clone();
+            let (damage, foreground) = (damage.clone(), foreground.clone());
             server.spawn(&format!("reader-{number}"), false, move || {
-                reader::run(&queue, store, &renderer, &shards, &damage);
+                reader::run(&queue, store, &renderer, &shards, &damage, &foreground);
                 drop(reading); // After the store's reader.
                 Ok(())
             })?;
         }
         if let Some(index) = store.word_index()? {
             let (counts, reading) = (metrics.clone(), reading.clone());
+            let foreground = foreground.clone();
             server.spawn("search-index", false, move || {
-                indexing::run(index, &counts);
+                indexing::run(index, &counts, &foreground);
                 drop(reading); // It reads the store, too.
                 Ok(())
             })?;
@@ -173,6 +176,7 @@ impl Server {
             metrics: metrics.clone(),
             damage,
             pulse: server.pulse.clone(),
+            foreground: foreground.clone(),
             readers: readers_ended,
             log: log.as_ref().map(|log| log.to_log.clone()),
             wake: wake.clone(),
@@ -189,7 +193,7 @@ impl Server {
                 (&journal, log.as_ref()),
                 &committed,
                 &counts,
-                &pulse,
+                (&pulse, &foreground),
             )?)
         })?;
         for (id, outlet) in (0u8..).zip(outlets) {

@@ -97,7 +97,7 @@ pub(super) fn passwd(name: &str, data: &Path) -> Result<(), RunError> {
     if std::io::stdin().is_terminal() && ask_password("Again: ")? != password {
         return Err(RunError::PasswordsDiffer);
     }
-    account.keys = password::new_keys(&password, OWASP_ITERATIONS)?;
+    account.keys = password::new_keys(&password, OWASP_ITERATIONS, &mut || {})?;
     let name = account.name.clone();
     store.commit(&mut [Write::Account(account)].iter())?;
     store.close()?;

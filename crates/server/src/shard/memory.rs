@@ -156,7 +156,8 @@ pub(super) mod tests {
         (config.limits.memory, config.limits.outbox_bytes) = (Some(memory), 0);
         let metrics = Arc::new(Metrics::new(2));
         let (hub, to_hub) = bounded(HUB_QUEUE, metrics.waiting(Queue::Hub));
-        let (passwords, worker) = password::queue(hub.clone(), metrics.waiting(Queue::Passwords));
+        let (passwords, worker) =
+            password::queue(hub.clone(), metrics.waiting(Queue::Passwords), Arc::default());
         let (readers, queues) = reader::queues(&metrics.waiting(Queue::Readers));
         let (wake, woken) = mpsc::sync_channel(1);
         let shard = Shard::new(ShardParts {

@@ -1,13 +1,15 @@
 //! Reading: pages of conversations, and the list of conversations.
 
 use crate::support::{
-    LOBBY, commit, id, ids, lobby, message, on_both, page, put, query, say, time,
+    LOBBY, commit, id, ids, lobby, message, on_both, open, page, put, query, say, time,
 };
 use parlor_store::{
     Conversation, Event, EventKind, Kinds, Scope,
     Select::{self, After, Around, Before, Between, Latest, LatestAfter},
-    Write,
+    Store, Write,
 };
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const NONE: [u64; 0] = [];
 
@@ -151,6 +153,25 @@ fn a_page_is_full_despite_thousands_of_other_kinds() {
             assert_eq!(ids(store, &asked), [first]);
         }
     });
+}
+
+/// A reader may wait between its steps, for what is said now.
+#[test]
+fn a_long_page_is_read_in_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    let many: Vec<Write> = (1..=1000).map(|n| say(n, lobby())).collect();
+    commit(&mut store, &many);
+    let mut reader = store.reader().unwrap();
+    let steps = Arc::new(AtomicUsize::new(0));
+    let counted = steps.clone();
+    reader.call_between_steps(Box::new(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+    }));
+    let found = reader.page(&query(Scope::One(lobby()), Latest, 1000)).unwrap();
+    assert_eq!(found.len(), 1000);
+    let steps = steps.load(Ordering::Relaxed);
+    assert!(steps >= 10, "{steps} steps for a thousand events");
 }
 
 #[test]
