@@ -7,6 +7,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hmac::digest::FixedOutput;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -372,7 +373,9 @@ fn salted_password(password: &str, salt: &[u8], iterations: u32, between: &mut d
         if round.is_multiple_of(ROUNDS_BETWEEN) {
             between();
         }
-        block = keyed.clone().chain_update(block).finalize().into_bytes().into();
+        let mut next = keyed.clone();
+        next.update(&block);
+        next.finalize_into((&mut block).into());
         salted = xor(salted, block);
     }
     salted

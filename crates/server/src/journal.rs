@@ -66,8 +66,6 @@ pub struct Journal {
     pub damage: Watch,
     /// Liveness checks.
     pub pulse: Arc<Pulse>,
-    /// Other threads pause while it stores and releases something.
-    pub foreground: Arc<Foreground>,
     /// Closed by the store's last reader when it ends.
     pub readers: mpsc::Receiver<Infallible>,
     /// The log that orders what is stored, if this is a node of a cluster: it is told what is on disk.
@@ -105,16 +103,22 @@ pub struct JournalThread {
     metrics: Arc<Metrics>,
     clock: Clock,
     every: Duration,
+    foreground: Arc<Foreground>,
 }
 
-/// Both ends of a journal. `waiting` is the gauge of effects queued for its thread.
-pub fn split(journal: Journal, waiting: Gauge) -> (JournalHandle, JournalThread) {
+/// Both ends of a journal. `waiting` is the gauge of effects queued for its thread, which is part
+/// of the `foreground`.
+pub fn split(
+    journal: Journal,
+    waiting: Gauge,
+    foreground: Arc<Foreground>,
+) -> (JournalHandle, JournalThread) {
     let (sender, queue) = bounded(JOURNAL_QUEUE, waiting);
     let (metrics, clock, every) = (journal.metrics.clone(), journal.clock, journal.every);
     let journal = Mutex::new(Some(journal));
     let shared = Arc::new(Shared { journal, queued: AtomicUsize::new(0) });
     let handle = JournalHandle { queue: sender, shared: shared.clone() };
-    (handle, JournalThread { queue, shared, metrics, clock, every })
+    (handle, JournalThread { queue, shared, metrics, clock, every, foreground })
 }
 
 impl JournalHandle {
@@ -169,6 +173,8 @@ impl JournalThread {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
+            // Whatever it does, the next commit waits for it.
+            let _work = self.foreground.work();
             let mut shared = self.shared.lock();
             let Some(journal) = &mut *shared else { return Ok(()) };
             if maintained.elapsed() >= self.every {
@@ -242,8 +248,6 @@ impl Journal {
     /// # Errors
     /// When it is uncertain what is stored, so nobody may be told anything.
     fn carry_out(&mut self, group: Vec<Effects>, question: u64) -> Result<(), Failure> {
-        let foreground = self.foreground.clone();
-        let _work = foreground.work();
         let probes = group.iter().any(|effects| effects.writes.contains(&Write::Probe));
         self.look_at_disk_when_due();
         let settled = self.settle(group).map_err(|failure| self.end_all(failure))?;
@@ -450,12 +454,11 @@ mod tests {
             looked: Instant::now(),
             metrics,
             pulse: Arc::default(),
-            foreground: Arc::default(),
             readers: mpsc::channel().1,
             log: None,
             wake: mpsc::sync_channel(1).0,
         };
-        let (handle, thread) = split(journal, waiting);
+        let (handle, thread) = split(journal, waiting, Arc::default());
         (handle, thread, committed)
     }
 

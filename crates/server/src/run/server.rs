@@ -176,12 +176,12 @@ impl Server {
             metrics: metrics.clone(),
             damage,
             pulse: server.pulse.clone(),
-            foreground: foreground.clone(),
             readers: readers_ended,
             log: log.as_ref().map(|log| log.to_log.clone()),
             wake: wake.clone(),
         };
-        let (journal, keeper) = journal::split(journal, metrics.waiting(Queue::Journal));
+        let (journal, keeper) =
+            journal::split(journal, metrics.waiting(Queue::Journal), foreground.clone());
         server.spawn("journal", true, move || Ok(keeper.run()?))?;
         let (counts, pulse) = (metrics.clone(), server.pulse.clone());
         let turn_gate = TurnGate::new(server.hub.clone());

@@ -122,7 +122,6 @@ impl World {
             metrics,
             damage,
             pulse: Arc::default(),
-            foreground: Arc::default(),
             readers: channel().1,
             log: None,
             wake: sync_channel(1).0,
