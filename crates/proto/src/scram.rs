@@ -20,8 +20,8 @@ use crate::saslprep::prepare;
 
 type Key = [u8; 32];
 
-/// Rounds of PBKDF2 after which a derivation may pause.
-const ROUNDS_BETWEEN: u32 = 256;
+/// Rounds of PBKDF2 between two calls of `on_progress`.
+const ROUNDS_PER_STEP: u32 = 256;
 
 /// What a server stores instead of a password: enough to check it, not enough to log in.
 #[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -41,28 +41,28 @@ impl Keys {
     /// [`crate::limits::OWASP_ITERATIONS`]).
     #[must_use]
     pub fn derive(password: &str, salt: [u8; 16], iterations: u32) -> Keys {
-        Keys::derive_in_steps(password, salt, iterations, &mut || {})
+        Keys::derive_with_progress(password, salt, iterations, &mut || {})
     }
 
-    /// The same, and calls `between` after every 256 rounds, which take about 50 µs: where others
-    /// are to have the processor, it waits.
+    /// The same, and calls `on_progress` about every 50 µs. It may wait there to let others have the
+    /// processor.
     #[must_use]
-    pub fn derive_in_steps(
+    pub fn derive_with_progress(
         password: &str,
         salt: [u8; 16],
         iterations: u32,
-        between: &mut dyn FnMut(),
+        on_progress: &mut dyn FnMut(),
     ) -> Keys {
-        Keys::derive_raw(&prepare(password), salt, iterations, between)
+        Keys::derive_raw(&prepare(password), salt, iterations, on_progress)
     }
 
     fn derive_raw(
         password: &str,
         salt: [u8; 16],
         iterations: u32,
-        between: &mut dyn FnMut(),
+        on_progress: &mut dyn FnMut(),
     ) -> Keys {
-        let salted = salted_password(password, &salt, iterations, between);
+        let salted = salted_password(password, &salt, iterations, on_progress);
         let stored_key = Sha256::digest(hmac(&salted, b"Client Key")).into();
         Keys { salt, iterations, stored_key, server_key: hmac(&salted, b"Server Key") }
     }
@@ -73,22 +73,22 @@ impl Keys {
         self.stored_key.ct_eq(&others.stored_key).into()
     }
 
-    /// Whether the password matches; as slow as [`Keys::derive_in_steps`], and compared in constant
+    /// Whether the password matches; as slow as [`Keys::derive_with_progress`], and compared in constant
     /// time.
     #[must_use]
-    pub fn verify(&self, password: &str, between: &mut dyn FnMut()) -> bool {
-        self.verify_raw(&prepare(password), between)
+    pub fn verify(&self, password: &str, on_progress: &mut dyn FnMut()) -> bool {
+        self.verify_raw(&prepare(password), on_progress)
     }
 
     /// Whether these keys were derived from the unprepared password, before SASLprep was applied,
     /// and so must be renewed. Returns false at once if preparation changes nothing.
     #[must_use]
-    pub fn verify_unprepared(&self, password: &str, between: &mut dyn FnMut()) -> bool {
-        prepare(password) != password && self.verify_raw(password, between)
+    pub fn verify_unprepared(&self, password: &str, on_progress: &mut dyn FnMut()) -> bool {
+        prepare(password) != password && self.verify_raw(password, on_progress)
     }
 
-    fn verify_raw(&self, password: &str, between: &mut dyn FnMut()) -> bool {
-        let keys = Keys::derive_raw(password, self.salt, self.iterations, between);
+    fn verify_raw(&self, password: &str, on_progress: &mut dyn FnMut()) -> bool {
+        let keys = Keys::derive_raw(password, self.salt, self.iterations, on_progress);
         keys.stored_key.ct_eq(&self.stored_key).into()
     }
 }
@@ -361,17 +361,22 @@ pub fn iterations(server_first: &[u8]) -> Option<u32> {
         .find_map(|count| count.parse().ok())
 }
 
-/// `Hi` of RFC 5802, that is, PBKDF2 with one block of output. Calls `between` after every
-/// [`ROUNDS_BETWEEN`].
-fn salted_password(password: &str, salt: &[u8], iterations: u32, between: &mut dyn FnMut()) -> Key {
+/// `Hi` of RFC 5802, that is, PBKDF2 with one block of output. Calls `on_progress` after every
+/// [`ROUNDS_PER_STEP`].
+fn salted_password(
+    password: &str,
+    salt: &[u8],
+    iterations: u32,
+    on_progress: &mut dyn FnMut(),
+) -> Key {
     let keyed = Hmac::<Sha256>::new_from_slice(password.as_bytes());
     let keyed = keyed.expect("HMAC takes keys of any length");
     let first = keyed.clone().chain_update(salt).chain_update(1_u32.to_be_bytes());
     let mut block: Key = first.finalize().into_bytes().into();
     let mut salted = block;
     for round in 1..iterations {
-        if round.is_multiple_of(ROUNDS_BETWEEN) {
-            between();
+        if round.is_multiple_of(ROUNDS_PER_STEP) {
+            on_progress();
         }
         let mut next = keyed.clone();
         next.update(&block);

@@ -44,7 +44,7 @@ fn the_server_matches_the_rfcs_example() {
 #[test]
 fn a_derivation_in_steps_makes_the_same_keys() {
     let mut steps = 0;
-    let keys = Keys::derive_in_steps("pencil", rfc::SALT, 4096, &mut || steps += 1);
+    let keys = Keys::derive_with_progress("pencil", rfc::SALT, 4096, &mut || steps += 1);
     assert_eq!(keys, Keys::derive("pencil", rfc::SALT, 4096));
     assert_eq!(steps, 15);
 }

@@ -486,6 +486,26 @@ mod tests {
         thread.join().unwrap().unwrap();
     }
 
+    #[test]
+    fn its_thread_is_at_work_until_its_effects_are_released() {
+        let folder = tempfile::tempdir().unwrap();
+        let (handle, thread, committed) = journal(folder.path(), Duration::from_secs(60));
+        let (shared, foreground) = (thread.shared.clone(), thread.foreground.clone());
+        let thread = thread::spawn(|| thread.run());
+        assert!(handle.pass_on(output(1, Write::Probe), false).unwrap());
+        until("waited for the first commit", || committed.load(Ordering::Acquire) == 1);
+        until("waited for the thread to rest", || !foreground.is_working());
+        let held = shared.lock();
+        assert!(handle.pass_on(output(2, Write::Probe), false).unwrap());
+        until("waited for the thread to begin", || foreground.is_working());
+        assert_eq!(committed.load(Ordering::Acquire), 1, "it waits for the store");
+        drop(held);
+        until("waited for the second commit", || committed.load(Ordering::Acquire) == 2);
+        until("waited for the thread to rest again", || !foreground.is_working());
+        drop(handle);
+        thread.join().unwrap().unwrap();
+    }
+
     /// In a server this takes up to [`crate::limits::MAINTAIN_SECONDS`], without any input.
     #[test]
     fn redacted_text_leaves_the_files_by_itself() {

@@ -134,25 +134,27 @@ impl Worker {
     /// Derives keys until the server stops.
     pub fn run(self) {
         priority::stand_back(PASSWORD_NICE, "Passwords are checked");
-        let between = &mut || self.foreground.pause();
+        let on_progress = &mut || self.foreground.pause();
         loop {
             let word = self.words.lock().expect("no worker panics while it waits").recv();
             let Ok(()) = word else { return };
             let job = lock(&self.jobs).take().expect("there is one for each word");
             let outcome = match &job.derive.task {
                 Task::Compare { keys, iterations, others } => {
-                    compare(keys, others, &job.derive.password, *iterations, between)
+                    compare(keys, others, &job.derive.password, *iterations, on_progress)
                 }
-                Task::Make { iterations } => make(&job.derive.password, None, *iterations, between),
+                Task::Make { iterations } => {
+                    make(&job.derive.password, None, *iterations, on_progress)
+                }
                 Task::Change { old: Some((old, keys)), .. }
-                    if !is_of(keys, old.reveal(), between) =>
+                    if !is_of(keys, old.reveal(), on_progress) =>
                 {
                     Outcome::Compared(false)
                 }
                 Task::Change { salt, iterations, .. } => {
-                    make(&job.derive.password, *salt, *iterations, between)
+                    make(&job.derive.password, *salt, *iterations, on_progress)
                 }
-                Task::Draw { count, chars, keys } => draw(*count, *chars, *keys, between),
+                Task::Draw { count, chars, keys } => draw(*count, *chars, *keys, on_progress),
                 Task::Wait => Outcome::Waited,
             };
             let derived = Derived { session: job.session, outcome };
@@ -169,35 +171,36 @@ fn compare(
     others: &[(Box<str>, Keys)],
     password: &str,
     iterations: u32,
-    between: &mut dyn FnMut(),
+    on_progress: &mut dyn FnMut(),
 ) -> Outcome {
-    let mut derived = Keys::derive_in_steps(password, keys.salt, keys.iterations, between);
+    let mut derived = Keys::derive_with_progress(password, keys.salt, keys.iterations, on_progress);
     if derived.are(keys) {
         return Outcome::Compared(true);
     }
     for (name, other) in others {
         // They share the account's salt, so one derivation checks them all.
         if (other.salt, other.iterations) != (derived.salt, derived.iterations) {
-            derived = Keys::derive_in_steps(password, other.salt, other.iterations, between);
+            derived =
+                Keys::derive_with_progress(password, other.salt, other.iterations, on_progress);
         }
         if derived.are(other) {
             return Outcome::App(name.clone());
         }
     }
-    if !keys.verify_unprepared(password, between) {
+    if !keys.verify_unprepared(password, on_progress) {
         return Outcome::Compared(false);
     }
     let salt = (!others.is_empty()).then_some(keys.salt);
     let iterations = if salt.is_some() { keys.iterations } else { iterations.max(keys.iterations) };
-    match make(password, salt, iterations, between) {
+    match make(password, salt, iterations, on_progress) {
         Outcome::Made(keys) => Outcome::Renewed(keys),
         _ => Outcome::Compared(true),
     }
 }
 
 /// Whether a password matches some keys.
-fn is_of(keys: &Keys, password: &str, between: &mut dyn FnMut()) -> bool {
-    keys.verify(password, between) || keys.verify_unprepared(password, between)
+fn is_of(keys: &Keys, password: &str, on_progress: &mut dyn FnMut()) -> bool {
+    keys.verify(password, on_progress) || keys.verify_unprepared(password, on_progress)
 }
 
 /// Keys for a new account, or for a new password.
@@ -205,12 +208,12 @@ fn make(
     password: &str,
     salt: Option<[u8; 16]>,
     iterations: u32,
-    between: &mut dyn FnMut(),
+    on_progress: &mut dyn FnMut(),
 ) -> Outcome {
     if let Some(salt) = salt {
-        return Outcome::Made(Keys::derive_in_steps(password, salt, iterations, between));
+        return Outcome::Made(Keys::derive_with_progress(password, salt, iterations, on_progress));
     }
-    new_keys(password, iterations, between)
+    new_keys(password, iterations, on_progress)
         .map_or_else(|error| no_randomness(&error), Outcome::Made)
 }
 
@@ -219,14 +222,14 @@ fn draw(
     count: usize,
     chars: usize,
     keys: Option<([u8; 16], u32)>,
-    between: &mut dyn FnMut(),
+    on_progress: &mut dyn FnMut(),
 ) -> Outcome {
     let secrets: Result<Vec<Secret>, _> = (0..count).map(|_| secret::draw(chars)).collect();
     match secrets {
         Ok(secrets) => {
             let first = secrets.first().zip(keys);
             let keys = first.map(|(first, (salt, iterations))| {
-                Keys::derive_in_steps(first.reveal(), salt, iterations, between)
+                Keys::derive_with_progress(first.reveal(), salt, iterations, on_progress)
             });
             Outcome::Drawn(secrets, keys)
         }
@@ -246,11 +249,11 @@ fn no_randomness(error: &getrandom::Error) -> Outcome {
 pub fn new_keys(
     password: &str,
     iterations: u32,
-    between: &mut dyn FnMut(),
+    on_progress: &mut dyn FnMut(),
 ) -> Result<Keys, getrandom::Error> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt)?;
-    Ok(Keys::derive_in_steps(password, salt, iterations, between))
+    Ok(Keys::derive_with_progress(password, salt, iterations, on_progress))
 }
 
 #[cfg(test)]

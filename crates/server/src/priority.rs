@@ -47,8 +47,7 @@ impl Pauses {
 
     /// A pause has ended that began at `began`. What counts is the end of the work: a thread of low
     /// priority may go on much later.
-    fn end(&mut self, began: Instant, timed_out: bool) {
-        let most = Duration::from_millis(PAUSE_MILLIS);
+    fn end(&mut self, began: Instant, most: Duration, timed_out: bool) {
         let ended = self.work_ended.filter(|ended| !timed_out && *ended >= began);
         let took = ended.map_or(most, |ended| ended.duration_since(began).min(most));
         self.none_before = self.none_before.max(Some(began + 2 * took));
@@ -66,10 +65,19 @@ impl Foreground {
         Work(self)
     }
 
+    /// Whether there is any work.
+    pub fn is_working(&self) -> bool {
+        self.working.load(SeqCst) > 0
+    }
+
     /// Pauses while there is work, at most [`PAUSE_MILLIS`]; then not again for as long. Threads
     /// call this every fraction of a millisecond.
     pub fn pause(&self) {
-        if self.working.load(SeqCst) == 0 {
+        self.pause_at_most(Duration::from_millis(PAUSE_MILLIS));
+    }
+
+    fn pause_at_most(&self, most: Duration) {
+        if !self.is_working() {
             return;
         }
         let began = Instant::now();
@@ -79,12 +87,10 @@ impl Foreground {
         }
         // Counted before the work is looked at, so whoever ends it sees either this or no work.
         self.paused.fetch_add(1, SeqCst);
-        let most = Duration::from_millis(PAUSE_MILLIS);
-        let is_working = |_: &mut Pauses| self.working.load(SeqCst) > 0;
-        let waited = self.over.wait_timeout_while(pauses, most, is_working);
+        let waited = self.over.wait_timeout_while(pauses, most, |_| self.is_working());
         let (mut pauses, waited) = waited.expect("nobody panics while they have it");
         self.paused.fetch_sub(1, SeqCst);
-        pauses.end(began, waited.timed_out());
+        pauses.end(began, most, waited.timed_out());
     }
 }
 
@@ -123,25 +129,19 @@ mod tests {
     #[test]
     fn a_pause_ends_with_the_work() {
         let foreground = Foreground::default();
+        let (began, long) = (Instant::now(), Duration::from_secs(60));
         for _ in 0..20 {
             *foreground.pauses.lock().unwrap() = Pauses::default();
             let work = foreground.work();
             thread::scope(|scope| {
-                scope.spawn(|| foreground.pause());
-                while foreground.paused.load(SeqCst) == 0 && !foreground.has_paused() {
+                scope.spawn(|| foreground.pause_at_most(long));
+                while foreground.paused.load(SeqCst) == 0 {
                     thread::yield_now();
                 }
                 drop(work);
             });
-            assert_eq!(foreground.paused.load(SeqCst), 0);
-            assert!(foreground.has_paused());
         }
-    }
-
-    impl Foreground {
-        fn has_paused(&self) -> bool {
-            self.pauses.lock().unwrap().none_before.is_some()
-        }
+        assert!(began.elapsed() < long, "nobody was told that the work had ended");
     }
 
     #[test]
@@ -150,7 +150,7 @@ mod tests {
         let pauses = |ended: Option<u64>, timed_out: bool| {
             let work_ended = ended.map(|ended| start + millis(ended));
             let mut pauses = Pauses { work_ended, none_before: None };
-            pauses.end(start + millis(100), timed_out);
+            pauses.end(start + millis(100), MOST, timed_out);
             pauses
         };
         let is_free_at = |pauses: &Pauses, at: Duration| {

@@ -168,7 +168,7 @@ pub fn run(
     priority::stand_back(READER_NICE, "History is read");
     if queue.pauses {
         let foreground = foreground.clone();
-        store.call_between_steps(Box::new(move || foreground.pause()));
+        store.set_progress_handler(Box::new(move || foreground.pause()));
     }
     while let Some(mut turn) = queue.jobs.recv() {
         let Some(mut job) = turn.item.take() else { continue };

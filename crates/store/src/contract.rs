@@ -170,9 +170,9 @@ pub struct Exported {
 
 /// A read side. Each reader thread owns one.
 pub trait Reader: Send {
-    /// Has the reader call `between` between the steps of its work, every 10 to 100 µs; it may wait
-    /// there for others. Searches of words have longer steps.
-    fn call_between_steps(&mut self, between: Box<dyn FnMut() + Send>);
+    /// Has the reader call `on_progress` every 10 to 100 µs while it reads. It may wait there to let
+    /// others have the processor. Searches of words call it less often.
+    fn set_progress_handler(&mut self, on_progress: Box<dyn FnMut() + Send>);
 
     /// A page of history, oldest first. Redacted events are left out, and the page filled up with
     /// further ones, within [`REDACTED_PASSED`]. A damaged event is represented by one of kind

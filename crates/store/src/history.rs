@@ -27,8 +27,8 @@ use crate::{
 /// How many ids are looked up at once to fill a page.
 const STEP: usize = 256;
 
-/// SQLite's own steps after which a reader may pause.
-const STEPS_BETWEEN: i32 = 200;
+/// SQLite's own steps between two calls of a progress handler.
+const STEPS_PER_CALL: i32 = 200;
 
 /// A read-only connection.
 pub(crate) struct SqliteReader {
@@ -80,12 +80,12 @@ impl SqliteReader {
 }
 
 impl Reader for SqliteReader {
-    fn call_between_steps(&mut self, mut between: Box<dyn FnMut() + Send>) {
+    fn set_progress_handler(&mut self, mut on_progress: Box<dyn FnMut() + Send>) {
         let go_on = move || {
-            between();
+            on_progress();
             false
         };
-        let done = self.connection.progress_handler(STEPS_BETWEEN, Some(go_on));
+        let done = self.connection.progress_handler(STEPS_PER_CALL, Some(go_on));
         done.expect("the connection is this one's own, and open");
     }
 

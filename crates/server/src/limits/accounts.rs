@@ -40,8 +40,9 @@ pub const PASSWORD_QUEUE: usize = 1024;
 pub const PASSWORDS_OF_ADDRESS: usize = 64;
 /// Threads that derive keys from passwords.
 pub const PASSWORD_THREADS: usize = 2;
-/// Their niceness: messages come first.
-pub const PASSWORD_NICE: i32 = 10;
+/// Their niceness: messages come first, but with more than this a login takes seconds where messages
+/// keep the only core busy.
+pub const PASSWORD_NICE: i32 = 4;
 /// Seconds between two rounds in which the hub looks for abandoned accounts.
 pub const EXPIRY_SECONDS: i64 = 60 * 60;
 /// Accounts examined in one step, which takes far less than a millisecond.

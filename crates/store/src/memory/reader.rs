@@ -15,7 +15,7 @@ pub(super) struct MemoryReader {
 
 impl Reader for MemoryReader {
     // Its work is short.
-    fn call_between_steps(&mut self, _between: Box<dyn FnMut() + Send>) {}
+    fn set_progress_handler(&mut self, _on_progress: Box<dyn FnMut() + Send>) {}
 
     fn page(&mut self, query: &Query) -> Result<Vec<Event>, Failure> {
         let contents = lock(&self.contents);

@@ -165,7 +165,7 @@ fn a_long_page_is_read_in_steps() {
     let mut reader = store.reader().unwrap();
     let steps = Arc::new(AtomicUsize::new(0));
     let counted = steps.clone();
-    reader.call_between_steps(Box::new(move || {
+    reader.set_progress_handler(Box::new(move || {
         counted.fetch_add(1, Ordering::Relaxed);
     }));
     let found = reader.page(&query(Scope::One(lobby()), Latest, 1000)).unwrap();
